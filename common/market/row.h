@@ -1,0 +1,72 @@
+#ifndef BR_MARKET_ROW_H
+#define BR_MARKET_ROW_H
+
+/// One row of input, whatever it came in: a line of a file, a message, a ledger record. Everything is borrowed
+/// from the reader or arena that made the row.
+
+#include "market/schema.h"
+#include "base/buf.h"
+
+#define BR_MAX_ID_BYTES        128
+#define BR_MAX_VALUE_BYTES     512
+#define BR_AMOUNT_SCALE        10000 ///< amounts are integers of 1/10,000
+#define BR_AMOUNT_NONE         (-1)
+
+typedef enum br_row_kind {
+    BR_ROW_SCHEMA = 1, ///< schema.yaml
+    BR_ROW_BOND,       ///< bonds.csv
+    BR_ROW_INVESTOR,   ///< investors.csv: true from the start of effective_from
+    BR_ROW_BID,        ///< bids.csv
+    BR_ROW_EXCLUSION,  ///< exclusions.csv
+    BR_ROW_CLOSE_DAY,  ///< the business day `day` is closed
+    BR_ROW_KIND_END
+} br_row_kind;
+
+/// A feature as it was written. An empty value is a missing one.
+typedef struct br_named_value {
+    const char *name;
+    const char *value;
+} br_named_value;
+
+typedef struct br_row {
+    br_row_kind kind;
+    const char *bid_id;      ///< bids
+    const char *bond_id;     ///< bonds, bids, exclusions
+    const char *issuer_id;   ///< bonds
+    const char *investor_id; ///< investors, bids, exclusions
+    br_day announce_day;     ///< bonds
+    br_day issue_day;        ///< bonds
+    br_day day;              ///< effective_from; bid_date; the closed day
+    br_day known_from;       ///< bids: the first day that may know of it; BR_DAY_NONE: the day after bid_date
+    int64_t amount;          ///< bids, in 1/BR_AMOUNT_SCALE; BR_AMOUNT_NONE if not given
+    double rate;             ///< bids; NAN if not given
+    const br_named_value *features; ///< [n_features] bonds, investors
+    uint32_t n_features;
+    uint64_t revision; ///< 0 if not given
+    bool cancelled;
+    const char *yaml; ///< schema
+    size_t yaml_bytes;
+} br_row;
+
+/// Where a row is wrong.
+typedef struct br_row_problem {
+    char column[BR_MAX_ID_BYTES + 1]; ///< "" when the row as a whole is wrong
+    char reason[256];
+} br_row_problem;
+
+const char *br_row_kind_name(br_row_kind kind); ///< "bond", "bid", ...
+
+/// The key that tells whether two rows speak of the same thing: "bond\0ID", "investor\0ID\0DAY", ... appended to `key`.
+void br_row_key(const br_row *row, br_buf *key);
+
+/// Is the row right by itself, under this schema? Ids of 1 to 128 bytes of UTF-8 without control characters, days in order,
+/// numbers finite, values of closed lists, no feature twice. Features the schema does not know are not an
+/// error here: readers report and drop them. False and `problem` filled in when not.
+bool br_row_check(const br_schema *schema, const br_row *row, br_row_problem *problem);
+
+/// Decimal amount, not negative, to 1/10,000. Errors: BR_ERR_INVALID.
+br_status br_amount_parse(int64_t *out, const char *text, size_t n) BR_MUST_CHECK;
+/// A finite number, the whole text, locale-independent. Errors: BR_ERR_INVALID.
+br_status br_number_parse(double *out, const char *text, size_t n) BR_MUST_CHECK;
+
+#endif

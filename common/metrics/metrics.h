@@ -1,0 +1,39 @@
+#ifndef BR_METRICS_METRICS_H
+#define BR_METRICS_METRICS_H
+
+/// How good the probabilities and the lists are. Pure functions over arrays.
+
+#include "base/status.h"
+
+/// Area under the ROC curve: P(score of a positive > score of a negative) + half the ties; NAN without both classes.
+/// Errors: BR_ERR_NO_MEMORY.
+br_status br_auc(double *out, const float *scores, const uint8_t *labels, size_t n) BR_MUST_CHECK;
+/// The same by counting all pairs, O(n^2): the twin for tests.
+double br_auc_plain(const float *scores, const uint8_t *labels, size_t n);
+/// Mean log loss in nats of probabilities in (0, 1). Source: Eq. (3), with its minus.
+double br_log_loss(const double *probabilities, const uint8_t *labels, size_t n);
+/// Expected calibration error over `n_bins` bins of equal count. Errors: BR_ERR_NO_MEMORY.
+br_status br_calibration_error(double *out, const double *probabilities, const uint8_t *labels, size_t n, uint32_t n_bins) BR_MUST_CHECK;
+
+/// One bond's list against the bids that came: recall = hits / bidders, precision = hits / n_top (always, even if the list is shorter).
+typedef struct br_list_quality {
+    uint32_t hits;
+    uint32_t bidders; ///< eligible bidders
+    double recall;    ///< NAN without bidders
+    double precision;
+} br_list_quality;
+br_list_quality br_list_quality_of(uint32_t hits, uint32_t bidders, uint32_t n_top);
+
+/// Mean and bootstrap interval over bonds; values that are NAN are skipped and counted.
+typedef struct br_mean_interval {
+    double mean;
+    double low, high; ///< percentile bootstrap, 95 %
+    uint32_t n;
+    uint32_t skipped;
+} br_mean_interval;
+br_status br_mean_bootstrap(br_mean_interval *out, const double *values, uint32_t n, uint32_t n_resamples, uint64_t seed) BR_MUST_CHECK;
+
+/// Wilson's interval for a share k of n, 95 %.
+void br_wilson(uint32_t k, uint32_t n, double *low_out, double *high_out);
+
+#endif

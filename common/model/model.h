@@ -1,0 +1,78 @@
+#ifndef BR_MODEL_MODEL_H
+#define BR_MODEL_MODEL_H
+
+/// The recommendation model f: embeddings, low-rank DCN-V2 cross layers and a deep tower in parallel, one logit.
+///
+///   x_0     [n_fields * d]  the fields' embeddings, masked investor fields by their mask embedding (4.3)
+///   x_{l+1} = x_0 * (U_l V_l^T x_l + b_l) + x_l        l = 0 .. n_cross - 1     (DCN-V2, ref [30], low rank)
+///   h_1     = relu(W_1 x_0 + c_1), h_2 = relu(W_2 h_1 + c_2), ...
+///   logit   = w_cross . x_L + w_deep . h_last + bias
+///
+/// Source:  4.2 Eq. (2), 4.3; DCN-V2 sections 3.2 and 3.3 of ref [30].
+/// Choice:  the paper names DCN-V2 without its form; low rank and parallel, because that form collapses exactly (collapse.h).
+
+#include "market/encoder.h"
+
+#define BR_MAX_HIDDEN 4
+#define BR_MAX_CROSS  8
+
+typedef struct br_model_config {
+    uint32_t d;       ///< embedding size, 1 to 64
+    uint32_t n_cross; ///< cross layers, 0 to BR_MAX_CROSS
+    uint32_t rank;    ///< r of the low-rank product, 1 to 256
+    uint32_t n_hidden;              ///< layers of the deep tower, 1 to BR_MAX_HIDDEN
+    uint32_t hidden[BR_MAX_HIDDEN]; ///< their widths, 1 to 1,024
+} br_model_config;
+
+/// d = 8, two cross layers, r = 32, tower 128-64.
+br_model_config br_model_config_default(void);
+/// Errors: BR_ERR_INVALID with the value and its range.
+br_status br_model_config_check(const br_model_config *config) BR_MUST_CHECK;
+
+/// What the model knows of a field.
+typedef struct br_model_field {
+    uint32_t n_values; ///< codes 0 .. n_values - 1
+    bool maskable;     ///< then row n_values of its table is the mask embedding
+} br_model_field;
+
+/// All parameters in one block with named views. The order of the block is the order of the views.
+typedef struct br_model {
+    br_model_config config;
+    uint32_t n_fields;
+    uint32_t n_bond_fields;  ///< the first fields; the others are the investor's
+    br_model_field *fields;  ///< [n_fields]
+    size_t *row_of;          ///< [n_fields + 1] first embedding row of each field; the last is the number of rows
+    size_t width;            ///< n_fields * d
+    size_t n_parameters;
+    float *parameters;       ///< [n_parameters], 64-byte aligned
+    float *embedding;        ///< [row_of[n_fields], d]
+    float *u[BR_MAX_CROSS];  ///< [width, rank]
+    float *v[BR_MAX_CROSS];  ///< [width, rank]
+    float *b[BR_MAX_CROSS];  ///< [width]
+    float *w[BR_MAX_HIDDEN]; ///< w[0]: [hidden[0], width]; w[i]: [hidden[i], hidden[i - 1]]
+    float *c[BR_MAX_HIDDEN]; ///< [hidden[i]]
+    float *w_cross;          ///< [width]
+    float *w_deep;           ///< [hidden[last]]
+    float *bias;             ///< [1]
+} br_model;
+
+/// A model with zero parameters. Errors: BR_ERR_INVALID (config, no fields), BR_ERR_NO_MEMORY.
+br_status br_model_new(br_model **out, const br_model_config *config, const br_model_field *fields, uint32_t n_fields,
+                       uint32_t n_bond_fields) BR_MUST_CHECK;
+/// Fields as the encoder has them: all investor fields maskable.
+br_status br_model_new_for(br_model **out, const br_model_config *config, const br_encoder *encoder) BR_MUST_CHECK;
+/// First values by `seed`.
+void br_model_init(br_model *model, uint64_t seed);
+void br_model_free(br_model **model);
+/// BR_OK if every parameter is finite; BR_ERR_INVALID names the first that is not.
+br_status br_model_check_finite(const br_model *model) BR_MUST_CHECK;
+
+/// The plain network, one sample at a time in double precision, without BLAS: the twin every fast path is tested against.
+///
+///   bond_codes      [n_bond_fields]
+///   investor_codes  [n_fields - n_bond_fields]
+///   masked          [n_fields - n_bond_fields]  1 = hidden (row n_values); NULL = nothing is
+double br_model_logit_plain(const br_model *model, const uint8_t *bond_codes, const uint8_t *investor_codes,
+                            const uint8_t *masked);
+
+#endif

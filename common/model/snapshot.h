@@ -1,0 +1,39 @@
+#ifndef BR_MODEL_SNAPSHOT_H
+#define BR_MODEL_SNAPSHOT_H
+
+/// What one training leaves behind, whole and immutable: enough to rank and explain without the ledger's past.
+
+#include "model/model.h"
+#include "model/record.h"
+#include "model/train.h"
+
+#define BR_VERSION_TEXT 33 ///< a snapshot's version: 32 hexadecimal digits of the hash of its file, and NUL
+
+typedef struct br_snapshot_facts {
+    br_split split;       ///< what it was trained and validated on
+    uint64_t ledger_head; ///< records it has seen
+    uint64_t seed;
+    uint64_t n_samples;
+    uint32_t epochs;
+    double valid_log_loss;
+    double valid_auc;
+    double valid_recall_at_50;
+    char blas[64];
+    char engine[32]; ///< version of the program that trained it
+} br_snapshot_facts;
+
+typedef struct br_snapshot {
+    br_schema *schema;
+    br_encoder *encoder;
+    br_model *model;
+    br_calibration calibration;
+    br_record *record;
+    float *mean_bond; ///< [n_bond_fields * d] mean embedding over the training bonds
+    br_snapshot_facts facts;
+} br_snapshot;
+
+void br_snapshot_free(br_snapshot **snapshot);
+/// Probability a person sees for a raw logit; in (0, 1). Answer path.
+double br_snapshot_probability(const br_snapshot *snapshot, double logit);
+
+#endif
