@@ -42,7 +42,7 @@ br_status br_fail(br_status status, const char *format, ...)
     return status;
 }
 
-const char *br_reason(br_status status)
+const char *br_why(br_status status)
 {
     return status == reason_status && status != BR_OK ? reason_text : br_status_name(status);
 }

@@ -9,7 +9,7 @@
 ///     }
 ///
 /// The place where a failure starts calls br_fail() with what happened and the numbers; callers return the
-/// status as it is; the one who reports it asks br_reason(). A caller's own mistake (a NULL where none is
+/// status as it is; the one who reports it asks br_why(). A caller's own mistake (a NULL where none is
 /// allowed, a shape that does not fit) is not a status: br_assert() ends the process in every build.
 
 #include <stdbool.h>
@@ -43,7 +43,7 @@ br_status br_fail(br_status status, const char *format, ...) BR_PRINTF(2, 3);
 
 /// The reason recorded with `status` in this thread; the status' name if the last reason belongs to another.
 /// Borrowed: valid until the next br_fail() of this thread.
-const char *br_reason(br_status status);
+const char *br_why(br_status status);
 
 /// "BR_ERR_INVALID" and the like; never NULL.
 const char *br_status_name(br_status status);
