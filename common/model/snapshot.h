@@ -23,7 +23,8 @@ typedef struct br_snapshot_facts {
 } br_snapshot_facts;
 
 typedef struct br_snapshot {
-    br_schema *schema;
+    char *schema_yaml; ///< the market's schema as it was read
+    size_t schema_bytes;
     br_encoder *encoder;
     br_model *model;
     br_calibration calibration;

@@ -1,0 +1,56 @@
+#ifndef BR_CODEC_CODEC_H
+#define BR_CODEC_CODEC_H
+
+/// C structs to protobuf bytes and back; the only place that includes generated code. The messages' grammar is in
+/// proto/README.md.
+///
+/// Every pack appends to a br_buf (check buf->failed through the returned status). Every unpack takes an arena: all memory of the result
+/// lives there, an arena's bound is the bound of a message in memory, and what comes out has been validated: lengths, ids
+/// (UTF-8 without control characters), enum ranges, finite numbers, at most 64 unknown fields. Errors of every unpack:
+/// BR_ERR_INVALID with message, field and cause; BR_ERR_LIMIT when the arena's bound is reached.
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/hash.h"
+#include "market/row.h"
+
+/// Message types, as the envelope carries them. The number is part of the protocol: never reuse one.
+typedef enum br_message_type {
+    BR_MSG_NONE = 0,
+    // rows.proto
+    BR_MSG_ROW_BATCH = 1,
+    BR_MSG_ROW_BATCH_REPLY = 2,
+    // control.proto
+    BR_MSG_HINT = 10,
+    BR_MSG_TRAIN_REQUEST = 11,
+    BR_MSG_ROLLBACK_REQUEST = 12,
+    BR_MSG_RANK_REQUEST = 13,
+    BR_MSG_EVALUATE_REQUEST = 14,
+    BR_MSG_STATUS_REQUEST = 15,
+    BR_MSG_PROGRESS = 16,
+    BR_MSG_REPORT = 17,
+    // work.proto
+    BR_MSG_READY = 30,
+    BR_MSG_JOB = 31,
+    BR_MSG_RESULT = 32,
+    BR_MSG_RESULT_ACK = 33,
+    BR_MSG_HEARTBEAT = 34,
+    BR_MSG_STOPPING = 35,
+    BR_MSG_POPULATION_GET = 36,
+    BR_MSG_POPULATION = 37
+} br_message_type;
+
+/// "ROW_BATCH"; "?" for a number that is no type.
+const char *br_message_type_name(br_message_type type);
+/// Largest body this type may have, in bytes; 0 for a number that is no type. Checked before unpacking.
+size_t br_message_max_bytes(br_message_type type);
+/// Largest third frame this type may have, in bytes.
+size_t br_message_max_extra_bytes(br_message_type type);
+
+/// Bytes inside a message.
+typedef struct br_bytes {
+    const uint8_t *data;
+    size_t n;
+} br_bytes;
+
+#endif

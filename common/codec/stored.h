@@ -1,0 +1,67 @@
+#ifndef BR_CODEC_STORED_H
+#define BR_CODEC_STORED_H
+
+#include "codec/control.h"
+#include "codec/work.h"
+#include "model/snapshot.h"
+
+typedef struct br_list_entry {
+    const char *investor_id;
+    uint32_t investor; ///< row of the population
+    float logit;
+    double probability;
+} br_list_entry;
+
+/// One bond's recommendation as it was made.
+typedef struct br_list {
+    const char *bond_id;
+    br_day as_of;
+    const char *version;
+    uint64_t ledger_head;
+    br_list_entry *entries; ///< [n_entries] best first
+    uint32_t n_entries;
+    bool has_job;
+    br_hash job_id;
+    uint32_t n_eligible;
+    br_hash population;
+} br_list;
+
+typedef struct br_dead_job {
+    br_hash job_id;
+    const char *reason;
+    uint32_t attempts;
+} br_dead_job;
+
+typedef enum br_snapshot_event_kind { BR_SNAPSHOT_PUBLISHED = 1, BR_SNAPSHOT_REFUSED, BR_SNAPSHOT_ROLLED_BACK } br_snapshot_event_kind;
+typedef struct br_snapshot_event {
+    br_snapshot_event_kind kind;
+    const char *version;
+    const char *reason;
+    double wall_s;
+} br_snapshot_event;
+
+typedef struct br_bond_quality {
+    const char *bond_id;
+    br_day issue_day;
+    br_day as_of;
+    const char *version;
+    uint32_t n_listed;
+    uint32_t hits;
+    uint32_t bidders;
+    uint32_t bidders_outside;
+    bool provisional;
+    bool unranked;
+    uint32_t hits_activity;
+} br_bond_quality;
+
+BR_CODEC_PAIR(br_list);
+BR_CODEC_PAIR(br_dead_job);
+BR_CODEC_PAIR(br_snapshot_event);
+BR_CODEC_PAIR(br_bond_quality);
+
+/// The small parts of a snapshot and the hashes of the large ones. Unpack makes a snapshot with encoder, an empty model of the right shape,
+/// and a record with empty tables; the store fills in the rest. Owned by the caller: br_snapshot_free().
+br_status br_manifest_pack(const br_snapshot *snapshot, const br_hash *chunk_hashes, uint32_t n_chunks, br_buf *out) BR_MUST_CHECK;
+br_status br_manifest_unpack(br_snapshot **out, br_hash *chunk_hashes, uint32_t n_chunks, const uint8_t *bytes, size_t n) BR_MUST_CHECK;
+
+#endif

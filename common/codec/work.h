@@ -1,0 +1,78 @@
+#ifndef BR_CODEC_WORK_H
+#define BR_CODEC_WORK_H
+
+#include "codec/codec.h"
+#include "codec/control.h"
+#include "explain/explain.h"
+#include "model/snapshot.h"
+
+#define BR_MAX_CREDIT         16
+#define BR_MAX_JOB_INVESTORS  1000
+#define BR_ENGINE_VERSION     1u ///< raised whenever the same job may give other bytes
+
+typedef struct br_ready {
+    const char *name;
+    uint32_t credit;
+    uint32_t engine;
+    const char **versions; ///< [n_versions]
+    uint32_t n_versions;
+} br_ready;
+
+typedef struct br_job_body {
+    const char *version;
+    br_day as_of;
+    br_bytes bond_codes;
+    br_hash population;
+    const float *scores;    ///< [n_population]
+    const uint8_t *eligible; ///< [n_population]
+    uint32_t n_population;
+    const uint32_t *investors; ///< [n_investors]
+    uint32_t n_investors;
+    const uint32_t *warm_start; ///< [n_investors * n_reasons] or NULL
+    br_objective objective;
+    uint32_t n_reasons;
+    uint32_t engine;
+    bool certify;
+} br_job_body;
+
+typedef struct br_job {
+    br_hash job_id;
+    br_job_body body;
+    uint32_t attempt;
+    uint32_t lease_ms;
+} br_job;
+
+typedef struct br_result {
+    br_hash job_id;
+    br_explanation *explanations; ///< [n_explanations]
+    uint32_t n_explanations;
+    const char *failure; ///< "" = done
+} br_result;
+
+typedef struct br_result_ack {
+    br_hash job_id;
+} br_result_ack;
+
+typedef struct br_population_get {
+    br_hash hash;
+} br_population_get;
+
+/// The codes [n, n_investor_fields] travel as the third frame.
+typedef struct br_population_info {
+    br_hash hash;
+    uint32_t n;
+    uint32_t n_investor_fields;
+} br_population_info;
+
+BR_CODEC_PAIR(br_ready);
+BR_CODEC_PAIR(br_job_body);
+BR_CODEC_PAIR(br_job);
+BR_CODEC_PAIR(br_result);
+BR_CODEC_PAIR(br_result_ack);
+BR_CODEC_PAIR(br_population_get);
+BR_CODEC_PAIR(br_population_info);
+
+/// The id of a job: the hash of its packed body.
+br_status br_job_id(br_hash *out, const br_job_body *body) BR_MUST_CHECK;
+
+#endif

@@ -1,0 +1,59 @@
+#ifndef BR_SERVICE_HTTP_H
+#define BR_SERVICE_HTTP_H
+
+/// A small HTTP server over libmicrohttpd: routes to functions, limits, ETag. Plain HTTP for loopback; TLS and who may come in are a
+/// proxy's business. Every process serves /livez, /readyz and /metrics with it; desk adds its own routes.
+
+#include "base/buf.h"
+
+typedef struct br_http br_http;
+
+typedef struct br_http_request {
+    const char *method;
+    const char *path;   ///< decoded, starts with /
+    const char *(*query)(const struct br_http_request *request, const char *name); ///< NULL if absent; valid UTF-8
+    const char *rest;   ///< what followed a route that ends in a slash
+    const char *if_none_match;
+    void *connection;
+} br_http_request;
+
+typedef struct br_http_answer {
+    unsigned code; ///< 200 when not set
+    const char *content_type; ///< "application/json" when not set
+    const char *etag;         ///< quoted; "" = none. Equal to if_none_match: 304 without body
+    char etag_text[80];       ///< room for one
+    br_buf body;
+} br_http_answer;
+
+/// Called on a server thread; must be safe beside the other threads.
+typedef void (*br_http_handler)(void *context, const br_http_request *request, br_http_answer *answer);
+
+typedef struct br_http_route {
+    const char *path; ///< exact, or a prefix when it ends in "/"
+    br_http_handler handler;
+    void *context;
+} br_http_route;
+
+typedef struct br_http_options {
+    const char *listen;
+    uint16_t port; ///< 0 = any free
+    const br_http_route *routes; ///< [n_routes], borrowed
+    size_t n_routes;
+    uint32_t max_connections; ///< 0 = 256
+    uint32_t timeout_s;       ///< 0 = 10
+} br_http_options;
+
+/// /livez, /readyz and /metrics are always there. Errors: BR_ERR_EXISTS (port in use), BR_ERR_IO.
+br_status br_http_start(br_http **out, const br_http_options *options) BR_MUST_CHECK;
+uint16_t br_http_port(const br_http *http);
+void br_http_free(br_http **http);
+
+/// A problem as application/problem+json (RFC 9457).
+void br_http_problem(br_http_answer *answer, unsigned code, const char *title, const char *detail);
+
+/// What /readyz says: 200 when ready, else 503 with the reason. Set from any thread; the text is copied.
+void br_ready_set(bool ready, const char *reason);
+/// /livez answers 200 while the loop beats; 503 when the last beat is older than 10 s.
+void br_live_beat(void);
+
+#endif

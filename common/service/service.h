@@ -1,0 +1,67 @@
+#ifndef BR_SERVICE_SERVICE_H
+#define BR_SERVICE_SERVICE_H
+
+/// The life of a process: flags, configuration, lock, sockets, ready, loop, drain, exit code.
+///
+///     int main(int argc, char **argv)
+///     {
+///         return br_service_main(argc, argv, &(br_service_definition){
+///             .name = "ranker", .start = ranker_start, .stop = ranker_stop, .state_bytes = sizeof(ranker)});
+///     }
+///
+/// Exit codes: 0 stopped as asked, 1 failed, 2 usage, 4 something needed is not reachable. SIGTERM and SIGINT drain: on_drain is called once, the
+/// loop goes on until br_service_finish() or 10 s have passed. SIGPIPE is ignored. Being ready is said to $NOTIFY_SOCKET (sd_notify) and on /readyz.
+
+#include "service/config.h"
+#include "service/http.h"
+#include "service/telemetry.h"
+#include "transport/socket.h"
+
+typedef struct br_service br_service;
+
+/// A handler's status other than BR_OK ends the process with exit code 1 and the reason in the log.
+typedef br_status (*br_socket_handler)(void *state, br_socket *socket, br_message *message);
+typedef br_status (*br_timer_handler)(void *state);
+
+typedef struct br_service_definition {
+    const char *name; ///< the process, its lock and its log stage; explainers add --name
+    const char *description; ///< for --help
+    size_t state_bytes;
+    /// Open stores and sockets, register handlers. BR_ERR_AGAIN: something it needs is not there yet; it is called again every 100 ms (the process is
+    /// alive and not ready, /readyz says why).
+    br_status (*start)(br_service *service, void *state);
+    void (*drain)(void *state); ///< SIGTERM: take no new work; call br_service_finish() when done. NULL: finish at once
+    void (*stop)(void *state);  ///< release everything; also after a failed start
+    bool many;                  ///< several may run in one directory (explainers): needs --name
+} br_service_definition;
+
+int br_service_main(int argc, char **argv, const br_service_definition *definition);
+
+const br_config *br_service_config(const br_service *service);
+const char *br_service_directory(const br_service *service);
+const char *br_service_process_name(const br_service *service); ///< "ranker", "explainer-2"
+br_bus *br_service_bus(br_service *service);
+
+/// Open a socket and have its messages handed to `handler` (NULL for sending only). The service owns it.
+br_status br_service_socket(br_service *service, br_socket **out, const br_socket_options *options, br_socket_handler handler) BR_MUST_CHECK;
+/// The same for an endpoint of DIR/run by name (paths.h).
+br_status br_service_local_socket(br_service *service, br_socket **out, br_socket_kind kind, const char *name, bool bind,
+                                  br_socket_handler handler) BR_MUST_CHECK;
+/// Call `handler` every `period_ms` (first after one period); at most 16 timers.
+br_status br_service_timer(br_service *service, int64_t period_ms, br_timer_handler handler) BR_MUST_CHECK;
+/// Call `handler` whenever the loop has nothing to receive, as long as it returns BR_OK; BR_ERR_AGAIN: not before the next event or timer.
+/// Work is cut into pieces of at most some 100 ms, so that sockets are served in between.
+void br_service_idle(br_service *service, br_timer_handler handler);
+/// Wake the loop from another thread: `handler` of br_service_on_wake() runs on the loop's thread.
+void br_service_wake(br_service *service);
+void br_service_on_wake(br_service *service, br_timer_handler handler);
+/// Further HTTP routes (desk); call in start.
+void br_service_routes(br_service *service, const br_http_route *routes, size_t n);
+/// The process can do its work: tell the supervisor and /readyz. Called once by the loop after start; a service that is not ready by then
+/// calls br_service_not_ready() in start and br_service_ready() later.
+void br_service_not_ready(br_service *service, const char *reason);
+void br_service_ready(br_service *service);
+bool br_service_draining(const br_service *service);
+void br_service_finish(br_service *service);
+
+#endif

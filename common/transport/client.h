@@ -1,0 +1,17 @@
+#ifndef BR_TRANSPORT_CLIENT_H
+#define BR_TRANSPORT_CLIENT_H
+
+/// A request and its answers over one DEALER: what commands use to talk to services.
+
+#include "transport/socket.h"
+
+typedef struct br_client br_client;
+
+/// Connects lazily; whether someone listens shows with the first answer.
+br_status br_client_new(br_client **out, const char *endpoint) BR_MUST_CHECK;
+br_status br_client_send(br_client *client, uint16_t type, br_span body, uint64_t *request_out) BR_MUST_CHECK;
+/// The next message from the service. Errors: BR_ERR_TIMEOUT.
+br_status br_client_receive(br_client *client, br_message *out, int64_t timeout_ms) BR_MUST_CHECK;
+void br_client_free(br_client **client);
+
+#endif

@@ -1,0 +1,103 @@
+#ifndef BR_TRANSPORT_SOCKET_H
+#define BR_TRANSPORT_SOCKET_H
+
+/// Sockets with every option explicit; the only place that includes zmq.h.
+///
+/// A message is an envelope of 32 bytes (frame 0), a body (frame 1) and, for a few types, raw little-endian data (frame 2). Anything else from a
+/// peer is dropped and counted. Local sockets are ipc:// paths inside a directory of mode 0700; every tcp socket needs keys
+/// (CURVE) and a list of allowed clients, and refuses everyone when that list cannot be consulted.
+///
+///     br_bus_new(&bus);
+///     br_socket_open(&socket, bus, &(br_socket_options){.kind = BR_SOCKET_ROUTER, .endpoint = "ipc:///run/x", .bind = true});
+///     br_socket_send(socket, &peer, BR_MSG_JOB, id, body, extra);
+///     while (br_socket_receive(socket, &message) == BR_OK) { ... br_message_deinit(&message); }
+
+#include "base/status.h"
+
+#define BR_PEER_BYTES        64
+#define BR_ENVELOPE_BYTES    32
+#define BR_PROTOCOL_MAJOR    1
+#define BR_PROTOCOL_MINOR    0
+#define BR_KEY_TEXT          41 ///< a CURVE key as Z85 text with NUL
+
+typedef struct br_bus br_bus; ///< one per process: the ZeroMQ context and the access control
+
+br_status br_bus_new(br_bus **out) BR_MUST_CHECK;
+void br_bus_free(br_bus **bus); ///< waits at most 2 s for what was sent
+
+typedef enum br_socket_kind { BR_SOCKET_ROUTER, BR_SOCKET_DEALER, BR_SOCKET_PUB, BR_SOCKET_SUB } br_socket_kind;
+
+/// Keys of a tcp socket. Servers: own secret key and the allowed clients' public keys. Clients: own keys and the server's.
+typedef struct br_curve {
+    char public_key[BR_KEY_TEXT];
+    char secret_key[BR_KEY_TEXT];
+    char server_key[BR_KEY_TEXT];                 ///< clients
+    const char (*allowed)[BR_KEY_TEXT];           ///< servers: [n_allowed]
+    size_t n_allowed;
+} br_curve;
+
+typedef struct br_socket_options {
+    br_socket_kind kind;
+    const char *endpoint; ///< ipc://PATH, or tcp://HOST:PORT with `curve`
+    bool bind;
+    const br_curve *curve; ///< tcp only; NULL for ipc
+    int high_water;        ///< messages; 0 = 1,000
+    size_t max_message_bytes; ///< of one frame; 0 = 1 MiB
+} br_socket_options;
+
+typedef struct br_socket br_socket;
+
+/// Errors: BR_ERR_EXISTS (address in use), BR_ERR_INVALID (tcp without keys, path too long), BR_ERR_IO.
+br_status br_socket_open(br_socket **out, br_bus *bus, const br_socket_options *options) BR_MUST_CHECK;
+void br_socket_free(br_socket **socket);
+/// The endpoint really bound (for tcp://...:*).
+const char *br_socket_endpoint(const br_socket *socket);
+/// What dropped messages there were: malformed, wrong version, too large.
+uint64_t br_socket_dropped(const br_socket *socket);
+/// The file descriptor and raw handle for br_loop.
+void *br_socket_handle(br_socket *socket);
+
+/// Who a ROUTER's message came from.
+typedef struct br_peer {
+    uint8_t id[BR_PEER_BYTES];
+    uint8_t n;
+} br_peer;
+
+typedef struct br_message {
+    br_peer peer;        ///< ROUTER only
+    uint16_t type;       ///< br_message_type of codec/codec.h
+    uint64_t request;    ///< the requester's number; replies repeat it
+    const uint8_t *body; ///< [n_body]
+    size_t n_body;
+    const uint8_t *extra; ///< [n_extra]
+    size_t n_extra;
+    void *frames[3];     ///< owned
+} br_message;
+
+typedef struct br_span {
+    const void *data;
+    size_t n;
+} br_span;
+
+/// Send without waiting. `to`: ROUTER only. Errors: BR_ERR_AGAIN (full), BR_ERR_UNREACHABLE (no such peer).
+br_status br_socket_send(br_socket *socket, const br_peer *to, uint16_t type, uint64_t request, br_span body,
+                         br_span extra) BR_MUST_CHECK;
+/// Receive without waiting. BR_ERR_AGAIN when there is nothing; malformed messages are dropped and counted.
+br_status br_socket_receive(br_socket *socket, br_message *out) BR_MUST_CHECK;
+void br_message_deinit(br_message *message);
+
+/// New CURVE keys (Z85). Errors: BR_ERR_IO.
+br_status br_curve_new_keys(char public_key[BR_KEY_TEXT], char secret_key[BR_KEY_TEXT]) BR_MUST_CHECK;
+
+/// Wait until one of the n sockets or file descriptors can be read or `timeout_ms` (-1 = for ever) has passed. ready[i] is set.
+typedef struct br_poll_item {
+    br_socket *socket; ///< or NULL and `fd`
+    int fd;
+    bool ready;
+} br_poll_item;
+br_status br_poll(br_poll_item *items, size_t n, int64_t timeout_ms) BR_MUST_CHECK;
+
+/// "libzmq 4.3.4"
+const char *br_transport_describe(void);
+
+#endif
