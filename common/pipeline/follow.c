@@ -51,9 +51,8 @@ static br_status take_schema(br_follower *follower, uint64_t record, const br_ro
 
 // A later schema can give old rows another meaning, so that it ends the walk with BR_ERR_AGAIN and the market is built anew
 // under it.
-static br_status take(void *context, uint64_t record, const br_row *row)
+br_status br_follower_take(br_follower *follower, uint64_t record, const br_row *row)
 {
-    br_follower *follower = context;
     br_status status = BR_OK;
     if (row->kind == BR_ROW_SCHEMA && record > follower->schema_record) {
         if (follower->market != NULL) {
@@ -75,6 +74,11 @@ static br_status take(void *context, uint64_t record, const br_row *row)
     return status;
 }
 
+static br_status visit(void *context, uint64_t record, const br_row *row)
+{
+    return br_follower_take(context, record, row);
+}
+
 br_status br_follower_catch_up(br_follower *follower, br_ledger *ledger, uint64_t until)
 {
     uint64_t head = 0;
@@ -86,7 +90,7 @@ br_status br_follower_catch_up(br_follower *follower, br_ledger *ledger, uint64_
         until = head;
     }
     do {
-        status = follower->head < until ? br_ledger_visit(ledger, follower->head, until, take, follower) : BR_OK;
+        status = follower->head < until ? br_ledger_visit(ledger, follower->head, until, visit, follower) : BR_OK;
     } while (status == BR_ERR_AGAIN);
     return status;
 }

@@ -15,6 +15,9 @@ br_status br_follower_new(br_follower **out) BR_MUST_CHECK;
 void br_follower_free(br_follower **follower);
 /// Apply the records up to `until` (0 = the head). A later schema rebuilds the market under it. Errors: those of the ledger.
 br_status br_follower_catch_up(br_follower *follower, br_ledger *ledger, uint64_t until) BR_MUST_CHECK;
+/// Apply one record that the caller has just appended itself (the ingester, inside its batch). The same errors as a catch-up; a later schema
+/// gives BR_ERR_AGAIN: commit, then catch up.
+br_status br_follower_take(br_follower *follower, uint64_t record, const br_row *row) BR_MUST_CHECK;
 /// Borrowed; a catch-up that meets a later schema replaces it.
 br_market *br_follower_market(br_follower *follower);
 uint64_t br_follower_head(const br_follower *follower);
