@@ -9,6 +9,9 @@ struct br_follower {
     uint64_t head;
     uint64_t schema_record; // the market is built under the schema of this record
     br_row_kind last_kind;
+    uint32_t last_bond;
+    uint32_t stop_kinds;
+    bool stopped; // at a record of those kinds
 };
 
 br_status br_follower_new(br_follower **out)
@@ -70,16 +73,23 @@ br_status br_follower_take(br_follower *follower, uint64_t record, const br_row 
     if (status == BR_OK) {
         follower->head = record;
         follower->last_kind = row->kind;
+        follower->last_bond = row->kind == BR_ROW_BOND ? br_market_find_bond(follower->market, row->bond_id) : BR_INDEX_NONE;
     }
     return status;
 }
 
 static br_status visit(void *context, uint64_t record, const br_row *row)
 {
-    return br_follower_take(context, record, row);
+    br_follower *follower = context;
+    br_status status = br_follower_take(follower, record, row);
+    if (status == BR_OK && (follower->stop_kinds & BR_KIND_BIT(row->kind)) != 0) {
+        follower->stopped = true;
+        return BR_ERR_AGAIN;
+    }
+    return status;
 }
 
-br_status br_follower_catch_up(br_follower *follower, br_ledger *ledger, uint64_t until)
+br_status br_follower_catch_up(br_follower *follower, br_ledger *ledger, uint64_t until, uint32_t stop_kinds)
 {
     uint64_t head = 0;
     br_status status = br_ledger_head(ledger, &head);
@@ -89,10 +99,12 @@ br_status br_follower_catch_up(br_follower *follower, br_ledger *ledger, uint64_
     if (until == 0 || until > head) {
         until = head;
     }
+    follower->stop_kinds = stop_kinds;
+    follower->stopped = false;
     do {
         status = follower->head < until ? br_ledger_visit(ledger, follower->head, until, visit, follower) : BR_OK;
-    } while (status == BR_ERR_AGAIN);
-    return status;
+    } while (status == BR_ERR_AGAIN && !follower->stopped);
+    return follower->stopped ? BR_OK : status;
 }
 
 br_market *br_follower_market(br_follower *follower)
@@ -108,4 +120,9 @@ uint64_t br_follower_head(const br_follower *follower)
 br_row_kind br_follower_last_kind(const br_follower *follower)
 {
     return follower->last_kind;
+}
+
+uint32_t br_follower_last_bond(const br_follower *follower)
+{
+    return follower->last_bond;
 }

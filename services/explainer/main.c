@@ -50,6 +50,16 @@ static br_status say_ready(explainer *self)
     return status == BR_OK ? say(self, BR_MSG_READY) : status;
 }
 
+// Before READY whatever is held is dropped: the dispatcher has given it to others, or will.
+static br_status introduce(explainer *self)
+{
+    for (uint32_t i = 0; i < self->n_jobs; i++) {
+        br_free(self->jobs[i].bytes);
+    }
+    self->n_jobs = 0;
+    return say_ready(self);
+}
+
 // The dispatcher forgets a worker it has not heard for DEAD_MS, and a restarted one knows nobody: whoever misses its heartbeat
 // introduces itself again.
 static br_status beat(void *state)
@@ -61,7 +71,7 @@ static br_status beat(void *state)
     }
     if (now - self->heard_ms > DEAD_MS) {
         br_ready_set(false, "the ranker's dispatcher is not heard");
-        return say_ready(self);
+        return introduce(self);
     }
     return now - self->said_ms >= HEARTBEAT_MS ? say_empty(self, BR_MSG_HEARTBEAT) : BR_OK;
 }
@@ -124,6 +134,8 @@ static br_status on_message(void *state, br_socket *socket, br_message *message)
         return br_service_draining(self->service) ? BR_OK : on_job(self, message);
     case BR_MSG_POPULATION:
         return on_population(self, message);
+    case BR_MSG_INTRODUCE:
+        return br_service_draining(self->service) ? BR_OK : introduce(self);
     case BR_MSG_RESULT_ACK:
     case BR_MSG_HEARTBEAT:
         return BR_OK;

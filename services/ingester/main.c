@@ -89,7 +89,7 @@ static br_status forget_batch(ingester *self)
     }
     br_follower_free(&self->follower);
     br_status status = br_follower_new(&self->follower);
-    return status == BR_OK ? br_follower_catch_up(self->follower, self->ledger, 0) : status;
+    return status == BR_OK ? br_follower_catch_up(self->follower, self->ledger, 0, 0) : status;
 }
 
 br_status ingester_refuse(ingester *self, br_status why)
@@ -234,7 +234,7 @@ static br_status open_stores(ingester *self)
         status = br_follower_new(&self->follower);
     }
     if (status == BR_OK) {
-        status = br_follower_catch_up(self->follower, self->ledger, 0);
+        status = br_follower_catch_up(self->follower, self->ledger, 0, 0);
     }
     if (status == BR_OK) {
         status = br_arena_new(&self->round, MAX_ROUND_BYTES);

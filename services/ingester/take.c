@@ -43,7 +43,7 @@ static bool row_is_good(ingester *self, const br_row *row, br_row_problem *probl
 static br_status take_schema(ingester *self)
 {
     br_status status = ingester_commit(self);
-    return status == BR_OK ? br_follower_catch_up(self->follower, self->ledger, 0) : status;
+    return status == BR_OK ? br_follower_catch_up(self->follower, self->ledger, 0, 0) : status;
 }
 
 static br_status append(ingester *self, const br_row *row, br_row_result *out)
