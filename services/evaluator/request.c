@@ -111,15 +111,15 @@ static br_status evaluate_wanted(evaluation_request *self, br_market *market)
 void evaluation_request_run(void *request)
 {
     evaluation_request *self = request;
-    evaluation *evaluation = &self->evaluation;
+    evaluation *own = &self->evaluation;
     br_task_tell(self->task, "read", 0, 0, 0, "the ledger");
-    br_status status = br_follower_catch_up(evaluation->follower, evaluation->ledger, 0, 0);
-    br_market *market = br_follower_market(evaluation->follower);
+    br_status status = br_follower_catch_up(own->follower, own->ledger, 0, 0);
+    br_market *market = br_follower_market(own->follower);
     if (status == BR_OK && market == NULL) {
         status = br_fail(BR_ERR_NOT_FOUND, "the ledger is empty: bookrunner import DIR");
     }
     if (status == BR_OK) {
-        status = evaluation_fit(evaluation);
+        status = evaluation_fit(own);
     }
     if (status == BR_OK) {
         status = evaluate_wanted(self, market);
