@@ -10,17 +10,17 @@
 // K_m [R, (L - 1 - m) R] holds K_lm^T for l = m + 1, ..., so that q_m K_m is what layer m adds to all later ones.
 
 enum {
-    BLOCK = 4,           // states that are evaluated together: what a product keeps in registers
-    SLICE_FLOATS = 128,  // of K that br_collapsed_investors() sums in registers
-    CHANGE_ROWS = 16,    // rows of K that a change works at a time
+    BLOCK = 4,          // states that are evaluated together: what a product keeps in registers
+    SLICE_FLOATS = 128, // of K that br_collapsed_investors() sums in registers
+    CHANGE_ROWS = 16,   // rows of K that a change works at a time
     MAX_D = 64
 };
 
-typedef struct layer {
+typedef struct deep_layer {
     size_t in, out; // rounded up
     float *weight;  // [in, out]
     float *bias;    // [out]
-} layer;
+} deep_layer;
 
 struct br_collapsed {
     const br_model *model;
@@ -32,15 +32,15 @@ struct br_collapsed {
     size_t k_at[BR_MAX_CROSS];       // places of K_m in a state
     size_t state;
     size_t h1, h_max;
-    uint32_t *first;   // [n_bond + n_investor + 1] first row of each field; masks have none
-    float *rows;       // [n_rows, head]; investor fields: value - mask
-    float *embedding;  // [n_rows, d]; the same
-    float *hidden;     // [state] all investor fields hidden
-    float *u;          // [L - 1][width][R]           U_m
-    float *u_columns;  // [L - 1][R][width]           U_m^T
-    float *v;          // [width][(L - 1) R]          V_1 .. V_{L-1} side by side
-    float *v_columns;  // [L - 1][R][width]           V_{m+1}^T
-    layer layers[BR_MAX_HIDDEN]; // from the second of the deep tower on
+    uint32_t *first;                  // [n_bond + n_investor + 1] first row of each field; masks have none
+    float *rows;                      // [n_rows, head]; investor fields: value - mask
+    float *embedding;                 // [n_rows, d]; the same
+    float *hidden;                    // [state] all investor fields hidden
+    float *u;                         // [L - 1][width][R]           U_m
+    float *u_columns;                 // [L - 1][R][width]           U_m^T
+    float *v;                         // [width][(L - 1) R]          V_1 .. V_{L-1} side by side
+    float *v_columns;                 // [L - 1][R][width]           V_{m+1}^T
+    deep_layer layers[BR_MAX_HIDDEN]; // from the second of the deep tower on
     size_t n_deep;
     float *w_deep; // [out of the last]
     size_t bytes;
@@ -186,7 +186,8 @@ static void fill_layers(br_collapsed *c)
         for (size_t out = 0; out < config->hidden[i + 1]; out++) {
             c->layers[i].bias[out] = c->model->c[i + 1][out];
             for (size_t in = 0; in < config->hidden[i]; in++) {
-                c->layers[i].weight[in * c->layers[i].out + out] = c->model->w[i + 1][out * config->hidden[i] + in];
+                c->layers[i].weight[in * c->layers[i].out + out] =
+                    c->model->w[i + 1][out * config->hidden[i] + in];
             }
         }
     }
@@ -196,7 +197,8 @@ static void fill_layers(br_collapsed *c)
 static void shape(br_collapsed *c, const br_model *model)
 {
     const br_model_config *config = &model->config;
-    br_assert(config->d >= 1 && config->d <= MAX_D && config->n_hidden >= 1 && config->n_cross <= BR_MAX_CROSS);
+    br_assert(config->d >= 1 && config->d <= MAX_D && config->n_hidden >= 1 &&
+              config->n_cross <= BR_MAX_CROSS);
     c->model = model;
     c->kernels = br_fixed();
     c->n_layers = config->n_cross;
@@ -378,7 +380,8 @@ void br_collapsed_mean_bond(const br_collapsed *c, const float *mean_embedding, 
             float scale = 1.0f;
             for (size_t l = 0; l < c->n_layers; l++) {
                 c->kernels->axpy(state + l * c->rank, e[i] * scale, model->v[l] + at * r, r);
-                c->kernels->axpy(state + c->at_g + l * c->rank, e[i] * model->w_cross[at], model->u[l] + at * r, r);
+                c->kernels->axpy(state + c->at_g + l * c->rank, e[i] * model->w_cross[at],
+                                 model->u[l] + at * r, r);
                 scale += model->b[l][at];
             }
             state[c->at_c] += model->w_cross[at] * (e[i] * scale);
@@ -415,12 +418,12 @@ void br_collapsed_hide(const br_collapsed *c, float *state, uint32_t j, uint8_t 
 
 // K of a (field, value) is summed as a row, like the head; a slice of some rows of K_m is tabled for the values that occur,
 // used for all investors and forgotten: the whole table would be r^2 L (L - 1) / 2 floats per value.
-typedef struct slice {
+typedef struct k_slice {
     size_t m, row, n_rows, columns; // n_rows of K_m from `row` on
     float *table;                   // [n_values of investor fields, n_rows * columns]
-} slice;
+} k_slice;
 
-static void slice_fill(const br_collapsed *c, const slice *s, const uint8_t *present)
+static void slice_fill(const br_collapsed *c, const k_slice *s, const uint8_t *present)
 {
     float x[SLICE_FLOATS / BR_LANES * MAX_D];
     for (size_t field = c->n_bond; field < c->n_bond + c->n_investor; field++) {
@@ -452,8 +455,8 @@ static void slice_fill(const br_collapsed *c, const slice *s, const uint8_t *pre
     }
 }
 
-static void slices_add(const br_collapsed *c, slice *s, const uint32_t *list, const uint8_t *present, size_t n,
-                       float *halves)
+static void slices_add(const br_collapsed *c, k_slice *s, const uint32_t *list, const uint8_t *present,
+                       size_t n, float *halves)
 {
     for (s->m = 0; s->m + 1 < c->n_layers; s->m++) {
         s->columns = k_columns(c, s->m);
@@ -463,28 +466,30 @@ static void slices_add(const br_collapsed *c, slice *s, const uint32_t *list, co
             slice_fill(c, s, present);
             size_t at = c->k_at[s->m] + s->row * s->columns;
             for (size_t i = 0; i < n; i++) {
-                c->kernels->sum_rows(halves + i * c->state + at, s->table, list + i * c->n_investor, c->n_investor,
-                                     s->n_rows * s->columns);
+                c->kernels->sum_rows(halves + i * c->state + at, s->table, list + i * c->n_investor,
+                                     c->n_investor, s->n_rows * s->columns);
             }
         }
     }
 }
 
-br_status br_collapsed_investors(const br_collapsed *c, const uint8_t *investor_codes, size_t n, float *halves)
+br_status br_collapsed_investors(const br_collapsed *c, const uint8_t *investor_codes, size_t n,
+                                 float *halves)
 {
     size_t first = c->first[c->n_bond];
     size_t n_values = c->first[c->n_bond + c->n_investor] - first;
     size_t widest = c->n_layers < 2 ? 0 : k_columns(c, 0) > SLICE_FLOATS ? k_columns(c, 0) : SLICE_FLOATS;
     uint32_t *list = br_calloc(n * c->n_investor, sizeof *list);
     uint8_t *present = br_calloc(n_values, sizeof *present);
-    slice s = {.table = br_calloc_aligned(n_values * widest, sizeof(float))};
+    k_slice s = {.table = br_calloc_aligned(n_values * widest, sizeof(float))};
     br_status status = BR_OK;
     if (list == NULL || present == NULL || s.table == NULL) {
         status = br_no_memory("investors' halves", n);
     } else {
         for (size_t i = 0; i < n; i++) {
             for (size_t j = 0; j < c->n_investor; j++) {
-                uint32_t at = (uint32_t)(row_of(c, c->n_bond + j, investor_codes[i * c->n_investor + j]) - first);
+                uint32_t at =
+                    (uint32_t)(row_of(c, c->n_bond + j, investor_codes[i * c->n_investor + j]) - first);
                 list[i * c->n_investor + j] = at;
                 present[at] = 1;
             }
@@ -504,22 +509,24 @@ br_status br_collapsed_investors(const br_collapsed *c, const uint8_t *investor_
 
 // Up to BLOCK states that are evaluated together. Their heads stand in the scratch; K is one state's, and on top of it each may
 // have one of its own or one changed field.
-typedef struct batch {
+typedef struct eval_batch {
     size_t n;
     const float *k;
     const float *k_own[BLOCK];
     const br_gate_change *change[BLOCK];
-} batch;
+} eval_batch;
 
 // What field j shown (hidden) adds to layer m + 1 and later ones through K_m'.. : e * sum of U_m q_m, then V.
-static void changed_field_add(const br_collapsed *c, const br_gate_change *change, float *head, size_t m, float *sum)
+static void changed_field_add(const br_collapsed *c, const br_gate_change *changed, float *head, size_t m,
+                              float *sum)
 {
-    size_t field = c->n_bond + change->field;
-    const float *e = c->embedding + row_of(c, field, change->code) * c->d;
+    size_t field = c->n_bond + changed->field;
+    const float *e = c->embedding + row_of(c, field, changed->code) * c->d;
     float part[MAX_D];
-    c->kernels->matvec(part, c->u + (m * c->width + field * c->d) * c->rank, head + m * c->rank, c->d, c->rank);
+    c->kernels->matvec(part, c->u + (m * c->width + field * c->d) * c->rank, head + m * c->rank, c->d,
+                       c->rank);
     for (size_t i = 0; i < c->d; i++) {
-        sum[i] += change->hide ? -(e[i] * part[i]) : e[i] * part[i];
+        sum[i] += changed->hide ? -(e[i] * part[i]) : e[i] * part[i];
     }
     c->kernels->product(&(br_fixed_product){
         .y = head + (m + 1) * c->rank,
@@ -535,7 +542,7 @@ static void changed_field_add(const br_collapsed *c, const br_gate_change *chang
 }
 
 // Heads: P becomes q, layer by layer.
-static void cross(const br_collapsed *c, const batch *batch, float *heads)
+static void cross(const br_collapsed *c, const eval_batch *batch, float *heads)
 {
     float sum[BLOCK][MAX_D] = {{0.0f}};
     for (size_t m = 0; m + 1 < c->n_layers; m++) {
@@ -574,8 +581,8 @@ static void relu(float *x, size_t n)
 }
 
 // out[i] = relu(W in[i] + bias) for i < n.
-static void layer_forward(const br_collapsed *c, const layer *layer, float *out, const float *in, size_t in_stride,
-                          size_t n)
+static void layer_forward(const br_collapsed *c, const deep_layer *layer, float *out, const float *in,
+                          size_t in_stride, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         memcpy(out + i * layer->out, layer->bias, layer->out * sizeof *out);
@@ -594,7 +601,7 @@ static void layer_forward(const br_collapsed *c, const layer *layer, float *out,
     relu(out, n * layer->out);
 }
 
-static void evaluate(const br_collapsed *c, const batch *batch, float *scratch, float *logits_out)
+static void evaluate(const br_collapsed *c, const eval_batch *batch, float *scratch, float *logits_out)
 {
     float *heads = scratch;
     float *activation[2] = {scratch + BLOCK * c->head, scratch + BLOCK * (c->head + c->h_max)};
@@ -621,22 +628,22 @@ float br_collapsed_logit(const br_collapsed *c, const float *state, float *scrat
 {
     float logit;
     memcpy(scratch, state, c->head * sizeof *scratch);
-    evaluate(c, &(batch){.n = 1, .k = state}, scratch, &logit);
+    evaluate(c, &(eval_batch){.n = 1, .k = state}, scratch, &logit);
     return logit;
 }
 
-void br_collapsed_logits_if(const br_collapsed *c, const float *state, const br_gate_change *changes, size_t n,
-                            float *logits_out, float *scratch)
+void br_collapsed_logits_if(const br_collapsed *c, const float *state, const br_gate_change *changes,
+                            size_t n, float *logits_out, float *scratch)
 {
     for (size_t start = 0; start < n; start += BLOCK) {
-        batch batch = {.n = n - start < BLOCK ? n - start : BLOCK, .k = state};
+        eval_batch batch = {.n = n - start < BLOCK ? n - start : BLOCK, .k = state};
         for (size_t i = 0; i < batch.n; i++) {
-            const br_gate_change *change = &changes[start + i];
-            size_t row = row_of(c, c->n_bond + change->field, change->code);
+            const br_gate_change *changed = &changes[start + i];
+            size_t row = row_of(c, c->n_bond + changed->field, changed->code);
             float *head = scratch + i * c->head;
             memcpy(head, state, c->head * sizeof *head);
-            c->kernels->axpy(head, change->hide ? -1.0f : 1.0f, c->rows + row * c->head, c->head);
-            batch.change[i] = change;
+            c->kernels->axpy(head, changed->hide ? -1.0f : 1.0f, c->rows + row * c->head, c->head);
+            batch.change[i] = changed;
         }
         evaluate(c, &batch, scratch, logits_out + start);
     }
@@ -646,7 +653,7 @@ void br_collapsed_logits(const br_collapsed *c, const float *bond_state, const f
                          float *logits_out, float *scratch)
 {
     for (size_t start = 0; start < n; start += BLOCK) {
-        batch batch = {.n = n - start < BLOCK ? n - start : BLOCK, .k = bond_state};
+        eval_batch batch = {.n = n - start < BLOCK ? n - start : BLOCK, .k = bond_state};
         for (size_t i = 0; i < batch.n; i++) {
             const float *half = halves + (start + i) * c->state;
             float *head = scratch + i * c->head;
@@ -721,7 +728,7 @@ static adjoints backward(const br_collapsed *c, const float *state, float *scrat
     float *u_sum = inner + wide(c);
     float *part = u_sum + wide(c);
     memcpy(q, state, c->head * sizeof *q);
-    cross(c, &(batch){.n = 1, .k = state}, q);
+    cross(c, &(eval_batch){.n = 1, .k = state}, q);
     deep_backward(c, q, activations);
     // a_l = G_l + sum_{k>l} K_kl^T a_k, last layer first.
     memcpy(adjoint, q + c->at_g, c->at_g * sizeof *adjoint);
