@@ -38,7 +38,7 @@ static double area_of(const uint64_t *keys, size_t n)
 {
     size_t n_negative = 0;
     size_t n_positive = 0;
-    unsigned __int128 twice = 0;
+    uint64_t twice = 0; // at most 2^63 for 2^32 scores
     for (size_t i = 0; i < n;) {
         size_t negatives = 0;
         size_t positives = 0;
@@ -47,7 +47,7 @@ static double area_of(const uint64_t *keys, size_t n)
             positives += keys[i] & 1;
             negatives += 1 - (keys[i] & 1);
         }
-        twice += (unsigned __int128)positives * (2 * n_negative + negatives);
+        twice += (uint64_t)positives * (2 * n_negative + negatives);
         n_negative += negatives;
         n_positive += positives;
     }
@@ -59,6 +59,7 @@ static double area_of(const uint64_t *keys, size_t n)
 
 br_status br_auc(double *out, const float *scores, const uint8_t *labels, size_t n)
 {
+    br_assert(n <= UINT32_MAX);
     uint64_t *keys[2] = {br_calloc(n, sizeof(uint64_t)), br_calloc(n, sizeof(uint64_t))};
     br_status status = BR_OK;
     if (keys[0] == NULL || keys[1] == NULL) {
