@@ -75,6 +75,8 @@ typedef struct br_view {
     bool owned;
 } br_view;
 br_status br_view_init(br_view *view, br_env *env) BR_MUST_CHECK;
+/// The last commit, also while the handle has an open batch.
+br_status br_view_init_committed(br_view *view, br_env *env) BR_MUST_CHECK;
 void br_view_deinit(br_view *view);
 /// value_out->data = NULL when the key is not there. Errors: BR_ERR_CORRUPT.
 br_status br_view_find(const br_view *view, uint32_t table, br_bytes key, br_bytes *value_out) BR_MUST_CHECK;

@@ -144,10 +144,16 @@ br_status br_env_put_number(br_env *env, const char *name, uint64_t number)
 
 br_status br_view_init(br_view *view, br_env *env)
 {
-    *view = (br_view){.env = env, .txn = env->batch};
     if (env->batch != NULL) {
+        *view = (br_view){.env = env, .txn = env->batch};
         return BR_OK;
     }
+    return br_view_init_committed(view, env);
+}
+
+br_status br_view_init_committed(br_view *view, br_env *env)
+{
+    *view = (br_view){.env = env};
     br_status status = br_env_transaction(env, MDB_RDONLY, &view->txn);
     view->owned = status == BR_OK;
     return status;
