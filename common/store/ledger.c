@@ -12,7 +12,6 @@ enum {
     KEY_BYTES = BR_HASH_BYTES + 8,
     KNOWN_BYTES = 8 + CONTENT_BYTES,
     RECORDS_PER_VIEW = 10000, // a visitor's read transaction ends after so many: pages it sees are not reused
-    MAX_ROW_BYTES = 16 << 20  // of one row in memory
 };
 
 static const br_env_kind kind = {
@@ -375,7 +374,7 @@ br_status br_ledger_visit(br_ledger *ledger, uint64_t after, uint64_t until, br_
 {
     br_assert(ledger != NULL && visitor != NULL);
     BR_AUTO(br_arena) *arena = NULL;
-    br_status status = br_arena_new(&arena, MAX_ROW_BYTES);
+    br_status status = br_arena_new(&arena, BR_UNPACK_BYTES);
     record_walk walk = {.ledger = ledger,
                         .arena = arena,
                         .visitor = visitor,

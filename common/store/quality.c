@@ -9,7 +9,6 @@ enum {
     TABLE_DAYS,      // bond id -> be32 issue day under which its figures stand
     TABLE_REPORTS,   // name -> report
     MAX_NAME_BYTES = 256,
-    MAX_UNPACKED_BYTES = 1 << 20, // of one bond's figures in memory
     BONDS_PER_VIEW = 10000,
     KEY_BYTES = 4 + BR_MAX_ID_BYTES
 };
@@ -236,7 +235,7 @@ br_status br_quality_visit(br_quality *quality, br_day from, br_day until, br_bo
 {
     br_assert(quality != NULL && visitor != NULL);
     BR_AUTO(br_arena) *arena = NULL;
-    br_status status = br_arena_new(&arena, MAX_UNPACKED_BYTES);
+    br_status status = br_arena_new(&arena, BR_UNPACK_BYTES);
     bond_walk walk = {.quality = quality,
                       .arena = arena,
                       .visitor = visitor,

@@ -6,7 +6,7 @@
 
 enum {
     TABLE_LISTS = 1,   // bond id, 0, be32 as-of day, be64 number -> list
-    TABLE_JOBS,        // job id -> be64 arrival, packed body; kept for ever, so that a job can be replayed
+    TABLE_JOBS,        // job id -> body; kept for ever, so that a job can be replayed
     TABLE_TODO,        // be64 arrival -> job id, be32 attempts
     TABLE_TODO_OF,     // job id -> be64 arrival
     TABLE_RESULTS,     // job id -> result
@@ -16,7 +16,6 @@ enum {
     TODO_BYTES = BR_HASH_BYTES + 4,
     POPULATION_HEAD = 8,
     LISTS_PER_VIEW = 1000,
-    MAX_LIST_BYTES = 16 << 20 // of one list in memory
 };
 
 static const br_env_kind kind = {
@@ -43,7 +42,7 @@ static br_status open_store(br_recommendations **out, const char *directory, boo
     if (store == NULL) {
         return br_no_memory("recommendations store", 1);
     }
-    br_status status = br_arena_new(&store->arena, MAX_LIST_BYTES);
+    br_status status = br_arena_new(&store->arena, BR_UNPACK_BYTES);
     if (status == BR_OK) {
         status = writer ? br_env_open_writer(&store->env, &kind, directory)
                         : br_env_open_reader(&store->env, &kind, directory);
@@ -301,7 +300,7 @@ static br_status is_known(br_recommendations *store, const br_list *list, bool *
 }
 
 // A job is done once: what was asked for before is not asked for again.
-static br_status put_job(br_recommendations *store, const br_hash *job, const br_job_body *body)
+static br_status put_job(br_recommendations *store, const br_hash *job, const br_job_body *body, bool *todo_out)
 {
     bool known = false;
     br_status status = has(store, TABLE_JOBS, job, &known);
@@ -313,16 +312,15 @@ static br_status put_job(br_recommendations *store, const br_hash *job, const br
     if (status != BR_OK) {
         return status;
     }
-    uint8_t place[8];
-    br_be64_put(place, arrival);
     br_buf_clear(&store->packed);
-    br_buf_append(&store->packed, place, sizeof place);
     status = br_job_body_pack(body, &store->packed);
     if (status != BR_OK) {
         return status;
     }
-    br_hash hash = br_hash_of(store->packed.data + sizeof place, store->packed.length - sizeof place);
+    br_hash hash = br_hash_of(store->packed.data, store->packed.length);
     br_assert(br_hash_equal(&hash, job));
+    uint8_t place[8];
+    br_be64_put(place, arrival);
     uint8_t todo[TODO_BYTES] = {0};
     memcpy(todo, job->bytes, sizeof job->bytes);
     status = br_env_put(store->env, TABLE_JOBS, hash_key(job), packed_bytes(&store->packed), BR_PUT_NEW);
@@ -333,11 +331,13 @@ static br_status put_job(br_recommendations *store, const br_hash *job, const br
     if (status == BR_OK) {
         status = br_env_put(store->env, TABLE_TODO_OF, hash_key(job), br_bytes_of(place, sizeof place), BR_PUT_NEW);
     }
+    *todo_out = status == BR_OK;
     return status;
 }
 
-static br_status put_list(br_recommendations *store, const br_list *list, const br_job_body *job)
+static br_status put_list(br_recommendations *store, const br_list *list, const br_job_body *job, bool *todo_out)
 {
+    *todo_out = false;
     bool known = false;
     br_status status = is_known(store, list, &known);
     if (status != BR_OK || known) {
@@ -356,13 +356,15 @@ static br_status put_list(br_recommendations *store, const br_list *list, const 
     uint8_t key[LIST_KEY_BYTES];
     status = br_env_put(store->env, TABLE_LISTS, list_key(key, list->bond_id, list->as_of, number),
                         packed_bytes(&store->packed), BR_PUT_NEW);
-    return status == BR_OK && job != NULL ? put_job(store, &list->job_id, job) : status;
+    return status == BR_OK && job != NULL ? put_job(store, &list->job_id, job, todo_out) : status;
 }
 
-br_status br_recommendations_put_list(br_recommendations *store, const br_list *list, const br_job_body *job)
+br_status br_recommendations_put_list(br_recommendations *store, const br_list *list, const br_job_body *job,
+                                      bool *todo_out)
 {
-    br_assert(store != NULL && list != NULL && br_env_in_batch(store->env) && list->has_job == (job != NULL));
-    return br_env_settle(store->env, put_list(store, list, job));
+    br_assert(store != NULL && list != NULL && todo_out != NULL && br_env_in_batch(store->env));
+    br_assert(list->has_job == (job != NULL));
+    return br_env_settle(store->env, put_list(store, list, job, todo_out));
 }
 
 br_status br_recommendations_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of,
@@ -435,7 +437,7 @@ br_status br_recommendations_visit(br_recommendations *store, br_list_visitor vi
 {
     br_assert(store != NULL && visitor != NULL);
     BR_AUTO(br_arena) *arena = NULL;
-    br_status status = br_arena_new(&arena, MAX_LIST_BYTES);
+    br_status status = br_arena_new(&arena, BR_UNPACK_BYTES);
     list_walk walk = {.store = store, .arena = arena, .visitor = visitor, .context = context, .next_bytes = 1};
     while (status == BR_OK && !walk.over) {
         status = visit_some(&walk);
@@ -537,54 +539,46 @@ br_status br_recommendations_put_attempt(br_recommendations *store, const br_has
     return br_env_settle(store->env, status);
 }
 
-// The key behind which the next jobs stand: a job keeps its arrival number when it has left the to-do list.
-static br_status todo_start(br_recommendations *store, const br_view *view, const br_hash *after, uint8_t start[8])
-{
-    br_be64_put(start, 0);
-    if (after == NULL) {
-        return BR_OK;
-    }
-    br_bytes job;
-    br_status status = br_view_find(view, TABLE_JOBS, hash_key(after), &job);
-    if (status != BR_OK) {
-        return status;
-    }
-    if (job.data == NULL || job.n < 8) {
-        return absent(store, "job", after);
-    }
-    br_be64_put(start, br_be64_get(job.data) + 1);
-    return BR_OK;
-}
-
-br_status br_recommendations_todo(br_recommendations *store, const br_hash *after, br_hash *jobs_out,
+br_status br_recommendations_todo(br_recommendations *store, uint64_t *after_io, br_hash *jobs_out,
                                   uint32_t *attempts_out, uint32_t max, uint32_t *n_out)
 {
-    br_assert(store != NULL && jobs_out != NULL && attempts_out != NULL && n_out != NULL);
+    br_assert(store != NULL && after_io != NULL && jobs_out != NULL && attempts_out != NULL && n_out != NULL);
     BR_AUTO_DEINIT(br_view) view = {0};
     br_status status = br_view_init(&view, store->env);
-    uint8_t start[8];
-    if (status == BR_OK) {
-        status = todo_start(store, &view, after, start);
-    }
     if (status != BR_OK) {
         return status;
     }
     BR_AUTO_DEINIT(br_cursor) cursor = {0};
+    uint8_t start[8];
+    br_be64_put(start, *after_io + 1);
     status = br_cursor_init(&cursor, &view, TABLE_TODO);
     if (status == BR_OK) {
         status = br_cursor_seek(&cursor, br_bytes_of(start, sizeof start));
     }
+    uint64_t last = *after_io;
     uint32_t n = 0;
-    while (status == BR_OK && n < max && cursor.key.data != NULL && cursor.value.n == TODO_BYTES) {
+    while (status == BR_OK && n < max && cursor.key.data != NULL) {
+        if (cursor.key.n != 8 || cursor.value.n != TODO_BYTES) {
+            return br_fail(BR_ERR_CORRUPT, "%s: a to-do entry of %zu bytes", br_env_directory(store->env),
+                           cursor.value.n);
+        }
+        last = br_be64_get(cursor.key.data);
         memcpy(jobs_out[n].bytes, cursor.value.data, BR_HASH_BYTES);
         attempts_out[n] = br_be32_get(cursor.value.data + BR_HASH_BYTES);
         n++;
         status = br_cursor_next(&cursor);
     }
     if (status == BR_OK) {
+        *after_io = last;
         *n_out = n;
     }
     return status;
+}
+
+br_status br_recommendations_is_todo(br_recommendations *store, const br_hash *job, bool *out)
+{
+    br_assert(store != NULL && job != NULL && out != NULL);
+    return has(store, TABLE_TODO_OF, job, out);
 }
 
 br_status br_recommendations_job(br_recommendations *store, br_arena *arena, const br_hash *job, br_job_body *out)
@@ -599,7 +593,7 @@ br_status br_recommendations_job(br_recommendations *store, br_arena *arena, con
     if (value.data == NULL) {
         return absent(store, "job", job);
     }
-    return value.n < 8 ? damaged(store, "job", job) : br_job_body_unpack(out, arena, value.data + 8, value.n - 8);
+    return br_job_body_unpack(out, arena, value.data, value.n);
 }
 
 br_status br_recommendations_result(br_recommendations *store, br_arena *arena, const br_hash *job, br_result *out)

@@ -28,7 +28,8 @@ void br_recommendations_abort(br_recommendations *store);
 
 /// Inside begin/commit: store a list and, unless it has no job (NULL) or the job was asked for before, its to-do entry (the packed
 /// job body). A list equal to the last one of its bond and as-of day, but for the ledger head it saw, changes nothing.
-br_status br_recommendations_put_list(br_recommendations *store, const br_list *list, const br_job_body *job) BR_MUST_CHECK;
+br_status br_recommendations_put_list(br_recommendations *store, const br_list *list, const br_job_body *job,
+                                      bool *todo_out) BR_MUST_CHECK; ///< *todo_out: a to-do entry was made
 /// Inside begin/commit: store a result once and delete its to-do entry. *first_out: false when the result was there already or the job
 /// is not in the to-do list (nothing changes then).
 br_status br_recommendations_put_result(br_recommendations *store, const br_result *result, bool *first_out) BR_MUST_CHECK;
@@ -38,10 +39,11 @@ br_status br_recommendations_put_dead(br_recommendations *store, const br_dead_j
 /// to-do list.
 br_status br_recommendations_put_attempt(br_recommendations *store, const br_hash *job, uint32_t attempt) BR_MUST_CHECK;
 
-/// Jobs to do, in order of arrival, after `after` (NULL = from the start): the next at most `max` ids and their attempts. `after` need
-/// not be to do any more. Errors: BR_ERR_NOT_FOUND when there never was such a job.
-br_status br_recommendations_todo(br_recommendations *store, const br_hash *after, br_hash *jobs_out, uint32_t *attempts_out,
+/// Jobs to do, in order of arrival: the next at most `max` ids and the attempts made, after *after_io (0 = from the start), which moves on.
+br_status br_recommendations_todo(br_recommendations *store, uint64_t *after_io, br_hash *jobs_out, uint32_t *attempts_out,
                                   uint32_t max, uint32_t *n_out) BR_MUST_CHECK;
+/// Is this job still to do?
+br_status br_recommendations_is_todo(br_recommendations *store, const br_hash *job, bool *out) BR_MUST_CHECK;
 br_status br_recommendations_counts(br_recommendations *store, uint64_t *lists_out, uint64_t *todo_out, uint64_t *results_out,
                                     uint64_t *dead_out) BR_MUST_CHECK;
 /// The body of a job, whether to do, done or dead, in the arena. Errors: BR_ERR_NOT_FOUND.

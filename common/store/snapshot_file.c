@@ -147,21 +147,15 @@ static br_status fill(const char *path, const char *name, br_bytes from, void *t
     return BR_OK;
 }
 
-// What the manifest could not size itself.
-static br_status make_room(br_snapshot *snapshot, size_t schema_bytes)
-{
-    snapshot->mean_bond = br_calloc_aligned(mean_bond_floats(snapshot), sizeof *snapshot->mean_bond);
-    snapshot->schema_yaml = br_calloc(schema_bytes + 1, 1);
-    snapshot->schema_bytes = schema_bytes;
-    return snapshot->mean_bond == NULL || snapshot->schema_yaml == NULL ? br_no_memory("snapshot parts", 2) : BR_OK;
-}
-
 static br_status fill_all(const char *path, br_snapshot *snapshot, const br_bytes chunks[N_CHUNKS])
 {
-    br_status status = make_room(snapshot, chunks[CHUNK_SCHEMA].n);
-    if (status != BR_OK) {
-        return status;
+    // The one part whose size the manifest does not know.
+    snapshot->schema_yaml = br_calloc(chunks[CHUNK_SCHEMA].n + 1, 1);
+    if (snapshot->schema_yaml == NULL) {
+        return br_no_memory("bytes of schema", chunks[CHUNK_SCHEMA].n);
     }
+    snapshot->schema_bytes = chunks[CHUNK_SCHEMA].n;
+    br_status status = BR_OK;
     br_record *record = snapshot->record;
     br_model *model = snapshot->model;
     void *const to[N_CHUNKS] = {
@@ -187,9 +181,9 @@ static br_status read_all(br_snapshot **out, const char *path, MDB_txn *txn)
     if (code != 0) {
         return br_store_fail(path, "open table", code);
     }
-    br_bytes manifest;
+    br_bytes manifest = {0};
     br_status status = get(path, txn, table, "manifest", &manifest);
-    br_bytes chunks[N_CHUNKS];
+    br_bytes chunks[N_CHUNKS] = {0};
     for (unsigned i = 0; i < N_CHUNKS && status == BR_OK; i++) {
         status = get(path, txn, table, chunk_names[i], &chunks[i]);
     }

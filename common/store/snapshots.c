@@ -13,7 +13,6 @@
 
 enum {
     TABLE_EVENTS = 1, // be64 number -> event
-    MAX_EVENT_BYTES = 1 << 20,
     FILE_NAME_BYTES = BR_VERSION_TEXT + 4
 };
 
@@ -270,7 +269,7 @@ br_status br_snapshots_history(br_snapshots *snapshots, br_snapshot_event_visito
     BR_AUTO(br_arena) *arena = NULL;
     status = br_cursor_init(&cursor, &view, TABLE_EVENTS);
     if (status == BR_OK) {
-        status = br_arena_new(&arena, MAX_EVENT_BYTES);
+        status = br_arena_new(&arena, BR_UNPACK_BYTES);
     }
     if (status == BR_OK) {
         status = br_cursor_seek(&cursor, br_bytes_of("", 1));
