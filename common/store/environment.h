@@ -21,10 +21,10 @@
 
 #include <lmdb.h>
 
-#define BR_ENV_MAX_TABLES 10
-#define BR_ENV_MAX_KEY    511 ///< LMDB's bound, bytes
+#define BR_ENV_MAX_TABLES  10
+#define BR_ENV_MAX_KEY     511 ///< LMDB's bound, bytes
 #define BR_ENV_MAX_READERS 512
-#define BR_ENV_META       0 ///< table 0 of every kind: "meta", holds the format number and counters
+#define BR_ENV_META        0 ///< table 0 of every kind: "meta", holds the format number and counters
 
 /// What is in an environment. Numbers and order of the tables are part of the format.
 typedef struct br_env_kind {
@@ -61,7 +61,8 @@ typedef enum br_put_mode {
     BR_PUT_NEW,     ///< the key must not be there (asserted)
     BR_PUT_APPEND   ///< as BR_PUT_NEW, and the key is the highest of its table: fills pages whole
 } br_put_mode;
-br_status br_env_put(br_env *env, uint32_t table, br_bytes key, br_bytes value, br_put_mode mode) BR_MUST_CHECK;
+br_status br_env_put(br_env *env, uint32_t table, br_bytes key, br_bytes value,
+                     br_put_mode mode) BR_MUST_CHECK;
 /// Nothing happens if the key is not there.
 br_status br_env_delete(br_env *env, uint32_t table, br_bytes key) BR_MUST_CHECK;
 /// A counter in "meta".

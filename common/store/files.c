@@ -15,7 +15,8 @@ br_status br_store_fail(const char *path, const char *what, int code)
 {
     switch (code) {
     case MDB_MAP_FULL:
-        return br_fail(BR_ERR_FULL, "%s: %s: the map is full; it grows with the next transaction", path, what);
+        return br_fail(BR_ERR_FULL, "%s: %s: the map is full; it grows with the next transaction", path,
+                       what);
     case EIO:
     case ENOSPC:
     case EDQUOT:
@@ -44,9 +45,9 @@ br_status br_store_fail(const char *path, const char *what, int code)
 br_status br_path_join(char out[BR_STORE_PATH], const char *directory, const char *name)
 {
     int n = snprintf(out, BR_STORE_PATH, "%s/%s", directory, name);
-    return n > 0 && n < BR_STORE_PATH ? BR_OK
-                                      : br_fail(BR_ERR_LIMIT, "path longer than %d bytes: %.200s...", BR_STORE_PATH - 1,
-                                                directory);
+    return n > 0 && n < BR_STORE_PATH
+               ? BR_OK
+               : br_fail(BR_ERR_LIMIT, "path longer than %d bytes: %.200s...", BR_STORE_PATH - 1, directory);
 }
 
 br_status br_path_sync(const char *path)
@@ -93,10 +94,10 @@ const char *br_network_file_system(long magic)
         uint32_t magic;
         const char *name;
     } known[] = {
-        {0x00006969u, "NFS"},    {0x0000517Bu, "SMB"},    {0xFF534D42u, "CIFS"},  {0xFE534D42u, "SMB2"},
-        {0x65735546u, "FUSE"},   {0x01021997u, "9p"},     {0x5346414Fu, "AFS"},   {0x6B414653u, "AFS"},
-        {0x73757245u, "Coda"},   {0x0000564Cu, "NCP"},    {0x00C36400u, "Ceph"},  {0x01161970u, "GFS2"},
-        {0x7461636Fu, "OCFS2"},  {0x0BD00BD0u, "Lustre"}, {0x47504653u, "GPFS"},  {0x19830326u, "BeeGFS"},
+        {0x00006969u, "NFS"},    {0x0000517Bu, "SMB"},    {0xFF534D42u, "CIFS"}, {0xFE534D42u, "SMB2"},
+        {0x65735546u, "FUSE"},   {0x01021997u, "9p"},     {0x5346414Fu, "AFS"},  {0x6B414653u, "AFS"},
+        {0x73757245u, "Coda"},   {0x0000564Cu, "NCP"},    {0x00C36400u, "Ceph"}, {0x01161970u, "GFS2"},
+        {0x7461636Fu, "OCFS2"},  {0x0BD00BD0u, "Lustre"}, {0x47504653u, "GPFS"}, {0x19830326u, "BeeGFS"},
         {0x786F4256u, "vboxsf"}, {0xAAD7AAEAu, "PanFS"},
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
@@ -114,8 +115,9 @@ br_status br_refuse_network(const char *path)
         return br_store_fail(path, "statfs", errno);
     }
     const char *name = br_network_file_system((long)info.f_type);
-    return name == NULL ? BR_OK
-                        : br_fail(BR_ERR_INVALID, "%s: is on %s: a store needs a local file system", path, name);
+    return name == NULL
+               ? BR_OK
+               : br_fail(BR_ERR_INVALID, "%s: is on %s: a store needs a local file system", path, name);
 }
 
 br_status br_writer_lock(const char *directory, int *fd_out)

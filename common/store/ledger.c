@@ -221,8 +221,8 @@ static br_status read_head(const br_view *view, uint64_t *head_out)
     }
     uint64_t last = cursor.key.n == 8 ? br_be64_get(cursor.key.data) : 0;
     if (last != head) {
-        return br_fail(BR_ERR_CORRUPT, "%s: head is %llu, but the last record is %llu", br_env_directory(view->env),
-                       (unsigned long long)head, (unsigned long long)last);
+        return br_fail(BR_ERR_CORRUPT, "%s: head is %llu, but the last record is %llu",
+                       br_env_directory(view->env), (unsigned long long)head, (unsigned long long)last);
     }
     *head_out = head;
     return BR_OK;
@@ -265,8 +265,8 @@ static br_status append(br_ledger *ledger, const br_row *row)
     uint8_t known[KNOWN_BYTES];
     memcpy(known, record, sizeof record);
     memcpy(known + sizeof record, name.content, CONTENT_BYTES);
-    return br_env_put(ledger->env, TABLE_KEYS, br_bytes_of(name.key, KEY_BYTES), br_bytes_of(known, sizeof known),
-                      BR_PUT_NEW);
+    return br_env_put(ledger->env, TABLE_KEYS, br_bytes_of(name.key, KEY_BYTES),
+                      br_bytes_of(known, sizeof known), BR_PUT_NEW);
 }
 
 br_status br_ledger_append(br_ledger *ledger, const br_row *row, uint64_t *record_out)
@@ -370,7 +370,8 @@ static br_status visit_some(record_walk *walk)
     return status;
 }
 
-br_status br_ledger_visit(br_ledger *ledger, uint64_t after, uint64_t until, br_ledger_visitor visitor, void *context)
+br_status br_ledger_visit(br_ledger *ledger, uint64_t after, uint64_t until, br_ledger_visitor visitor,
+                          void *context)
 {
     br_assert(ledger != NULL && visitor != NULL);
     BR_AUTO(br_arena) *arena = NULL;

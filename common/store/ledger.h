@@ -34,7 +34,8 @@ br_status br_ledger_begin(br_ledger *ledger) BR_MUST_CHECK;
 /// 0 if new. A row is compared with the record of the same revision if there is one, else with the newest, so that a file that holds
 /// old and new revisions may be imported twice. Content is what remains without the revision, without missing features and without
 /// the order of features. Works without a batch and in readers too: then it sees the last commit.
-br_status br_ledger_look(br_ledger *ledger, const br_row *row, br_ledger_known *out, uint64_t *record_out) BR_MUST_CHECK;
+br_status br_ledger_look(br_ledger *ledger, const br_row *row, br_ledger_known *out,
+                         uint64_t *record_out) BR_MUST_CHECK;
 /// Append a new or superseding row; a second row of the same key and revision is BR_ERR_CORRUPT: ask br_ledger_look() first.
 br_status br_ledger_append(br_ledger *ledger, const br_row *row, uint64_t *record_out) BR_MUST_CHECK;
 /// Errors: BR_ERR_FULL (disk or map full), BR_ERR_IO: then the batch is rolled back and the ledger is as it was.
@@ -47,7 +48,8 @@ br_status br_ledger_head(br_ledger *ledger, uint64_t *head_out) BR_MUST_CHECK;
 /// Called for each committed record in order; the row lives during the call. A status other than BR_OK ends the walk and is returned.
 typedef br_status (*br_ledger_visitor)(void *context, uint64_t record, const br_row *row);
 /// Visit records (after, until]. Checksums are verified: BR_ERR_CORRUPT names the record.
-br_status br_ledger_visit(br_ledger *ledger, uint64_t after, uint64_t until, br_ledger_visitor visitor, void *context) BR_MUST_CHECK;
+br_status br_ledger_visit(br_ledger *ledger, uint64_t after, uint64_t until, br_ledger_visitor visitor,
+                          void *context) BR_MUST_CHECK;
 
 /// Facts for telemetry. The call also frees the places of readers that died: ask each second.
 typedef struct br_store_facts {

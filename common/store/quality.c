@@ -142,9 +142,10 @@ static br_status put_report(br_quality *quality, const char *name, const br_repo
 {
     br_buf_clear(&quality->packed);
     br_status status = br_report_pack(report, &quality->packed);
-    return status != BR_OK ? status
-                           : br_env_put(quality->env, TABLE_REPORTS, report_key(name),
-                                        br_bytes_of(quality->packed.data, quality->packed.length), BR_PUT_REPLACE);
+    return status != BR_OK
+               ? status
+               : br_env_put(quality->env, TABLE_REPORTS, report_key(name),
+                            br_bytes_of(quality->packed.data, quality->packed.length), BR_PUT_REPLACE);
 }
 
 br_status br_quality_put_report(br_quality *quality, const char *name, const br_report *report)
@@ -195,7 +196,8 @@ typedef struct bond_walk {
 
 static br_status visit_one(bond_walk *walk, const br_cursor *cursor)
 {
-    walk->over = cursor->key.data == NULL || cursor->key.n > KEY_BYTES || br_be32_get(cursor->key.data) >= walk->until;
+    walk->over =
+        cursor->key.data == NULL || cursor->key.n > KEY_BYTES || br_be32_get(cursor->key.data) >= walk->until;
     if (walk->over) {
         return BR_OK;
     }
@@ -231,7 +233,8 @@ static br_status visit_some(bond_walk *walk)
     return status;
 }
 
-br_status br_quality_visit(br_quality *quality, br_day from, br_day until, br_bond_quality_visitor visitor, void *context)
+br_status br_quality_visit(br_quality *quality, br_day from, br_day until, br_bond_quality_visitor visitor,
+                           void *context)
 {
     br_assert(quality != NULL && visitor != NULL);
     BR_AUTO(br_arena) *arena = NULL;
