@@ -474,7 +474,8 @@ static void link_investor_row(br_market *market, uint32_t investor, uint32_t row
 static br_day first_known(const br_market *market, uint32_t investor)
 {
     br_day known = BR_DAY_NONE;
-    for (uint32_t row = market->investor_rows_of[investor]; row != NONE; row = market->investor_rows[row].next) {
+    for (uint32_t row = market->investor_rows_of[investor]; row != NONE;
+         row = market->investor_rows[row].next) {
         known = market->investor_rows[row].cancelled ? known : market->investor_rows[row].day;
     }
     return known;

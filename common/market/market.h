@@ -41,7 +41,8 @@ typedef union br_raw_value {
     uint32_t value; ///< BR_INDEX_NONE: missing
 } br_raw_value;
 
-br_status br_market_new(br_market **out, const br_schema *schema) BR_MUST_CHECK; ///< schema: borrowed, must outlive it
+br_status br_market_new(br_market **out,
+                        const br_schema *schema) BR_MUST_CHECK; ///< schema: borrowed, must outlive it
 void br_market_free(br_market **market);
 const br_schema *br_market_schema(const br_market *market);
 
@@ -63,11 +64,12 @@ const br_bond *br_market_bond(const br_market *market, uint32_t bond);
 const char *br_market_bond_id(const br_market *market, uint32_t bond);
 const char *br_market_issuer_id(const br_market *market, uint32_t issuer);
 const char *br_market_investor_id(const br_market *market, uint32_t investor);
-uint32_t br_market_find_bond(const br_market *market, const char *id);         ///< or BR_INDEX_NONE
-uint32_t br_market_find_investor(const br_market *market, const char *id);     ///< or BR_INDEX_NONE
+uint32_t br_market_find_bond(const br_market *market, const char *id);     ///< or BR_INDEX_NONE
+uint32_t br_market_find_investor(const br_market *market, const char *id); ///< or BR_INDEX_NONE
 br_raw_value br_market_bond_value(const br_market *market, uint32_t bond, uint32_t feature);
 /// The investor's attribute by the latest row effective on or before `day`; missing if there is none.
-br_raw_value br_market_investor_value(const br_market *market, uint32_t investor, uint32_t feature, br_day day);
+br_raw_value br_market_investor_value(const br_market *market, uint32_t investor, uint32_t feature,
+                                      br_day day);
 /// The strings behind the values of a bond (investor) feature that is not continuous.
 const br_index *br_market_bond_strings(const br_market *market, uint32_t feature);
 const br_index *br_market_investor_strings(const br_market *market, uint32_t feature);
@@ -83,7 +85,8 @@ br_day br_market_investor_known(const br_market *market, uint32_t investor);
 /// Errors: BR_ERR_NO_MEMORY (the order is made on demand).
 br_status br_market_bids(br_market *market, const br_bid **bids_out, uint32_t *n_out) BR_MUST_CHECK;
 /// Numbers of all bonds that are not cancelled in order (issue_day, bond_id). Borrowed as above.
-br_status br_market_bonds_by_issue(br_market *market, const uint32_t **bonds_out, uint32_t *n_out) BR_MUST_CHECK;
+br_status br_market_bonds_by_issue(br_market *market, const uint32_t **bonds_out,
+                                   uint32_t *n_out) BR_MUST_CHECK;
 /// rank_of[investor] in the order of ids (bytewise): the tie rule of rankings. Borrowed as above.
 br_status br_market_investor_order(br_market *market, const uint32_t **order_out) BR_MUST_CHECK;
 

@@ -7,10 +7,10 @@
 #include "base/buf.h"
 #include "market/schema.h"
 
-#define BR_MAX_ID_BYTES        128
-#define BR_MAX_VALUE_BYTES     512
-#define BR_AMOUNT_SCALE        10000 ///< amounts are integers of 1/10,000
-#define BR_AMOUNT_NONE         (-1)
+#define BR_MAX_ID_BYTES    128
+#define BR_MAX_VALUE_BYTES 512
+#define BR_AMOUNT_SCALE    10000 ///< amounts are integers of 1/10,000
+#define BR_AMOUNT_NONE     (-1)
 
 typedef enum br_row_kind {
     BR_ROW_SCHEMA = 1, ///< schema.yaml

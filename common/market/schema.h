@@ -7,16 +7,16 @@
 #include "base/buf.h"
 #include "base/day.h"
 
-#define BR_MAX_FEATURES         512 ///< declared features of one kind
-#define BR_MAX_VALUES           250 ///< values of one feature, so that a code fits a byte with missing, other and mask
-#define BR_MAX_NAME_BYTES       128 ///< of a feature
-#define BR_MAX_WINDOWS          8
-#define BR_MAX_WINDOW_DAYS      36500
-#define BR_WINDOW_EVER          0 ///< a window without begin
-#define BR_DEFAULT_MAX_VALUES   50
-#define BR_DEFAULT_BINS         10
-#define BR_DEFAULT_LATE_DAYS    5
-#define BR_MAX_LATE_DAYS        365
+#define BR_MAX_FEATURES       512 ///< declared features of one kind
+#define BR_MAX_VALUES         250 ///< values of one feature, so that a code fits a byte with missing, other and mask
+#define BR_MAX_NAME_BYTES     128 ///< of a feature
+#define BR_MAX_WINDOWS        8
+#define BR_MAX_WINDOW_DAYS    36500
+#define BR_WINDOW_EVER        0 ///< a window without begin
+#define BR_DEFAULT_MAX_VALUES 50
+#define BR_DEFAULT_BINS       10
+#define BR_DEFAULT_LATE_DAYS  5
+#define BR_MAX_LATE_DAYS      365
 
 typedef enum br_feature_kind {
     BR_KIND_CATEGORICAL,
@@ -66,10 +66,10 @@ typedef struct br_feature {
 
 typedef struct br_schema {
     char *market;
-    uint64_t revision;           ///< a later schema needs a higher one
-    char *date_format;           ///< strptime form of dates in files; NULL: YYYY-MM-DD
-    int32_t late_days;           ///< the book is open from announce to issue + late_days
-    br_feature *bond_features;   ///< [n_bond_features]
+    uint64_t revision;         ///< a later schema needs a higher one
+    char *date_format;         ///< strptime form of dates in files; NULL: YYYY-MM-DD
+    int32_t late_days;         ///< the book is open from announce to issue + late_days
+    br_feature *bond_features; ///< [n_bond_features]
     uint32_t n_bond_features;
     br_feature *investor_features;
     uint32_t n_investor_features;
@@ -77,7 +77,8 @@ typedef struct br_schema {
     uint32_t n_windows;
     int32_t activity_windows_days[BR_MAX_WINDOWS];
     uint32_t n_activity_windows;
-    br_day history_until; ///< bonds issued before it only feed features: they neither train nor test. BR_DAY_NONE: none
+    br_day
+        history_until; ///< bonds issued before it only feed features: they neither train nor test. BR_DAY_NONE: none
     bool activity[BR_ACTIVITY_COUNT];
     uint32_t *activity_of; ///< [n_activity_of] indexes of continuous bond features
     uint32_t n_activity_of;
