@@ -1,0 +1,34 @@
+#ifndef BR_PIPELINE_RECOMMEND_H
+#define BR_PIPELINE_RECOMMEND_H
+
+/// From a bond to its list and the job that explains it; from a job to its result. The ranker, the explainers and replay share this,
+/// which is why a stored recommendation can be made again byte for byte.
+
+#include "pipeline/population.h"
+#include "store/recommendations.h"
+
+typedef struct br_recommend_options {
+    uint32_t n_top;
+    uint32_t n_reasons;
+    br_objective objective;
+    bool certify;
+    bool explain;         ///< make a job
+    uint64_t ledger_head; ///< what the market has seen
+} br_recommend_options;
+
+typedef struct br_recommendation {
+    br_list list;
+    br_job_body job; ///< meaningful if list.has_job
+} br_recommendation;
+
+/// The list of `bond` as of the population's day. What the result points to lives in `arena`, in `market` and in `served`.
+/// Errors: BR_ERR_NO_MEMORY, BR_ERR_LIMIT (arena).
+br_status br_recommend(br_recommendation *out, br_arena *arena, br_market *market, br_day_population *population,
+                       const br_served *served, uint32_t bond, const br_recommend_options *options) BR_MUST_CHECK;
+
+/// Work a job: codes is its population block [n, n_investor_fields]. A job that cannot be done (values out of range) gives a result with
+/// `failure`; a status other than BR_OK means this process failed.
+br_status br_job_work(br_result *out, br_arena *arena, const br_served *served, const br_job *job, const uint8_t *codes,
+                      uint32_t n_investor_fields) BR_MUST_CHECK;
+
+#endif

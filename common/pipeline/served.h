@@ -1,0 +1,20 @@
+#ifndef BR_PIPELINE_SERVED_H
+#define BR_PIPELINE_SERVED_H
+
+/// A snapshot as it is used: loaded, verified, collapsed.
+
+#include "model/collapse.h"
+#include "store/snapshots.h"
+
+typedef struct br_served {
+    char version[BR_VERSION_TEXT];
+    br_snapshot *snapshot;
+    br_collapsed *collapsed;
+    br_schema *schema;
+} br_served;
+
+/// Errors: those of br_snapshots_load().
+br_status br_served_load(br_served **out, const char *models_directory, const char *version) BR_MUST_CHECK;
+void br_served_free(br_served **served);
+
+#endif

@@ -1,0 +1,18 @@
+#ifndef BR_PIPELINE_WORDS_H
+#define BR_PIPELINE_WORDS_H
+
+/// Reasons in words: what the page, the API and the commands show.
+
+#include "codec/work.h"
+#include "market/encoder.h"
+
+typedef enum br_language { BR_LANGUAGE_EN, BR_LANGUAGE_ZH } br_language;
+
+/// A short tag: "prefers bond rating AAA, last year: high".
+void br_reason_tag(br_buf *out, const br_encoder *encoder, uint32_t investor_field, uint8_t code, br_language language);
+/// The full sentence with its numbers: gain, and what backs it.
+void br_reason_sentence(br_buf *out, const br_encoder *encoder, const br_reason *reason, br_language language);
+/// "preference", "attribute" or "ability".
+const char *br_reason_category(const br_encoder *encoder, uint32_t investor_field);
+
+#endif
