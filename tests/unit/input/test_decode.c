@@ -85,6 +85,17 @@ Test(input_decode, one_damaged_byte_does_not_change_the_encoding_of_the_rest)
                      "this encoding as a whole|B3,行业|");
 }
 
+Test(input_decode, most_lines_decide_even_if_all_could_be_gb18030)
+{
+    // Two characters of three bytes are three pairs of GB18030 as well.
+    static const char bytes[] = "B1,钢铁\nB2,行业\nB3,\xD6\xD0\n";
+    BR_AUTO_DEINIT(br_buf) text = {0};
+    br_encoding encoding;
+    read_lines(&text, &encoding, bytes, sizeof bytes - 1);
+    cr_expect_eq(encoding, BR_ENCODING_UTF8);
+    cr_expect(strncmp(br_buf_text(&text), "B1,钢铁|B2,行业|!", strlen("B1,钢铁|B2,行业|!")) == 0);
+}
+
 Test(input_decode, damage_in_gb18030_rejects_its_line)
 {
     BR_AUTO_DEINIT(br_buf) file = in_gb18030("B1,中国银行\nB2,钢铁\n");
@@ -111,9 +122,9 @@ Test(input_decode, a_mark_binds_even_when_the_rest_is_damaged)
 
 Test(input_decode, lines_up_to_the_limit_pass_wherever_they_lie)
 {
-    enum { LINES = 5 };
-    static const size_t lengths[LINES] = {BR_MAX_LINE_BYTES, 3, BR_MAX_LINE_BYTES + 1,
-                                          BR_MAX_LINE_BYTES - 70000, 0};
+    enum { LINES = 6 };
+    static const size_t lengths[LINES] = {
+        BR_MAX_LINE_BYTES, 3, BR_MAX_LINE_BYTES + 1, BR_MAX_LINE_BYTES - 70000, 3u * BR_MAX_LINE_BYTES, 0};
     BR_AUTO_DEINIT(br_buf) file = {0};
     for (size_t i = 0; i < LINES; i++) {
         for (size_t k = 0; k < lengths[i]; k++) {
@@ -128,11 +139,12 @@ Test(input_decode, lines_up_to_the_limit_pass_wherever_they_lie)
     cr_assert_eq(br_lines_open(&lines, br_temp_path(directory, "f"), "f"), BR_OK);
     for (size_t i = 0; i < LINES; i++) {
         cr_assert_eq(br_lines_next(lines, &line), BR_OK);
-        cr_expect_eq(line.reason != NULL, i == 2);
-        cr_expect_eq(line.n, i == 2 ? BR_MAX_RAW_BYTES : lengths[i]);
+        cr_expect_eq(line.reason != NULL, lengths[i] > BR_MAX_LINE_BYTES);
+        cr_expect_eq(line.n, lengths[i] > BR_MAX_LINE_BYTES ? BR_MAX_RAW_BYTES : lengths[i]);
         cr_expect(line.n == 0 || line.text[line.n - 1] == (char)('a' + i));
     }
     cr_expect_eq(br_lines_next(lines, &line), BR_ERR_AGAIN);
+    cr_expect_eq(br_lines_done(lines), file.length);
     br_temp_remove(&directory);
 }
 

@@ -3,7 +3,6 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/rng.h"
 #include "fixture.h"
 #include "support/temp.h"
@@ -15,7 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define GOOD_ROWS  "bonds.csv:2 B1\ninvestors.csv:2 V1\nbids.csv:2 R1\n"
 #define BID_HEADER "bid_id,bond_id,investor_id,bid_date,amount,rate\n"
 
 /// Read a folder whose bids.csv holds these bytes; the lines about it.
