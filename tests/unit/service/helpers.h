@@ -25,8 +25,8 @@ const char *br_test_body(const br_buf *answer);
 
 typedef struct br_test_process {
     pid_t pid;
-    int err; ///< its stderr
-    int out; ///< its stdout
+    int err;    ///< its stderr
+    int out;    ///< its stdout
     int notify; ///< datagrams to $NOTIFY_SOCKET
     br_buf err_text;
     br_buf out_text;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool has_line(const br_buf *text, const char *line)
 {
@@ -74,8 +75,8 @@ Test(service_telemetry, a_histogram_counts_up_to_its_bounds)
     cr_assert(has_line(&text, BUCKET "\"60\"} 5"));
     cr_assert(has_line(&text, BUCKET "\"+Inf\"} 7"));
     cr_assert(has_line(&text, "bookrunner_stage_duration_seconds_count{stage=\"rank\"} 7"));
-    cr_assert_float_eq(value_of(&text, "bookrunner_stage_duration_seconds_sum{stage=\"rank\"}"), 1000000120.05021,
-                       1e-3);
+    cr_assert_float_eq(value_of(&text, "bookrunner_stage_duration_seconds_sum{stage=\"rank\"}"),
+                       1000000120.05021, 1e-3);
 }
 
 Test(service_telemetry, values_that_are_not_finite_have_their_names)
@@ -106,10 +107,37 @@ Test(service_telemetry, the_process_describes_itself)
                   value_of(&text, "process_resident_memory_bytes"));
     cr_assert_geq(value_of(&text, "process_open_fds"), 3);
     cr_assert_geq(value_of(&text, "process_max_fds"), value_of(&text, "process_open_fds"));
-    cr_assert_eq(value_of(&text, "process_threads"), 1);
+    cr_assert_geq(value_of(&text, "process_threads"), 1);
     cr_assert_geq(value_of(&text, "process_cpu_seconds_total"), 0);
     double age_s = br_clock_wall_s() - value_of(&text, "process_start_time_seconds");
     cr_assert(age_s > -1 && age_s < 600, "started %g s ago", age_s);
+}
+
+static void *wait_for_byte(void *argument)
+{
+    const int *file = argument;
+    char byte;
+    return read(*file, &byte, 1) == 1 ? NULL : argument;
+}
+
+Test(service_telemetry, threads_and_files_are_counted)
+{
+    BR_AUTO_DEINIT(br_buf) before = {0};
+    BR_AUTO_DEINIT(br_buf) after = {0};
+    br_telemetry_text(&before);
+    int files[2];
+    pthread_t thread;
+    void *failed = NULL;
+    cr_assert_eq(pipe(files), 0);
+    cr_assert_eq(pthread_create(&thread, NULL, wait_for_byte, files), 0);
+    br_telemetry_text(&after);
+    cr_assert_eq(value_of(&after, "process_threads"), value_of(&before, "process_threads") + 1);
+    cr_assert_eq(value_of(&after, "process_open_fds"), value_of(&before, "process_open_fds") + 2);
+    cr_assert_eq(value_of(&after, "process_start_time_seconds"),
+                 value_of(&before, "process_start_time_seconds"));
+    cr_assert_eq(write(files[1], "x", 1), 1);
+    pthread_join(thread, &failed);
+    cr_assert_null(failed);
 }
 
 enum { N_THREADS = 4, N_STEPS = 50000 };
