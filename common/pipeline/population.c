@@ -108,24 +108,3 @@ br_status br_day_population_score(br_day_population *population, uint32_t bond, 
                         population->scratch);
     return BR_OK;
 }
-
-br_status br_day_population_activity(const br_day_population *population, float *bids_out)
-{
-    const br_bid *bids;
-    uint32_t n_bids = 0;
-    br_status status = br_market_bids(population->market, &bids, &n_bids);
-    if (status != BR_OK) {
-        return status;
-    }
-    for (uint32_t i = 0; i < population->n; i++) {
-        bids_out[i] = 0.0f;
-    }
-    for (uint32_t i = 0; i < n_bids; i++) {
-        const br_bid *bid = &bids[i];
-        if (bid->known_from <= population->as_of && bid->day < population->as_of &&
-            bid->day >= population->as_of - 365) {
-            bids_out[bid->investor] += 1.0f;
-        }
-    }
-    return BR_OK;
-}
