@@ -343,7 +343,7 @@ static br_status visit_some(record_walk *walk)
     br_status status = br_view_init_committed(&view, walk->ledger->env);
     uint64_t head = 0;
     if (status == BR_OK) {
-        status = read_head(&view, &head);
+        status = br_view_number(&view, "head", &head);
     }
     if (status != BR_OK) {
         return status;
