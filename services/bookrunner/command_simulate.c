@@ -1,6 +1,6 @@
 #include "simulating.h"
 
-#include "base/alloc.h"
+#include "base/index.h"
 #include "input/folder.h"
 #include "market/simulate.h"
 #include "progress.h"
