@@ -37,7 +37,8 @@ typedef enum br_message_type {
     BR_MSG_HEARTBEAT = 34,
     BR_MSG_STOPPING = 35,
     BR_MSG_POPULATION_GET = 36,
-    BR_MSG_POPULATION = 37
+    BR_MSG_POPULATION = 37,
+    BR_MSG_INTRODUCE = 38
 } br_message_type;
 
 /// "ROW_BATCH"; "?" for a number that is no type.

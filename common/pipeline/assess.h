@@ -24,9 +24,16 @@ typedef struct br_assessment {
 /// Called now and then with bonds done and in all; false cancels (BR_ERR_CANCELLED).
 typedef bool (*br_assess_watcher)(void *context, uint64_t done, uint64_t total);
 
-/// Bonds issued in [from, until). At most `max_bonds` (0 = all), evenly spread, so that a gate stays quick.
-/// Errors: BR_ERR_INVALID when the range has no bond.
-br_status br_assess(br_assessment *out, br_market *market, const br_served *served, br_day from, br_day until,
-                    uint32_t n_top, br_assess_watcher watcher, void *context) BR_MUST_CHECK;
+/// Which bonds: those issued in [from, until), at most `max_bonds` of them (0 = all), evenly spread, so that a gate stays quick.
+typedef struct br_assess_range {
+    br_day from;
+    br_day until;
+    uint32_t n_top;
+    uint32_t max_bonds;
+} br_assess_range;
+
+/// Errors: BR_ERR_INVALID when the range has no bond; BR_ERR_CANCELLED; BR_ERR_NO_MEMORY.
+br_status br_assess(br_assessment *out, br_market *market, const br_served *served, const br_assess_range *range,
+                    br_assess_watcher watcher, void *context) BR_MUST_CHECK;
 
 #endif

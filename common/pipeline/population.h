@@ -19,6 +19,6 @@ const uint8_t *br_day_population_codes(const br_day_population *population); ///
 /// logits[n] of one bond with all fields shown; bond_codes_out [n_bond_fields] its codes.
 br_status br_day_population_score(br_day_population *population, uint32_t bond, uint8_t *bond_codes_out, float *logits_out) BR_MUST_CHECK;
 /// Bids of each investor dated in the 365 days before as_of and known then: the ranking to beat. [n]
-void br_day_population_activity(const br_day_population *population, float *bids_out);
+br_status br_day_population_activity(const br_day_population *population, float *bids_out) BR_MUST_CHECK;
 
 #endif

@@ -18,6 +18,7 @@ typedef struct br_http_config {
 
 typedef struct br_work_config {
     char listen[128];       ///< further endpoint for explainers on other hosts: tcp://ADDRESS:PORT; "" = none
+    char connect[128];      ///< explainers on another host: the ranker's tcp://ADDRESS:PORT; "" = the local socket
     char keys[BR_PATH_BYTES]; ///< directory with server.key and clients/*.pub, or client.key and server.pub
     uint32_t credit;        ///< jobs an explainer holds; default 4, 1 to 16
     uint32_t lease_ms;      ///< default 5,000

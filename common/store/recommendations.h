@@ -27,7 +27,8 @@ void br_recommendations_abort(br_recommendations *store);
 
 /// Inside begin/commit: store a list and, when it has a job without a result yet, its to-do entry (the packed job body).
 /// A list equal to the last one of its bond and as-of day changes nothing.
-br_status br_recommendations_put_list(br_recommendations *store, const br_list *list, const br_job_body *job) BR_MUST_CHECK;
+br_status br_recommendations_put_list(br_recommendations *store, const br_list *list, const br_job_body *job,
+                                      bool *todo_out) BR_MUST_CHECK; ///< *todo_out: a to-do entry was made
 /// Inside begin/commit: store a result once and delete its to-do entry. *first_out: false when the result was there already or the job
 /// is not in the to-do list (nothing changes then).
 br_status br_recommendations_put_result(br_recommendations *store, const br_result *result, bool *first_out) BR_MUST_CHECK;
@@ -36,9 +37,11 @@ br_status br_recommendations_put_dead(br_recommendations *store, const br_dead_j
 /// Inside begin/commit: raise the attempt count of a to-do entry (kept from the second attempt on).
 br_status br_recommendations_put_attempt(br_recommendations *store, const br_hash *job, uint32_t attempt) BR_MUST_CHECK;
 
-/// Jobs to do, in order of arrival, after `after` (NULL = from the start): the next at most `max` ids and their attempts.
-br_status br_recommendations_todo(br_recommendations *store, br_hash *jobs_out, uint32_t *attempts_out, uint32_t max,
-                                  uint32_t *n_out) BR_MUST_CHECK;
+/// Jobs to do, in order of arrival: the next at most `max` ids and the attempts made, after *after_io (0 = from the start), which moves on.
+br_status br_recommendations_todo(br_recommendations *store, uint64_t *after_io, br_hash *jobs_out, uint32_t *attempts_out,
+                                  uint32_t max, uint32_t *n_out) BR_MUST_CHECK;
+/// Is this job still to do?
+br_status br_recommendations_is_todo(br_recommendations *store, const br_hash *job, bool *out) BR_MUST_CHECK;
 br_status br_recommendations_counts(br_recommendations *store, uint64_t *lists_out, uint64_t *todo_out, uint64_t *results_out,
                                     uint64_t *dead_out) BR_MUST_CHECK;
 /// The packed body of a to-do or done job, in the arena.

@@ -89,6 +89,13 @@ void br_message_deinit(br_message *message);
 /// New CURVE keys (Z85). Errors: BR_ERR_IO.
 br_status br_curve_new_keys(char public_key[BR_KEY_TEXT], char secret_key[BR_KEY_TEXT]) BR_MUST_CHECK;
 
+/// Read key files: one Z85 key per file, mode 0600 for secrets. DIRECTORY/server.key, server.pub and clients/*.pub on the server's side;
+/// client.key, client.pub and server.pub on the client's. Errors: BR_ERR_NOT_FOUND, BR_ERR_INVALID (not a key, or a secret others can read).
+/// The allowed list of a server is allocated: release with br_curve_deinit().
+br_status br_curve_load_server(br_curve *out, const char *directory) BR_MUST_CHECK;
+br_status br_curve_load_client(br_curve *out, const char *directory) BR_MUST_CHECK;
+void br_curve_deinit(br_curve *curve);
+
 /// Wait until one of the n sockets or file descriptors can be read or `timeout_ms` (-1 = for ever) has passed. ready[i] is set.
 typedef struct br_poll_item {
     br_socket *socket; ///< or NULL and `fd`

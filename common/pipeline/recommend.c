@@ -1,0 +1,193 @@
+#include "pipeline/recommend.h"
+
+#include "base/alloc.h"
+#include "rank/rank.h"
+
+#include <string.h>
+
+// Everything a list is made from, in the arena: it ends in the job.
+typedef struct scored_bond {
+    uint8_t *bond_codes;
+    float *logits;
+    uint8_t *eligible;
+    uint32_t n_eligible;
+    uint32_t *top;
+    uint32_t n_top;
+} scored_bond;
+
+static br_status score(scored_bond *out, br_arena *arena, br_market *market, br_day_population *population,
+                       const br_served *served, uint32_t bond, uint32_t n_top)
+{
+    uint32_t n = br_day_population_n(population);
+    out->bond_codes = br_arena_alloc(arena, served->snapshot->encoder->n_bond_fields);
+    out->logits = br_arena_calloc(arena, n, sizeof *out->logits);
+    out->eligible = br_arena_alloc(arena, n);
+    out->top = br_arena_calloc(arena, n_top, sizeof *out->top);
+    if (out->bond_codes == NULL || out->logits == NULL || out->eligible == NULL || out->top == NULL) {
+        return br_no_memory("scores", n);
+    }
+    const uint32_t *id_order;
+    br_status status = br_market_investor_order(market, &id_order);
+    if (status == BR_OK) {
+        status = br_day_population_score(population, bond, out->bond_codes, out->logits);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    out->n_eligible = br_market_eligible(market, bond, br_day_population_as_of(population), out->eligible);
+    out->n_top = br_rank_top(out->logits, out->eligible, id_order, n, n_top, out->top);
+    return BR_OK;
+}
+
+static br_status fill_list(br_list *list, br_arena *arena, const br_market *market, const br_served *served,
+                           uint32_t bond, const scored_bond *scored)
+{
+    list->entries = br_arena_calloc(arena, scored->n_top, sizeof *list->entries);
+    list->bond_id = br_arena_strndup(arena, br_market_bond_id(market, bond), strlen(br_market_bond_id(market, bond)));
+    if (list->entries == NULL || list->bond_id == NULL) {
+        return br_no_memory("list entries", scored->n_top);
+    }
+    list->version = served->version;
+    list->n_entries = scored->n_top;
+    list->n_eligible = scored->n_eligible;
+    for (uint32_t i = 0; i < scored->n_top; i++) {
+        uint32_t investor = scored->top[i];
+        float logit = scored->logits[investor];
+        list->entries[i] = (br_list_entry){
+            .investor_id = br_market_investor_id(market, investor),
+            .investor = investor,
+            .logit = logit,
+            .probability = br_snapshot_probability(served->snapshot, (double)logit),
+        };
+    }
+    return BR_OK;
+}
+
+br_status br_recommend(br_recommendation *out, br_arena *arena, br_market *market, br_day_population *population,
+                       const br_served *served, uint32_t bond, const br_recommend_options *options)
+{
+    scored_bond scored = {0};
+    memset(out, 0, sizeof *out);
+    br_status status = score(&scored, arena, market, population, served, bond, options->n_top);
+    if (status == BR_OK) {
+        status = fill_list(&out->list, arena, market, served, bond, &scored);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    uint32_t n = br_day_population_n(population);
+    out->list.as_of = br_day_population_as_of(population);
+    out->list.ledger_head = options->ledger_head;
+    out->list.population = br_hash_of(br_day_population_codes(population),
+                                      (size_t)n * br_encoder_n_investor_fields(served->snapshot->encoder));
+    if (!options->explain || scored.n_top == 0) {
+        return BR_OK;
+    }
+    out->job = (br_job_body){
+        .version = served->version,
+        .as_of = out->list.as_of,
+        .bond_codes = {scored.bond_codes, served->snapshot->encoder->n_bond_fields},
+        .population = out->list.population,
+        .scores = scored.logits,
+        .eligible = scored.eligible,
+        .n_population = n,
+        .investors = scored.top,
+        .n_investors = scored.n_top,
+        .objective = options->objective,
+        .n_reasons = options->n_reasons,
+        .engine = BR_ENGINE_VERSION,
+        .certify = options->certify,
+    };
+    out->list.has_job = true;
+    return br_job_id(&out->list.job_id, &out->job);
+}
+
+// --- working a job ---
+
+static br_status refuse(br_result *out, br_arena *arena, const char *why)
+{
+    out->explanations = NULL;
+    out->n_explanations = 0;
+    out->failure = br_arena_strndup(arena, why, strlen(why));
+    return out->failure == NULL ? br_no_memory("failure text", 1) : BR_OK;
+}
+
+static bool codes_fit(const br_served *served, const br_job_body *body, const uint8_t *codes)
+{
+    const br_encoder *encoder = served->snapshot->encoder;
+    uint32_t n_fields = br_encoder_n_investor_fields(encoder);
+    for (size_t i = 0; i < (size_t)body->n_population * n_fields; i++) {
+        if (codes[i] >= encoder->fields[encoder->n_bond_fields + i % n_fields].n_values) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const char *job_problem(const br_served *served, const br_job_body *body, const uint8_t *codes,
+                               uint32_t n_investor_fields)
+{
+    const br_encoder *encoder = served->snapshot->encoder;
+    if (body->engine != BR_ENGINE_VERSION) {
+        return "the job is for another version of the explaining code";
+    }
+    if (strcmp(body->version, served->version) != 0) {
+        return "the job names another snapshot";
+    }
+    if (body->bond_codes.n != encoder->n_bond_fields || n_investor_fields != br_encoder_n_investor_fields(encoder)) {
+        return "the job's codes do not fit the snapshot's fields";
+    }
+    for (uint32_t i = 0; i < encoder->n_bond_fields; i++) {
+        if (body->bond_codes.data[i] >= encoder->fields[i].n_values) {
+            return "a bond code is out of range";
+        }
+    }
+    for (uint32_t i = 0; i < body->n_investors; i++) {
+        if (body->investors[i] >= body->n_population) {
+            return "an investor is not in the population";
+        }
+    }
+    return codes_fit(served, body, codes) ? NULL : "an investor code is out of range";
+}
+
+static br_status explain_all(br_result *out, br_explain_context *context, const br_job_body *body)
+{
+    for (uint32_t i = 0; i < body->n_investors; i++) {
+        const uint32_t *warm = body->warm_start == NULL ? NULL : body->warm_start + (size_t)i * body->n_reasons;
+        br_status status = br_explain(context, body->investors[i], warm, &out->explanations[i]);
+        if (status != BR_OK) {
+            return status;
+        }
+    }
+    out->n_explanations = body->n_investors;
+    return BR_OK;
+}
+
+br_status br_job_work(br_result *out, br_arena *arena, const br_served *served, const br_job *job, const uint8_t *codes,
+                      uint32_t n_investor_fields)
+{
+    const br_job_body *body = &job->body;
+    *out = (br_result){.job_id = job->job_id, .failure = ""};
+    const char *problem = job_problem(served, body, codes, n_investor_fields);
+    if (problem != NULL) {
+        return refuse(out, arena, problem);
+    }
+    out->explanations = br_arena_calloc(arena, body->n_investors, sizeof *out->explanations);
+    if (out->explanations == NULL) {
+        return br_no_memory("explanations", body->n_investors);
+    }
+    br_explain_options options = br_explain_options_default();
+    options.objective = body->objective;
+    options.n_reasons = body->n_reasons;
+    options.certify = body->certify;
+    br_population population = {
+        .codes = codes, .logits = body->scores, .eligible = body->eligible, .n = body->n_population};
+    BR_AUTO(br_explain_context) *context = NULL;
+    br_status status = br_explain_context_new(&context, served->collapsed, served->snapshot->encoder,
+                                              served->snapshot->record, served->snapshot->mean_bond,
+                                              body->bond_codes.data, &population, &options);
+    if (status == BR_OK) {
+        status = explain_all(out, context, body);
+    }
+    return status == BR_ERR_INVALID ? refuse(out, arena, br_why(status)) : status;
+}

@@ -1,0 +1,74 @@
+#include "explainer.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+
+#include <string.h>
+
+br_status explainer_snapshot(explainer *self, const char *version, const br_served **out)
+{
+    for (size_t i = 0; i < EXPLAINER_SNAPSHOTS; i++) {
+        if (self->served[i] != NULL && strcmp(self->served[i]->version, version) == 0) {
+            *out = self->served[i];
+            return BR_OK;
+        }
+    }
+    br_served *served = NULL;
+    br_status status = br_served_load(&served, self->models, version);
+    if (status != BR_OK) {
+        return status;
+    }
+    br_served_free(&self->served[EXPLAINER_SNAPSHOTS - 1]);
+    memmove(self->served + 1, self->served, (EXPLAINER_SNAPSHOTS - 1) * sizeof self->served[0]);
+    self->served[0] = served;
+    br_log_info("EXPLAIN-SNAPSHOT-LOADED", "model=%s table_bytes=%zu", version, br_collapsed_bytes(served->collapsed));
+    *out = served;
+    return BR_OK;
+}
+
+const held_population *explainer_find_population(explainer *self, const br_hash *hash)
+{
+    for (size_t i = 0; i < EXPLAINER_POPULATIONS; i++) {
+        held_population *held = &self->populations[i];
+        if (held->codes != NULL && br_hash_equal(&held->hash, hash)) {
+            held->used = ++self->uses;
+            return held;
+        }
+    }
+    return NULL;
+}
+
+br_status explainer_keep_population(explainer *self, const br_population_info *info, const uint8_t *codes, size_t n)
+{
+    br_hash hash = br_hash_of(codes, n);
+    if (n != (size_t)info->n * info->n_investor_fields || !br_hash_equal(&hash, &info->hash)) {
+        return br_fail(BR_ERR_CORRUPT, "a population block of %zu bytes does not match its hash", n);
+    }
+    held_population *oldest = &self->populations[0];
+    for (size_t i = 1; i < EXPLAINER_POPULATIONS; i++) {
+        if (self->populations[i].used < oldest->used) {
+            oldest = &self->populations[i];
+        }
+    }
+    uint8_t *copy = br_memdup(codes, n);
+    if (copy == NULL) {
+        return br_no_memory("population bytes", n);
+    }
+    br_free(oldest->codes);
+    *oldest = (held_population){.hash = hash, .codes = copy, .info = *info, .used = ++self->uses};
+    return BR_OK;
+}
+
+void explainer_forget_all(explainer *self)
+{
+    for (size_t i = 0; i < EXPLAINER_SNAPSHOTS; i++) {
+        br_served_free(&self->served[i]);
+    }
+    for (size_t i = 0; i < EXPLAINER_POPULATIONS; i++) {
+        br_free(self->populations[i].codes);
+    }
+    for (uint32_t i = 0; i < self->n_jobs; i++) {
+        br_free(self->jobs[i].bytes);
+    }
+    self->n_jobs = 0;
+}

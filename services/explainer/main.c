@@ -1,0 +1,294 @@
+#include "explainer.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <string.h>
+
+enum {
+    HEARTBEAT_MS = 1000,
+    DEAD_MS = 3000,          // three heartbeats missed
+    MAX_JOB_BYTES = 256 << 20, // a job, its population's view and its result in memory
+};
+
+static br_status say(explainer *self, br_message_type type)
+{
+    br_status status = br_socket_send(self->work, NULL, (uint16_t)type, 0,
+                                      (br_span){self->buffer.data, self->buffer.length}, (br_span){0});
+    if (status == BR_OK) {
+        self->said_ms = br_clock_ms();
+    }
+    // What cannot be said now is said again: READY by its timer, results by the job's next lease.
+    return status == BR_ERR_AGAIN || status == BR_ERR_UNREACHABLE ? BR_OK : status;
+}
+
+static br_status say_empty(explainer *self, br_message_type type)
+{
+    br_buf_clear(&self->buffer);
+    return say(self, type);
+}
+
+static br_status say_ready(explainer *self)
+{
+    const char *versions[EXPLAINER_SNAPSHOTS];
+    uint32_t n = 0;
+    for (size_t i = 0; i < EXPLAINER_SNAPSHOTS; i++) {
+        if (self->served[i] != NULL) {
+            versions[n++] = self->served[i]->version;
+        }
+    }
+    br_ready ready = {
+        .name = br_service_process_name(self->service),
+        .credit = br_service_config(self->service)->work.credit,
+        .engine = BR_ENGINE_VERSION,
+        .versions = versions,
+        .n_versions = n,
+    };
+    br_buf_clear(&self->buffer);
+    br_status status = br_ready_pack(&ready, &self->buffer);
+    return status == BR_OK ? say(self, BR_MSG_READY) : status;
+}
+
+// Before READY whatever is held is dropped: the dispatcher has given it to others, or will.
+static br_status introduce(explainer *self)
+{
+    for (uint32_t i = 0; i < self->n_jobs; i++) {
+        br_free(self->jobs[i].bytes);
+    }
+    self->n_jobs = 0;
+    return say_ready(self);
+}
+
+// The dispatcher forgets a worker it has not heard for DEAD_MS, and a restarted one knows nobody: whoever misses its heartbeat
+// introduces itself again.
+static br_status beat(void *state)
+{
+    explainer *self = state;
+    int64_t now = br_clock_ms();
+    if (br_service_draining(self->service)) {
+        return BR_OK;
+    }
+    if (now - self->heard_ms > DEAD_MS) {
+        br_ready_set(false, "the ranker's dispatcher is not heard");
+        return introduce(self);
+    }
+    return now - self->said_ms >= HEARTBEAT_MS ? say_empty(self, BR_MSG_HEARTBEAT) : BR_OK;
+}
+
+static br_status ask_population(explainer *self, const br_hash *hash)
+{
+    br_population_get get = {.hash = *hash};
+    br_buf_clear(&self->buffer);
+    br_status status = br_population_get_pack(&get, &self->buffer);
+    return status == BR_OK ? say(self, BR_MSG_POPULATION_GET) : status;
+}
+
+static br_status on_job(explainer *self, const br_message *message)
+{
+    br_job job;
+    br_arena_reset(self->arena);
+    br_status status = br_job_unpack(&job, self->arena, message->body, message->n_body);
+    if (status != BR_OK) {
+        br_log_error("EXPLAIN-JOB-BAD", "reason=\"%s\" next=\"dropped\"", br_why(status));
+        return status == BR_ERR_NO_MEMORY ? status : BR_OK;
+    }
+    if (self->n_jobs == BR_MAX_CREDIT) {
+        br_log_warn("EXPLAIN-JOB-OVER-CREDIT", "jobs=%u next=\"dropped; its lease ends\"", self->n_jobs);
+        return BR_OK;
+    }
+    uint8_t *bytes = br_memdup(message->body, message->n_body);
+    if (bytes == NULL) {
+        return br_no_memory("job bytes", message->n_body);
+    }
+    self->jobs[self->n_jobs++] = (held_job){bytes, message->n_body, job.body.population};
+    return explainer_find_population(self, &job.body.population) == NULL ? ask_population(self, &job.body.population)
+                                                                          : BR_OK;
+}
+
+static br_status on_population(explainer *self, const br_message *message)
+{
+    br_population_info info;
+    br_arena_reset(self->arena);
+    br_status status = br_population_info_unpack(&info, self->arena, message->body, message->n_body);
+    if (status == BR_OK) {
+        status = explainer_keep_population(self, &info, message->extra, message->n_extra);
+    }
+    if (status == BR_ERR_NO_MEMORY) {
+        return status;
+    }
+    if (status != BR_OK) {
+        br_log_error("EXPLAIN-POPULATION-BAD", "reason=\"%s\" next=\"dropped\"", br_why(status));
+    }
+    return BR_OK;
+}
+
+static br_status on_message(void *state, br_socket *socket, br_message *message)
+{
+    (void)socket;
+    explainer *self = state;
+    self->heard_ms = br_clock_ms();
+    br_ready_set(true, "");
+    switch (message->type) {
+    case BR_MSG_JOB:
+        return br_service_draining(self->service) ? BR_OK : on_job(self, message);
+    case BR_MSG_POPULATION:
+        return on_population(self, message);
+    case BR_MSG_INTRODUCE:
+        return br_service_draining(self->service) ? BR_OK : introduce(self);
+    case BR_MSG_RESULT_ACK:
+    case BR_MSG_HEARTBEAT:
+        return BR_OK;
+    default:
+        br_log_warn("EXPLAIN-MESSAGE-UNKNOWN", "type=%u next=\"dropped\"", message->type);
+        return BR_OK;
+    }
+}
+
+static br_status send_result(explainer *self, const br_result *result)
+{
+    br_buf_clear(&self->buffer);
+    br_status status = br_result_pack(result, &self->buffer);
+    if (status != BR_OK) {
+        return status;
+    }
+    br_metric_add(result->failure[0] == '\0' ? self->done : self->failed, 1);
+    br_metric_add(self->explained, result->n_explanations);
+    return say(self, BR_MSG_RESULT);
+}
+
+static br_status work_job(explainer *self, const held_job *held, const held_population *population)
+{
+    br_job job;
+    br_arena_reset(self->arena);
+    br_status status = br_job_unpack(&job, self->arena, held->bytes, held->n);
+    if (status != BR_OK) {
+        return status;
+    }
+    const br_served *served = NULL;
+    br_result result = {.job_id = job.job_id};
+    int64_t start = br_clock_ns();
+    status = explainer_snapshot(self, job.body.version, &served);
+    if (status == BR_ERR_NO_MEMORY) {
+        return status;
+    }
+    if (status != BR_OK) {
+        result.failure = br_why(status);
+        return send_result(self, &result);
+    }
+    if (job.body.n_population != population->info.n) {
+        result.failure = "the job's scores do not fit its population";
+        return send_result(self, &result);
+    }
+    status = br_job_work(&result, self->arena, served, &job, population->codes, population->info.n_investor_fields);
+    if (status != BR_OK) {
+        return status;
+    }
+    br_metric_observe(self->seconds, (double)(br_clock_ns() - start) * 1e-9);
+    return send_result(self, &result);
+}
+
+static br_status work_next(void *state)
+{
+    explainer *self = state;
+    for (uint32_t i = 0; i < self->n_jobs; i++) {
+        const held_population *population = explainer_find_population(self, &self->jobs[i].population);
+        if (population == NULL) {
+            continue;
+        }
+        held_job held = self->jobs[i];
+        memmove(self->jobs + i, self->jobs + i + 1, (self->n_jobs - i - 1) * sizeof self->jobs[0]);
+        self->n_jobs--;
+        br_status status = work_job(self, &held, population);
+        br_free(held.bytes);
+        if (status == BR_OK && br_service_draining(self->service) && self->n_jobs == 0) {
+            br_service_finish(self->service);
+        }
+        return status;
+    }
+    return BR_ERR_AGAIN;
+}
+
+static br_status open_work(explainer *self)
+{
+    const br_config *config = br_service_config(self->service);
+    if (config->work.connect[0] == '\0') {
+        return br_service_local_socket(self->service, &self->work, BR_SOCKET_DEALER, "work", false, on_message);
+    }
+    br_status status = br_curve_load_client(&self->curve, config->work.keys);
+    if (status != BR_OK) {
+        return status;
+    }
+    return br_service_socket(self->service, &self->work,
+                             &(br_socket_options){
+                                 .kind = BR_SOCKET_DEALER,
+                                 .endpoint = config->work.connect,
+                                 .curve = &self->curve,
+                                 .max_message_bytes = br_message_max_extra_bytes(BR_MSG_POPULATION),
+                             },
+                             on_message);
+}
+
+static void register_metrics(explainer *self)
+{
+    static const char name[] = "bookrunner_messages_total";
+    static const char help[] = "Messages worked, by what became of them.";
+    self->done = br_counter(name, help, "stage=\"explain\",outcome=\"done\"");
+    self->failed = br_counter(name, help, "stage=\"explain\",outcome=\"failed\"");
+    self->explained = br_counter("bookrunner_explanations_total", "Explanations made.", "");
+    self->seconds = br_histogram_seconds("bookrunner_explain_job_duration_seconds", "Time of one job: one bond's list.", "");
+}
+
+static br_status start(br_service *service, void *state)
+{
+    explainer *self = state;
+    self->service = service;
+    register_metrics(self);
+    br_status status = br_place_path(self->models, br_service_directory(service), BR_PLACE_MODELS);
+    if (status == BR_OK) {
+        status = br_arena_new(&self->arena, MAX_JOB_BYTES);
+    }
+    if (status == BR_OK) {
+        status = open_work(self);
+    }
+    if (status == BR_OK) {
+        status = br_service_timer(service, HEARTBEAT_MS / 2, beat);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    self->heard_ms = br_clock_ms();
+    br_service_idle(service, work_next);
+    return say_ready(self);
+}
+
+static void drain(void *state)
+{
+    explainer *self = state;
+    br_status status = say_empty(self, BR_MSG_STOPPING);
+    if (status != BR_OK || self->n_jobs == 0) {
+        br_service_finish(self->service);
+    }
+}
+
+static void stop(void *state)
+{
+    explainer *self = state;
+    explainer_forget_all(self);
+    br_arena_free(&self->arena);
+    br_buf_deinit(&self->buffer);
+}
+
+int main(int argc, char **argv)
+{
+    return br_service_main(argc, argv,
+                           &(br_service_definition){
+                               .name = "explainer",
+                               .description = "explains recommendations; any number may run",
+                               .state_bytes = sizeof(explainer),
+                               .start = start,
+                               .drain = drain,
+                               .stop = stop,
+                               .many = true,
+                           });
+}

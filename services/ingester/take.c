@@ -1,0 +1,97 @@
+#include "ingester.h"
+
+#include "input/schema_yaml.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static br_status reject(ingester *self, br_row_result *out, const char *column, const char *reason)
+{
+    out->outcome = BR_OUTCOME_REJECTED;
+    out->column = br_arena_strndup(self->round, column, strlen(column));
+    out->reason = br_arena_strndup(self->round, reason, strlen(reason));
+    br_metric_add(self->rejected, 1);
+    return out->column == NULL || out->reason == NULL ? br_no_memory("reasons", 1) : BR_OK;
+}
+
+static bool schema_is_good(const br_row *row, br_row_problem *problem)
+{
+    BR_AUTO(br_schema) *schema = NULL;
+    br_status status = br_schema_read(&schema, "schema.yaml", row->yaml, row->yaml_bytes);
+    if (status != BR_OK) {
+        snprintf(problem->column, sizeof problem->column, "schema");
+        snprintf(problem->reason, sizeof problem->reason, "%s", br_why(status));
+    }
+    return status == BR_OK;
+}
+
+static bool row_is_good(ingester *self, const br_row *row, br_row_problem *problem)
+{
+    *problem = (br_row_problem){{0}, {0}};
+    if (row->kind == BR_ROW_SCHEMA) {
+        return schema_is_good(row, problem);
+    }
+    const br_market *market = br_follower_market(self->follower);
+    if (market == NULL) {
+        snprintf(problem->reason, sizeof problem->reason, "the ledger has no schema yet: import a market with schema.yaml first");
+        return false;
+    }
+    return br_row_check(br_market_schema(market), row, problem) && br_market_check(market, row, problem);
+}
+
+// A new schema gives later rows another meaning, so that it is committed at once and the market is built again under it.
+static br_status take_schema(ingester *self)
+{
+    br_status status = ingester_commit(self);
+    return status == BR_OK ? br_follower_catch_up(self->follower, self->ledger, 0, 0) : status;
+}
+
+static br_status append(ingester *self, const br_row *row, br_row_result *out)
+{
+    uint64_t record = 0;
+    br_status status = br_ledger_append(self->ledger, row, &record);
+    if (status == BR_OK) {
+        status = br_follower_take(self->follower, record, row);
+    }
+    if (status != BR_OK && status != BR_ERR_AGAIN) {
+        return status;
+    }
+    out->outcome = BR_OUTCOME_ACCEPTED;
+    br_metric_add(self->accepted, 1);
+    return row->kind == BR_ROW_SCHEMA ? take_schema(self) : BR_OK;
+}
+
+br_status ingester_take_row(ingester *self, const br_row *row, br_row_result *out)
+{
+    if (!self->open) {
+        br_status status = br_ledger_begin(self->ledger);
+        if (status != BR_OK) {
+            return status;
+        }
+        self->open = true;
+    }
+    *out = (br_row_result){.column = "", .reason = ""};
+    br_ledger_known known;
+    uint64_t record = 0;
+    br_status status = br_ledger_look(self->ledger, row, &known, &record);
+    if (status != BR_OK) {
+        return status;
+    }
+    if (known == BR_LEDGER_DUPLICATE) {
+        out->outcome = BR_OUTCOME_DUPLICATE;
+        br_metric_add(self->duplicates, 1);
+        return BR_OK;
+    }
+    br_row_problem problem;
+    if (!row_is_good(self, row, &problem)) {
+        return reject(self, out, problem.column, problem.reason);
+    }
+    if (known == BR_LEDGER_CONFLICT) {
+        char reason[160];
+        snprintf(reason, sizeof reason,
+                 "this %s is known with other content (ledger record %llu); a higher revision would supersede it",
+                 br_row_kind_name(row->kind), (unsigned long long)record);
+        return reject(self, out, "", reason);
+    }
+    return append(self, row, out);
+}

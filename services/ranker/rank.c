@@ -1,0 +1,465 @@
+#include "ranker.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const uint32_t EVENT_KINDS = BR_KIND_BIT(BR_ROW_CLOSE_DAY) | BR_KIND_BIT(BR_ROW_BOND);
+
+static br_span span_of(const br_buf *buf)
+{
+    return (br_span){buf->data, buf->length};
+}
+
+// --- answers to clients; one that has gone away asks again ---
+
+static br_status answer(ranker *self, const rank_client *client, const br_report *report)
+{
+    br_buf_clear(&self->buffer);
+    br_status status = br_report_pack(report, &self->buffer);
+    if (status != BR_OK) {
+        return status;
+    }
+    br_status sent = br_socket_send(self->requests, &client->peer, BR_MSG_REPORT, client->request, span_of(&self->buffer),
+                                    (br_span){0});
+    if (sent != BR_OK) {
+        br_log_info("RANK-REPLY-LOST", "reason=\"%s\" next=\"the client asks again\"", br_why(sent));
+    }
+    return BR_OK;
+}
+
+static br_status refuse(ranker *self, const rank_client *client, const char *reason)
+{
+    return answer(self, client, &(br_report){.ok = false, .reason = reason});
+}
+
+static br_status tell_progress(ranker *self)
+{
+    int64_t now = br_clock_ms();
+    if (!self->serving || now - self->told_ms < 500) {
+        return BR_OK;
+    }
+    self->told_ms = now;
+    double seconds = (double)(now - self->serving_since_ms) * 1e-3;
+    br_progress progress = {.stage = "rank", .done = self->next_task, .total = self->n_tasks,
+                            .rate = seconds > 0 ? self->next_task / seconds : 0, .text = "lists"};
+    br_buf_clear(&self->buffer);
+    br_status status = br_progress_pack(&progress, &self->buffer);
+    if (status != BR_OK) {
+        return status;
+    }
+    br_status sent = br_socket_send(self->requests, &self->clients[0].peer, BR_MSG_PROGRESS, self->clients[0].request,
+                                    span_of(&self->buffer), (br_span){0});
+    (void)sent; // the report will tell
+    return BR_OK;
+}
+
+static br_status finish_client(ranker *self)
+{
+    double seconds = (double)(br_clock_ms() - self->serving_since_ms) * 1e-3;
+    br_figure figures[] = {
+        {"bonds", self->n_tasks, ""},
+        {"lists", self->lists_made, ""},
+        {"rank_s", seconds, ""},
+        {"version", 0, self->served->version},
+    };
+    br_status status = answer(self, &self->clients[0],
+                              &(br_report){.ok = true, .reason = "", .figures = figures, .n_figures = 4});
+    br_log_info("RANK-REQUEST-END", "lists=%u dur_s=%.3f model=%s", self->lists_made, seconds, self->served->version);
+    br_arena_free(&self->clients[0].arena);
+    memmove(self->clients, self->clients + 1, (RANKER_MAX_REQUESTS - 1) * sizeof self->clients[0]);
+    self->n_clients--;
+    self->clients[self->n_clients] = (rank_client){0};
+    self->serving = false;
+    return status;
+}
+
+static br_status keep_client(ranker *self, const br_message *message)
+{
+    rank_client client = {.peer = message->peer, .request = message->request};
+    for (uint32_t i = 0; i < self->n_clients; i++) {
+        bool same = self->clients[i].request == client.request && self->clients[i].peer.n == client.peer.n &&
+                    memcmp(self->clients[i].peer.id, client.peer.id, client.peer.n) == 0;
+        if (same) {
+            return BR_OK; // asked again while it waits
+        }
+    }
+    if (self->n_clients == RANKER_MAX_REQUESTS) {
+        return refuse(self, &client, "too many requests wait; ask again later");
+    }
+    br_status status = br_arena_new(&client.arena, 16u << 20);
+    if (status == BR_OK) {
+        status = br_rank_request_unpack(&client.wanted, client.arena, message->body, message->n_body);
+    }
+    if (status != BR_OK) {
+        br_arena_free(&client.arena);
+        return status == BR_ERR_NO_MEMORY ? status : refuse(self, &client, br_why(status));
+    }
+    self->clients[self->n_clients++] = client;
+    return BR_OK;
+}
+
+br_status ranker_on_request(void *state, br_socket *socket, br_message *message)
+{
+    (void)socket;
+    ranker *self = state;
+    rank_client client = {.peer = message->peer, .request = message->request};
+    if (message->type == BR_MSG_RANK_REQUEST) {
+        self->look = true;
+        return keep_client(self, message);
+    }
+    if (message->type != BR_MSG_STATUS_REQUEST) {
+        return refuse(self, &client, "the ranker takes RANK_REQUEST and STATUS_REQUEST");
+    }
+    br_figure figures[] = {
+        {"ledger_offset", (double)br_follower_head(self->follower), ""},
+        {"queue", self->dispatcher.queue_n, ""},
+        {"workers", self->dispatcher.n_workers, ""},
+        {"version", 0, self->served == NULL ? "-" : self->served->version},
+    };
+    return answer(self, &client, &(br_report){.ok = true, .reason = "", .figures = figures, .n_figures = 4});
+}
+
+// --- snapshots ---
+
+br_status ranker_follow_snapshot(ranker *self)
+{
+    char version[BR_VERSION_TEXT];
+    br_status status = br_snapshots_served(self->snapshots, version);
+    if (status != BR_OK) {
+        return status;
+    }
+    if (version[0] == '\0' || (self->served != NULL && strcmp(version, self->served->version) == 0)) {
+        return BR_OK;
+    }
+    br_served *served = NULL;
+    status = br_served_load(&served, self->models, version);
+    if (status != BR_OK) {
+        br_log_error("RANK-SNAPSHOT-UNUSABLE", "model=%s reason=\"%s\" next=\"the one before stays\"", version,
+                     br_why(status));
+        return status == BR_ERR_NO_MEMORY ? status : BR_OK;
+    }
+    br_day_population_free(&self->population);
+    br_served_free(&self->served);
+    self->served = served;
+    br_log_info("RANK-SNAPSHOT-SERVED", "model=%s", version);
+    br_service_ready(self->service);
+    return BR_OK;
+}
+
+// --- what to do next ---
+
+static br_status add_task(ranker *self, uint32_t bond, br_day as_of)
+{
+    if (self->n_tasks == self->tasks_capacity) {
+        uint32_t capacity = self->tasks_capacity == 0 ? 256 : self->tasks_capacity * 2;
+        rank_task *tasks = br_reallocarray(self->tasks, capacity, sizeof *tasks);
+        if (tasks == NULL) {
+            return br_no_memory("lists to make", capacity);
+        }
+        self->tasks = tasks;
+        self->tasks_capacity = capacity;
+    }
+    self->tasks[self->n_tasks++] = (rank_task){bond, as_of};
+    return BR_OK;
+}
+
+static void clear_tasks(ranker *self)
+{
+    self->n_tasks = 0;
+    self->next_task = 0;
+    self->event = 0;
+    self->lists_made = 0;
+    self->tasks_explain = true;
+}
+
+static br_status add_upcoming(ranker *self, br_market *market)
+{
+    br_day business = br_market_business_day(market);
+    const uint32_t *bonds;
+    uint32_t n = 0;
+    br_status status = br_market_bonds_by_issue(market, &bonds, &n);
+    for (uint32_t i = 0; i < n && status == BR_OK; i++) {
+        const br_bond *bond = br_market_bond(market, bonds[i]);
+        if (bond->announce_day <= business && bond->issue_day > business) {
+            status = add_task(self, bonds[i], business + 1);
+        }
+    }
+    return status;
+}
+
+static br_status add_range(ranker *self, br_market *market, br_day from, br_day until)
+{
+    const uint32_t *bonds;
+    uint32_t n = 0;
+    br_status status = br_market_bonds_by_issue(market, &bonds, &n);
+    for (uint32_t i = 0; i < n && status == BR_OK; i++) {
+        br_day day = br_market_bond(market, bonds[i])->issue_day;
+        if (day >= from && day < until) {
+            status = add_task(self, bonds[i], day);
+        }
+    }
+    return status;
+}
+
+static int by_day(const void *a, const void *b)
+{
+    const rank_task *x = a, *y = b;
+    if (x->as_of != y->as_of) {
+        return x->as_of < y->as_of ? -1 : 1;
+    }
+    return x->bond < y->bond ? -1 : x->bond > y->bond;
+}
+
+static br_status add_named(ranker *self, br_market *market, const br_rank_request *wanted)
+{
+    br_day business = br_market_business_day(market);
+    for (uint32_t i = 0; i < wanted->n_bond_ids; i++) {
+        uint32_t bond = br_market_find_bond(market, wanted->bond_ids[i]);
+        if (bond == BR_INDEX_NONE || br_market_bond(market, bond)->cancelled) {
+            return br_fail(BR_ERR_NOT_FOUND, "no bond %s is known", wanted->bond_ids[i]);
+        }
+        br_day issue = br_market_bond(market, bond)->issue_day;
+        br_status status = add_task(self, bond, business != BR_DAY_NONE && business + 1 < issue ? business + 1 : issue);
+        if (status != BR_OK) {
+            return status;
+        }
+    }
+    qsort(self->tasks, self->n_tasks, sizeof *self->tasks, by_day); // days that only go up are cheap
+    return BR_OK;
+}
+
+static br_status add_wanted(ranker *self, br_market *market, const br_rank_request *wanted)
+{
+    const br_split *split = &self->served->snapshot->facts.split;
+    switch (wanted->scope) {
+    case BR_SCOPE_UPCOMING:
+        return br_market_business_day(market) == BR_DAY_NONE
+                   ? br_fail(BR_ERR_NOT_FOUND, "no day is closed yet, so no bond is upcoming: bookrunner close-day DATE")
+                   : add_upcoming(self, market);
+    case BR_SCOPE_TEST_RANGE:
+        return add_range(self, market, split->valid_until, split->test_until);
+    case BR_SCOPE_BONDS:
+        return add_named(self, market, wanted);
+    case BR_SCOPE_CLOSED:
+    default:
+        return br_fail(BR_ERR_INVALID, "the ranker ranks upcoming bonds, the test range, or bonds by id");
+    }
+}
+
+static br_status begin_client(ranker *self)
+{
+    br_market *market = br_follower_market(self->follower);
+    rank_client *client = &self->clients[0];
+    clear_tasks(self);
+    self->serving = true;
+    self->serving_since_ms = br_clock_ms();
+    self->told_ms = 0;
+    br_status status = BR_OK;
+    if (market == NULL) {
+        status = br_fail(BR_ERR_NOT_FOUND, "the ledger is empty: bookrunner import DIR");
+    } else if (self->served == NULL) {
+        status = br_fail(BR_ERR_NOT_FOUND, "no snapshot is served: bookrunner train");
+    } else {
+        self->tasks_explain = client->wanted.explain;
+        status = add_wanted(self, market, &client->wanted);
+    }
+    if (status == BR_OK || status == BR_ERR_NO_MEMORY) {
+        return status;
+    }
+    clear_tasks(self);
+    status = refuse(self, client, br_why(status));
+    br_arena_free(&client->arena);
+    memmove(self->clients, self->clients + 1, (RANKER_MAX_REQUESTS - 1) * sizeof self->clients[0]);
+    self->clients[--self->n_clients] = (rank_client){0};
+    self->serving = false;
+    return status;
+}
+
+// --- events of the ledger ---
+
+static br_status move_offset(ranker *self, uint64_t offset)
+{
+    if (offset == self->offset) {
+        return BR_OK;
+    }
+    br_status status = br_recommendations_begin(self->store);
+    if (status == BR_OK) {
+        status = br_recommendations_put_offset(self->store, offset);
+        status = status == BR_OK ? br_recommendations_commit(self->store) : status;
+    }
+    if (status == BR_OK) {
+        self->offset = offset;
+    }
+    return status;
+}
+
+static br_status take_event(ranker *self)
+{
+    br_market *market = br_follower_market(self->follower);
+    br_day business = br_market_business_day(market);
+    clear_tasks(self);
+    if (business == BR_DAY_NONE) {
+        return BR_OK;
+    }
+    if (self->served == NULL) {
+        br_log_warn("RANK-EVENT-SKIPPED", "record=%llu reason=\"no snapshot is served\" next=\"upcoming bonds are ranked with the first one\"",
+                    (unsigned long long)br_follower_head(self->follower));
+        return BR_OK;
+    }
+    self->event = br_follower_head(self->follower);
+    if (br_follower_last_kind(self->follower) == BR_ROW_CLOSE_DAY) {
+        return add_upcoming(self, market);
+    }
+    uint32_t number = br_follower_last_bond(self->follower);
+    const br_bond *bond = br_market_bond(market, number);
+    return bond->cancelled || bond->issue_day <= business ? BR_OK : add_task(self, number, business + 1);
+}
+
+static br_status step_ledger(ranker *self)
+{
+    uint64_t head = 0;
+    br_status status = br_ledger_head(self->ledger, &head);
+    if (status != BR_OK) {
+        return status;
+    }
+    if (br_follower_head(self->follower) >= head) {
+        status = move_offset(self, head);
+        return status == BR_OK ? BR_ERR_AGAIN : status;
+    }
+    br_day_population_free(&self->population);
+    status = br_follower_catch_up(self->follower, self->ledger, 0, EVENT_KINDS);
+    br_row_kind kind = br_follower_last_kind(self->follower);
+    if (status == BR_OK && (kind == BR_ROW_CLOSE_DAY || kind == BR_ROW_BOND)) {
+        status = take_event(self);
+    }
+    return status;
+}
+
+// --- making a list ---
+
+static br_status store_list(ranker *self, const br_recommendation *made, bool last_of_event)
+{
+    br_status status = br_recommendations_begin(self->store);
+    if (status != BR_OK) {
+        return status;
+    }
+    br_hash stored;
+    status = br_recommendations_put_population(self->store, br_day_population_codes(self->population),
+                                               br_day_population_n(self->population),
+                                               br_encoder_n_investor_fields(self->served->snapshot->encoder), &stored);
+    bool is_new = false;
+    if (status == BR_OK) {
+        status = br_recommendations_put_list(self->store, &made->list, made->list.has_job ? &made->job : NULL, &is_new);
+    }
+    if (status == BR_OK && last_of_event) {
+        status = br_recommendations_put_offset(self->store, self->event);
+    }
+    if (status != BR_OK) {
+        br_recommendations_abort(self->store);
+        return status;
+    }
+    status = br_recommendations_commit(self->store);
+    if (status == BR_OK && last_of_event) {
+        self->offset = self->event;
+    }
+    return status == BR_OK && is_new ? dispatcher_enqueue(self, &made->list.job_id, 0) : status;
+}
+
+static br_status make_list(ranker *self)
+{
+    br_market *market = br_follower_market(self->follower);
+    const rank_task *task = &self->tasks[self->next_task];
+    int64_t start = br_clock_ns();
+    br_status status = BR_OK;
+    if (self->population == NULL) {
+        status = br_day_population_new(&self->population, market, self->served);
+    }
+    if (status == BR_OK) {
+        status = br_day_population_move(self->population, task->as_of);
+    }
+    br_recommendation made;
+    br_recommend_options options = {
+        .n_top = self->config->n_top,
+        .n_reasons = self->config->n_reasons,
+        .objective = self->config->objective,
+        .certify = self->config->certify,
+        .explain = self->tasks_explain,
+        .ledger_head = br_follower_head(self->follower),
+    };
+    br_arena_reset(self->arena);
+    if (status == BR_OK) {
+        status = br_recommend(&made, self->arena, market, self->population, self->served, task->bond, &options);
+    }
+    self->next_task++;
+    if (status == BR_OK) {
+        status = store_list(self, &made, self->event != 0 && self->next_task == self->n_tasks);
+    }
+    if (status == BR_OK) {
+        self->lists_made++;
+        br_metric_add(self->lists, 1);
+        br_metric_observe(self->rank_seconds, (double)(br_clock_ns() - start) * 1e-9);
+        status = tell_progress(self);
+    }
+    return status;
+}
+
+static br_status end_tasks(ranker *self)
+{
+    if (self->event != 0) {
+        br_log_info("RANK-EVENT-END", "record=%llu lists=%u", (unsigned long long)self->event, self->lists_made);
+    }
+    br_status status = self->serving ? finish_client(self) : BR_OK;
+    clear_tasks(self);
+    br_buf_clear(&self->buffer);
+    br_hint hint = {.kind = BR_HINT_RECOMMENDATIONS, .version = ""};
+    if (status == BR_OK) {
+        status = br_hint_pack(&hint, &self->buffer);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    br_status sent = br_socket_send(self->hints, NULL, BR_MSG_HINT, 0, span_of(&self->buffer), (br_span){0});
+    (void)sent; // readers look once a second anyway
+    return BR_OK;
+}
+
+// A first snapshot finds bonds that were announced before it: they are ranked now.
+static br_status first_snapshot(ranker *self)
+{
+    br_market *market = br_follower_market(self->follower);
+    clear_tasks(self);
+    return market == NULL || br_market_business_day(market) == BR_DAY_NONE ? BR_OK : add_upcoming(self, market);
+}
+
+br_status ranker_work(ranker *self)
+{
+    if (self->next_task < self->n_tasks) {
+        return make_list(self);
+    }
+    if (self->n_tasks > 0 || self->serving) {
+        return end_tasks(self);
+    }
+    if (!self->look) {
+        return BR_ERR_AGAIN;
+    }
+    bool had_one = self->served != NULL;
+    br_status status = ranker_follow_snapshot(self);
+    if (status == BR_OK) {
+        status = step_ledger(self);
+    }
+    if (status != BR_ERR_AGAIN) {
+        return status;
+    }
+    if (!had_one && self->served != NULL) {
+        return first_snapshot(self);
+    }
+    if (self->n_clients > 0) {
+        return begin_client(self);
+    }
+    self->look = false;
+    return BR_ERR_AGAIN;
+}
