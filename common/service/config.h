@@ -3,17 +3,28 @@
 
 /// bookrunner.yaml: everything that can be set, with unit, default and range. Unknown keys and wrong values are errors with line and cause.
 /// Precedence: command-line flag, environment BOOKRUNNER_*, DIR/bookrunner.yaml, default. Secrets are only ever files.
+///
+///     explainers: 4                 # BOOKRUNNER_EXPLAINERS=4
+///     ranking:
+///       top: 50                     # BOOKRUNNER_RANKING_TOP=50
+///     model:
+///       hidden: [128, 64]           # BOOKRUNNER_MODEL_HIDDEN=128,64
+///
+/// Of the layers below, this header takes the option structs of model and explain, their defaults and their checks.
 
-#include "model/train.h"
+#include "base/buf.h"
 #include "explain/explain.h"
+#include "model/train.h"
 #include "service/paths.h"
 
-#define BR_MAX_NAME 64
+#define BR_MAX_NAME        64
+#define BR_MAX_CONFIG_KEYS 64
 
 typedef struct br_http_config {
     char listen[64]; ///< address of desk; default 127.0.0.1
     uint16_t port;   ///< of desk; default 8080; 0 = any free
-    uint16_t telemetry_port; ///< first port of the other processes' /metrics, /livez, /readyz: ingester, trainer, ranker, evaluator, then the explainers; 0 = any free
+    char telemetry_listen[64]; ///< address of the other processes' telemetry; default 127.0.0.1
+    uint16_t telemetry_port; ///< first port of the other processes' /metrics, /livez, /readyz: ingester, trainer, ranker, evaluator, then the explainers; default 9650; 0 = any free
 } br_http_config;
 
 typedef struct br_work_config {
@@ -31,7 +42,7 @@ typedef struct br_gate_config {
 } br_gate_config;
 
 typedef struct br_config {
-    char directory[BR_PATH_BYTES];
+    char directory[BR_PATH_BYTES]; ///< as given
     uint32_t n_explainers; ///< local ones under `up`; default 2
     uint32_t n_top;        ///< default 50
     uint32_t n_reasons;    ///< default 6
@@ -44,9 +55,47 @@ typedef struct br_config {
     br_gate_config gate;
     br_http_config http;
     br_work_config work;
+    uint8_t origin[BR_MAX_CONFIG_KEYS]; ///< br_config_origin by number of the key
 } br_config;
 
-/// Defaults, then DIR/bookrunner.yaml if it is there, then the environment. Errors: BR_ERR_INVALID with file, line and cause.
+typedef enum br_config_origin { BR_CONFIG_DEFAULT, BR_CONFIG_FILE, BR_CONFIG_ENVIRONMENT } br_config_origin;
+
+typedef enum br_config_kind {
+    BR_CONFIG_WHOLE,   ///< a whole number
+    BR_CONFIG_DECIMAL, ///< a number
+    BR_CONFIG_FLAG,    ///< true or false
+    BR_CONFIG_OBJECTIVE, ///< plain or backed
+    BR_CONFIG_ADDRESS, ///< numeric IPv4 or IPv6 address
+    BR_CONFIG_ENDPOINT, ///< tcp://ADDRESS:PORT, or empty
+    BR_CONFIG_PATH,    ///< a path, or empty
+    BR_CONFIG_WHOLES   ///< a list of whole numbers, in the environment with commas between
+} br_config_kind;
+
+/// One thing that can be set.
+typedef struct br_config_key {
+    const char *path; ///< "ranking.top"
+    br_config_kind kind;
+    size_t offset; ///< of the value in br_config
+    size_t bytes;  ///< size of the value there
+    double min;    ///< of numbers
+    double max;
+    const char *unit; ///< "" = none
+    const char *description;
+} br_config_key;
+
+/// All keys in the order of the file; *n_out of them.
+const br_config_key *br_config_keys(size_t *n_out);
+/// The value as one would write it in the file.
+void br_config_value(const br_config *config, const br_config_key *key, br_buf *out);
+/// "1 to 1000", "true or false".
+void br_config_range(const br_config_key *key, br_buf *out);
+
+/// Set one value from text. Errors: BR_ERR_INVALID with the key, the text and what is allowed.
+br_status br_config_set(br_config *config, const br_config_key *key, const char *text) BR_MUST_CHECK;
+
+br_config br_config_default(void);
+/// Defaults, then DIR/bookrunner.yaml if it is there, then the environment. Variables BOOKRUNNER_* that are no key are left alone.
+/// Errors: BR_ERR_INVALID with file, line and cause; BR_ERR_IO; BR_ERR_LIMIT (directory too long, file above 64 KiB).
 br_status br_config_load(br_config *out, const char *directory) BR_MUST_CHECK;
 
 #endif

@@ -10,7 +10,7 @@ typedef struct br_http br_http;
 
 typedef struct br_http_request {
     const char *method;
-    const char *path;   ///< decoded, starts with /
+    const char *path;   ///< decoded, starts with /, without "." and ".." segments
     const char *(*query)(const struct br_http_request *request, const char *name); ///< NULL if absent; valid UTF-8
     const char *rest;   ///< what followed a route that ends in a slash
     const char *if_none_match;
@@ -20,12 +20,14 @@ typedef struct br_http_request {
 typedef struct br_http_answer {
     unsigned code; ///< 200 when not set
     const char *content_type; ///< "application/json" when not set
-    const char *etag;         ///< quoted; "" = none. Equal to if_none_match: 304 without body
+    const char *etag;         ///< quoted; "" or NULL = none. One of if_none_match: 304 without body
+    const char *cache_control;           ///< "no-cache" when not set
+    const char *content_security_policy; ///< "default-src 'none'; frame-ancestors 'none'" when not set: right for data, not for a page
     char etag_text[80];       ///< room for one
     br_buf body;
 } br_http_answer;
 
-/// Called on a server thread; must be safe beside the other threads.
+/// Called for GET and HEAD, on a server thread; must be safe beside the other threads.
 typedef void (*br_http_handler)(void *context, const br_http_request *request, br_http_answer *answer);
 
 typedef struct br_http_route {
@@ -40,11 +42,16 @@ typedef struct br_http_options {
     const br_http_route *routes; ///< [n_routes], borrowed
     size_t n_routes;
     uint32_t max_connections; ///< 0 = 256
-    uint32_t timeout_s;       ///< 0 = 10
+    uint32_t timeout_s;       ///< silence after which a connection is closed; 0 = 10
+    uint32_t n_threads;       ///< 0 = 1
 } br_http_options;
 
-/// /livez, /readyz and /metrics are always there. Errors: BR_ERR_EXISTS (port in use), BR_ERR_IO.
+/// /livez, /readyz and /metrics are always there. Requests are counted by route and code. Refused before any handler sees them: other methods (405), bodies
+/// (413), paths and queries that are not proper UTF-8 or hold control characters (400), more than 32 arguments or 4 KiB of them (414). Errors: BR_ERR_EXISTS (port in use), BR_ERR_IO.
 br_status br_http_start(br_http **out, const br_http_options *options) BR_MUST_CHECK;
+/// Other routes beside the three from now on; when it returns, no thread is in a handler of the former ones.
+/// Errors: BR_ERR_NO_MEMORY, the former ones stay.
+br_status br_http_routes(br_http *http, const br_http_route *routes, size_t n) BR_MUST_CHECK;
 uint16_t br_http_port(const br_http *http);
 void br_http_free(br_http **http);
 

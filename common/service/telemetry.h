@@ -20,7 +20,10 @@ void br_metric_set(br_metric *metric, double value);     ///< gauges
 void br_metric_observe(br_metric *metric, double value); ///< histograms
 double br_metric_value(const br_metric *metric);
 
-/// All of them plus the process' own (CPU, memory, file descriptors, start time, build info).
+/// A further label of bookrunner_build_info beside version, commit and libzmq: `br_build_info("blas", br_gemm_describe())`. At start only.
+void br_build_info(const char *key, const char *value);
+
+/// All of them plus the process' own (CPU, memory, file descriptors, start time, build info). Metrics of one name stand together.
 void br_telemetry_text(br_buf *out);
 
 #endif
