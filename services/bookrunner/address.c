@@ -12,9 +12,10 @@ void process_address(char out[BR_PATH_BYTES], const char *directory, const char 
     if (file == NULL) {
         return;
     }
-    if (fgets(out, BR_PATH_BYTES, file) == NULL) {
-        out[0] = '\0';
+    char line[128];
+    if (fgets(line, sizeof line, file) != NULL) {
+        line[strcspn(line, "\r\n")] = '\0';
+        snprintf(out, BR_PATH_BYTES, "http://%s", line);
     }
-    out[strcspn(out, "\r\n")] = '\0';
     fclose(file);
 }

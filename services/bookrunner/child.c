@@ -64,8 +64,10 @@ static _Noreturn void become(const child *c, const nursery *where, const char *p
     setenv("NOTIFY_SOCKET", where->notify, 1);
     unsetenv("WATCHDOG_USEC");
     unsetenv("JOURNAL_STREAM");
-    if (c->named) {
-        execl(program, program, "--dir", where->directory, "--name", c->name, (char *)NULL);
+    if (c->number != 0) {
+        char number[16];
+        snprintf(number, sizeof number, "%u", c->number);
+        execl(program, program, "--dir", where->directory, "--name", number, (char *)NULL);
     } else {
         execl(program, program, "--dir", where->directory, (char *)NULL);
     }

@@ -18,7 +18,7 @@ typedef enum child_state {
 typedef struct child {
     char name[64];    ///< "explainer-2"
     char program[32]; ///< "bookrunner-explainer"
-    bool named;       ///< is told its name: several of the program run
+    uint32_t number;  ///< of several that run the program, told as --name; 0 = there is one
     child_state state;
     pid_t pid;        ///< 0 when it does not run
     int pid_fd;

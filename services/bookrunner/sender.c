@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "codec/control.h"
 #include "transport/client.h"
 
 #include <string.h>
@@ -238,6 +239,15 @@ static br_status take_reply(sender *s, const br_message *message)
     return transmit_all(s);
 }
 
+/// The ingester cannot take rows now: a full disk, for one. What it acknowledged stays; the rest can be imported again.
+static br_status take_refusal(sender *s, const br_message *message)
+{
+    br_report report;
+    br_arena_reset(s->replies);
+    br_status status = br_report_unpack(&report, s->replies, message->body, message->n_body);
+    return status == BR_OK ? br_fail(BR_ERR_IO, "the ingester takes no rows: %s", report.reason) : status;
+}
+
 /// Wait for a message once; resend when the oldest batch has waited too long.
 static br_status step(sender *s)
 {
@@ -248,7 +258,7 @@ static br_status step(sender *s)
         if (message.type == BR_MSG_ROW_BATCH_REPLY) {
             status = take_reply(s, &message);
         } else if (message.type == BR_MSG_REPORT) {
-            status = br_fail(BR_ERR_IO, "ingester cannot take rows now; its log in DIR/log/ingester.log says why");
+            status = take_refusal(s, &message);
         }
         br_message_deinit(&message);
         return status;

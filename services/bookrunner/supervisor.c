@@ -44,7 +44,7 @@ static void add_child(supervisor *s, const char *kind, uint32_t number)
 {
     br_assert(s->n < MAX_CHILDREN);
     child *c = &s->children[s->n++];
-    *c = (child){.pid_fd = -1, .back_off_ms = FIRST_BACK_OFF, .named = number > 0, .state = CHILD_WAITING};
+    *c = (child){.pid_fd = -1, .back_off_ms = FIRST_BACK_OFF, .number = number, .state = CHILD_WAITING};
     snprintf(c->program, sizeof c->program, "bookrunner-%s", kind);
     if (number > 0) {
         snprintf(c->name, sizeof c->name, "%s-%u", kind, number);

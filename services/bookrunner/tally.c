@@ -70,7 +70,8 @@ br_status tally_row(tally *t, const row_origin *origin, const br_row_result *res
         return BR_OK;
     case BR_OUTCOME_REJECTED:
         file->rejected++;
-        return write_reject(t, origin, result);
+        snprintf(t->last_reason, sizeof t->last_reason, "%s", result->reason);
+        return t->rejects_path[0] == '\0' ? BR_OK : write_reject(t, origin, result);
     }
     return BR_OK;
 }

@@ -24,6 +24,7 @@ typedef struct tally {
     uint32_t n_files;
     char rejects_path[2 * BR_PATH_BYTES];
     FILE *rejects; ///< opened with the first rejected line
+    char last_reason[256];
 } tally;
 
 /// Where a row came from.
@@ -33,7 +34,7 @@ typedef struct row_origin {
     const char *raw;
 } row_origin;
 
-/// Remember where rejected lines go: --rejects, else rejects-MARKET.csv in `directory`.
+/// Remember where rejected lines go: --rejects, else rejects-MARKET.csv in `directory`. Without this call they are only counted.
 void tally_init(tally *t, const arguments *args, const char *directory, const char *market);
 /// Count one row; a rejected one is written to the rejects file. Errors: BR_ERR_IO.
 br_status tally_row(tally *t, const row_origin *origin, const br_row_result *result) BR_MUST_CHECK;
