@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define ARENA_BYTES (32u << 20)
@@ -20,9 +21,10 @@ br_status explained_read(explained *out, stores *s, const char *bond_id)
         out->has_result = found == BR_OK;
         status = found == BR_ERR_NOT_FOUND ? BR_OK : found;
     }
-    if (status == BR_OK) {
+    if (status == BR_OK && strcmp(out->version, out->list.version) != 0) {
         br_snapshot_free(&out->snapshot);
         status = br_snapshots_load(&out->snapshot, s->models, out->list.version);
+        snprintf(out->version, sizeof out->version, "%s", status == BR_OK ? out->list.version : "");
     }
     return status;
 }

@@ -12,6 +12,7 @@ typedef struct explained {
     br_result result;
     bool has_result;
     br_snapshot *snapshot;
+    char version[BR_VERSION_TEXT]; ///< of `snapshot`; "" without one
 } explained;
 
 /// Read the newest list of the bond and, if it is there, its result. Errors: BR_ERR_NOT_FOUND without a list.
