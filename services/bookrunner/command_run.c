@@ -54,7 +54,7 @@ static br_status add_memory(table *t, const job *j)
     add_number(t, "peak_rss_mb", peak, 1);
     for (uint32_t i = 0; i < n; i++) {
         char name[96];
-        snprintf(name, sizeof name, "peak_rss_mb_%s", facts[i].state.name);
+        snprintf(name, sizeof name, "peak_rss_mb_%.64s", facts[i].state.name);
         add_number(t, name, facts[i].peak_rss_mb, 1);
     }
     return status;
