@@ -4,15 +4,30 @@
 /// C structs to protobuf bytes and back; the only place that includes generated code. The messages' grammar is in
 /// proto/README.md.
 ///
-/// Every pack appends to a br_buf (check buf->failed through the returned status). Every unpack takes an arena: all memory of the result
-/// lives there, an arena's bound is the bound of a message in memory, and what comes out has been validated: lengths, ids
-/// (UTF-8 without control characters), enum ranges, finite numbers, at most 64 unknown fields. Errors of every unpack:
-/// BR_ERR_INVALID with message, field and cause; BR_ERR_LIMIT when the arena's bound is reached.
+/// Every pack appends to a br_buf; the same struct always gives the same bytes. It trusts its caller, except that text for people (reasons,
+/// stages, names of processes and sources) is repaired: invalid bytes become '?', control characters blanks, the end beyond
+/// 1,023 bytes is cut; a figure that is not finite becomes the text "-". A minus zero arrives as zero. Errors of every pack: BR_ERR_LIMIT when the message would be larger than its peer accepts (a row
+/// batch is then sent in two halves); BR_ERR_NO_MEMORY.
+///
+/// Every unpack takes an arena (of BR_UNPACK_BYTES, reset per message): all memory of the result lives there, and
+/// the arena's bound is the bound of a message in memory. What comes out has been validated: lengths, ids (UTF-8 without control
+/// characters), enum ranges, finite numbers, at most 64 unknown fields per message. Texts are never NULL. Errors of every unpack:
+/// BR_ERR_INVALID with message, field and cause ("RowBatch.rows[3].bid_id: is not UTF-8"); BR_ERR_LIMIT for a message above its
+/// largest size or the arena's bound. On an error *out is untouched.
 
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/hash.h"
 #include "market/row.h"
+
+#define BR_UNPACK_BYTES         ((size_t)64 << 20) ///< holds any message within its limits: bound for arenas
+#define BR_MAX_PROSE_BYTES      1023               ///< text for people: as long as a reason of br_fail()
+#define BR_MAX_YAML_BYTES       (1u << 20)         ///< schema.yaml
+#define BR_MAX_BOND_IDS         10000              ///< of one request
+#define BR_MAX_FIGURES          4096               ///< of one report
+#define BR_MAX_VERSIONS         64                 ///< an explainer may name
+#define BR_MAX_POPULATION       250000             ///< investors of one day
+#define BR_MAX_POPULATION_BYTES ((size_t)64 << 20) ///< their codes: 268 fields of that many investors
 
 /// Message types, as the envelope carries them. The number is part of the protocol: never reuse one.
 typedef enum br_message_type {

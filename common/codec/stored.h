@@ -5,6 +5,8 @@
 #include "codec/work.h"
 #include "model/snapshot.h"
 
+#define BR_MAX_STORED_BYTES ((size_t)1 << 20) ///< of one list, dead job, event or quality figure
+
 typedef struct br_list_entry {
     const char *investor_id;
     uint32_t investor; ///< row of the population
@@ -32,7 +34,11 @@ typedef struct br_dead_job {
     uint32_t attempts;
 } br_dead_job;
 
-typedef enum br_snapshot_event_kind { BR_SNAPSHOT_PUBLISHED = 1, BR_SNAPSHOT_REFUSED, BR_SNAPSHOT_ROLLED_BACK } br_snapshot_event_kind;
+typedef enum br_snapshot_event_kind {
+    BR_SNAPSHOT_PUBLISHED = 1,
+    BR_SNAPSHOT_REFUSED,
+    BR_SNAPSHOT_ROLLED_BACK
+} br_snapshot_event_kind;
 typedef struct br_snapshot_event {
     br_snapshot_event_kind kind;
     const char *version;
@@ -59,9 +65,14 @@ BR_CODEC_PAIR(br_dead_job);
 BR_CODEC_PAIR(br_snapshot_event);
 BR_CODEC_PAIR(br_bond_quality);
 
-/// The small parts of a snapshot and the hashes of the large ones. Unpack makes a snapshot with encoder, an empty model of the right shape,
-/// and a record with empty tables; the store fills in the rest. Owned by the caller: br_snapshot_free().
-br_status br_manifest_pack(const br_snapshot *snapshot, const br_hash *chunk_hashes, uint32_t n_chunks, br_buf *out) BR_MUST_CHECK;
-br_status br_manifest_unpack(br_snapshot **out, br_hash *chunk_hashes, uint32_t n_chunks, const uint8_t *bytes, size_t n) BR_MUST_CHECK;
+/// The small parts of a snapshot and the hashes of the large ones (at most 64). Unpack makes a snapshot with encoder, a model of the right shape
+/// with zero parameters, a record with zero tables and a zero mean bond; the store fills in these and the schema. Every number that
+/// decides how much is allocated is checked first (at most 64 Mi parameters and 32 Mi record cells).
+/// n_chunks: as many as the reader expects. *out is owned by the caller: br_snapshot_free().
+/// Errors of unpack: BR_ERR_INVALID, BR_ERR_LIMIT, BR_ERR_NO_MEMORY; BR_ERR_VERSION for another format.
+br_status br_manifest_pack(const br_snapshot *snapshot, const br_hash *chunk_hashes, uint32_t n_chunks,
+                           br_buf *out) BR_MUST_CHECK;
+br_status br_manifest_unpack(br_snapshot **out, br_hash *chunk_hashes, uint32_t n_chunks,
+                             const uint8_t *bytes, size_t n) BR_MUST_CHECK;
 
 #endif

@@ -6,9 +6,10 @@
 #include "explain/explain.h"
 #include "model/snapshot.h"
 
-#define BR_MAX_CREDIT         16
-#define BR_MAX_JOB_INVESTORS  1000
-#define BR_ENGINE_VERSION     1u ///< raised whenever the same job may give other bytes
+#define BR_MAX_CREDIT        16
+#define BR_MAX_JOB_INVESTORS 1000
+#define BR_ENGINE_VERSION    1u ///< raised whenever the same job may give other bytes
+#define BR_MAX_LEASE_MS      600000u
 
 typedef struct br_ready {
     const char *name;
@@ -23,7 +24,7 @@ typedef struct br_job_body {
     br_day as_of;
     br_bytes bond_codes;
     br_hash population;
-    const float *scores;    ///< [n_population]
+    const float *scores;     ///< [n_population]
     const uint8_t *eligible; ///< [n_population]
     uint32_t n_population;
     const uint32_t *investors; ///< [n_investors]

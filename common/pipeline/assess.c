@@ -6,6 +6,26 @@
 #include <math.h>
 #include <string.h>
 
+br_status br_activity_scores(br_market *market, br_day as_of, float *bids_out)
+{
+    const br_bid *bids;
+    uint32_t n_bids = 0;
+    br_status status = br_market_bids(market, &bids, &n_bids);
+    if (status != BR_OK) {
+        return status;
+    }
+    for (uint32_t i = 0; i < br_market_n_investors(market); i++) {
+        bids_out[i] = 0.0f;
+    }
+    for (uint32_t i = 0; i < n_bids; i++) {
+        const br_bid *bid = &bids[i];
+        if (bid->known_from <= as_of && bid->day < as_of && bid->day >= as_of - 365) {
+            bids_out[bid->investor] += 1.0f;
+        }
+    }
+    return BR_OK;
+}
+
 // All pairs of the range and the lists' hits, gathered bond by bond.
 typedef struct gathering {
     float *logits;         // [capacity] of all eligible pairs
@@ -93,7 +113,7 @@ static br_status gather_bond(gathering *g, br_assessment *out, br_market *market
         status = gathering_reserve(g, n);
     }
     if (status == BR_OK) {
-        status = br_day_population_activity(population, g->activity);
+        status = br_activity_scores(market, br_day_population_as_of(population), g->activity);
     }
     if (status != BR_OK) {
         return status;

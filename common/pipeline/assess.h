@@ -7,6 +7,9 @@
 #include "metrics/metrics.h"
 #include "pipeline/population.h"
 
+/// Bids of each investor dated in the 365 days before `as_of` and known then: the ranking to beat. [n_investors]
+br_status br_activity_scores(br_market *market, br_day as_of, float *bids_out) BR_MUST_CHECK;
+
 typedef struct br_assessment {
     uint64_t n_pairs;
     uint64_t n_positive;

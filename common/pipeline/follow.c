@@ -10,6 +10,7 @@ struct br_follower {
     uint64_t schema_record; // the market is built under the schema of this record
     br_row_kind last_kind;
     uint32_t last_bond;
+    br_day limit;
     uint32_t stop_kinds;
     bool stopped; // at a record of those kinds
 };
@@ -21,6 +22,7 @@ br_status br_follower_new(br_follower **out)
         return br_no_memory("follower", 1);
     }
     follower->last_kind = BR_ROW_KIND_END;
+    follower->limit = BR_DAY_NONE;
     *out = follower;
     return BR_OK;
 }
@@ -54,6 +56,17 @@ static br_status take_schema(br_follower *follower, uint64_t record, const br_ro
 
 // A later schema can give old rows another meaning, so that it ends the walk with BR_ERR_AGAIN and the market is built anew
 // under it.
+void br_follower_limit(br_follower *follower, br_day day)
+{
+    follower->limit = day;
+}
+
+static bool beyond_limit(const br_follower *follower, const br_row *row)
+{
+    br_day known = row->known_from == BR_DAY_NONE ? row->day + 1 : row->known_from;
+    return row->kind == BR_ROW_BID && follower->limit != BR_DAY_NONE && known > follower->limit;
+}
+
 br_status br_follower_take(br_follower *follower, uint64_t record, const br_row *row)
 {
     br_status status = BR_OK;
@@ -68,7 +81,7 @@ br_status br_follower_take(br_follower *follower, uint64_t record, const br_row 
         if (follower->market == NULL) {
             return br_fail(BR_ERR_CORRUPT, "ledger record %llu comes before any schema", (unsigned long long)record);
         }
-        status = br_market_apply(follower->market, row);
+        status = beyond_limit(follower, row) ? BR_OK : br_market_apply(follower->market, row);
     }
     if (status == BR_OK) {
         follower->head = record;

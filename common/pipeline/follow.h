@@ -13,6 +13,8 @@ typedef struct br_follower br_follower;
 
 br_status br_follower_new(br_follower **out) BR_MUST_CHECK;
 void br_follower_free(br_follower **follower);
+/// From now on leave out bids that were not known before `day` (BR_DAY_NONE: take all), so that a training of the past cannot see them.
+void br_follower_limit(br_follower *follower, br_day day);
 /// Apply the records up to `until` (0 = the head), or through the first one whose kind is in `stop_kinds` (bits BR_KIND_BIT(kind)). A later
 /// schema rebuilds the market under it. Errors: those of the ledger.
 #define BR_KIND_BIT(kind) (1u << (unsigned)(kind))

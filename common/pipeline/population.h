@@ -2,7 +2,8 @@
 #define BR_PIPELINE_POPULATION_H
 
 /// All investors as of a day, in the codes of one snapshot: made once per day and used by all bonds of that day.
-/// Row i is investor number i of the market. Memory: n * n_investor_fields bytes.
+/// Row i is investor number i of the market. Memory: n * n_investor_fields bytes, and at most 192 MB of
+/// the investors' halves of collapsed states.
 
 #include "pipeline/served.h"
 
@@ -18,7 +19,4 @@ uint32_t br_day_population_n(const br_day_population *population);
 const uint8_t *br_day_population_codes(const br_day_population *population); ///< [n, n_investor_fields]
 /// logits[n] of one bond with all fields shown; bond_codes_out [n_bond_fields] its codes.
 br_status br_day_population_score(br_day_population *population, uint32_t bond, uint8_t *bond_codes_out, float *logits_out) BR_MUST_CHECK;
-/// Bids of each investor dated in the 365 days before as_of and known then: the ranking to beat. [n]
-br_status br_day_population_activity(const br_day_population *population, float *bids_out) BR_MUST_CHECK;
-
 #endif

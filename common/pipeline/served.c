@@ -5,18 +5,16 @@
 
 #include <stdio.h>
 
-br_status br_served_load(br_served **out, const char *models_directory, const char *version)
+br_status br_served_new(br_served **out, br_snapshot **snapshot)
 {
     BR_AUTO(br_served) *served = br_calloc(1, sizeof *served);
     if (served == NULL) {
         return br_no_memory("served snapshot", 1);
     }
-    snprintf(served->version, sizeof served->version, "%s", version);
-    br_status status = br_snapshots_load(&served->snapshot, models_directory, version);
-    if (status == BR_OK) {
-        status = br_schema_read(&served->schema, "the snapshot's schema", served->snapshot->schema_yaml,
-                                served->snapshot->schema_bytes);
-    }
+    served->snapshot = *snapshot;
+    *snapshot = NULL;
+    br_status status = br_schema_read(&served->schema, "the snapshot's schema", served->snapshot->schema_yaml,
+                                      served->snapshot->schema_bytes);
     if (status == BR_OK) {
         status = br_collapsed_new(&served->collapsed, served->snapshot->model);
     }
@@ -25,6 +23,22 @@ br_status br_served_load(br_served **out, const char *models_directory, const ch
     }
     *out = served;
     served = NULL;
+    return BR_OK;
+}
+
+br_status br_served_load(br_served **out, const char *models_directory, const char *version)
+{
+    BR_AUTO(br_snapshot) *snapshot = NULL;
+    br_served *served = NULL;
+    br_status status = br_snapshots_load(&snapshot, models_directory, version);
+    if (status == BR_OK) {
+        status = br_served_new(&served, &snapshot);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    snprintf(served->version, sizeof served->version, "%s", version);
+    *out = served;
     return BR_OK;
 }
 

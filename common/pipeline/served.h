@@ -13,6 +13,8 @@ typedef struct br_served {
     br_schema *schema;
 } br_served;
 
+/// Collapse a snapshot that is in memory; takes ownership of *snapshot and sets it to NULL. Its version is "" until it is written.
+br_status br_served_new(br_served **out, br_snapshot **snapshot) BR_MUST_CHECK;
 /// Errors: those of br_snapshots_load().
 br_status br_served_load(br_served **out, const char *models_directory, const char *version) BR_MUST_CHECK;
 void br_served_free(br_served **served);

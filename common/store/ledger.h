@@ -4,7 +4,8 @@
 /// The ledger: every row ever accepted, in order, append-only, each record with its checksum. Writer: the ingester; everyone else
 /// opens it for reading. Records are numbered 1, 2, ...; the head is the number of the last.
 ///
-/// A store refuses to open on a network file system, where LMDB is not safe.
+/// A store refuses to open on a network file system, where LMDB is not safe. A handle is used by one thread at a time; within a process
+/// several handles may be open on one directory, the writer's first.
 
 #include "codec/rows.h"
 #include "market/market.h"
@@ -22,15 +23,20 @@ void br_ledger_free(br_ledger **ledger);
 typedef enum br_ledger_known {
     BR_LEDGER_NEW,
     BR_LEDGER_DUPLICATE,  ///< equal content
-    BR_LEDGER_SUPERSEDES, ///< other content with a higher revision
+    BR_LEDGER_SUPERSEDES, ///< a higher revision than all that are known, whatever its content
     BR_LEDGER_CONFLICT    ///< other content without one
 } br_ledger_known;
 
 /// One synced transaction for many rows (group commit). Nothing is durable, and nothing may be acknowledged, before
 /// br_ledger_commit() returned BR_OK. On an error the batch is rolled back as a whole.
 br_status br_ledger_begin(br_ledger *ledger) BR_MUST_CHECK;
-/// What is `row` to the ledger, with what this batch has appended so far? *head_out: record number of the known one, 0 if new.
-br_status br_ledger_look(br_ledger *ledger, const br_row *row, br_ledger_known *out, uint64_t *record_out) BR_MUST_CHECK;
+/// What is `row` to the ledger, with what this batch has appended so far? *record_out: number of the known record it was compared with,
+/// 0 if new. A row is compared with the record of the same revision if there is one, else with the newest, so that a file that holds
+/// old and new revisions may be imported twice. Content is what remains without the revision, without missing features and without
+/// the order of features. Works without a batch and in readers too: then it sees the last commit.
+br_status br_ledger_look(br_ledger *ledger, const br_row *row, br_ledger_known *out,
+                         uint64_t *record_out) BR_MUST_CHECK;
+/// Append a new or superseding row; a second row of the same key and revision is BR_ERR_CORRUPT: ask br_ledger_look() first.
 br_status br_ledger_append(br_ledger *ledger, const br_row *row, uint64_t *record_out) BR_MUST_CHECK;
 /// Errors: BR_ERR_FULL (disk or map full), BR_ERR_IO: then the batch is rolled back and the ledger is as it was.
 br_status br_ledger_commit(br_ledger *ledger) BR_MUST_CHECK;
@@ -39,16 +45,17 @@ void br_ledger_abort(br_ledger *ledger);
 /// Number of the last committed record; 0 when empty.
 br_status br_ledger_head(br_ledger *ledger, uint64_t *head_out) BR_MUST_CHECK;
 
-/// Called for each record in order; the row lives during the call. A status other than BR_OK ends the walk and is returned.
+/// Called for each committed record in order; the row lives during the call. A status other than BR_OK ends the walk and is returned.
 typedef br_status (*br_ledger_visitor)(void *context, uint64_t record, const br_row *row);
 /// Visit records (after, until]. Checksums are verified: BR_ERR_CORRUPT names the record.
-br_status br_ledger_visit(br_ledger *ledger, uint64_t after, uint64_t until, br_ledger_visitor visitor, void *context) BR_MUST_CHECK;
+br_status br_ledger_visit(br_ledger *ledger, uint64_t after, uint64_t until, br_ledger_visitor visitor,
+                          void *context) BR_MUST_CHECK;
 
-/// Facts for telemetry.
+/// Facts for telemetry. The call also frees the places of readers that died: ask each second.
 typedef struct br_store_facts {
     uint64_t used_bytes;
     uint64_t map_bytes;
-    uint32_t readers;
+    uint32_t readers; ///< places for readers that were ever taken at the same time
 } br_store_facts;
 br_status br_ledger_facts(br_ledger *ledger, br_store_facts *out) BR_MUST_CHECK;
 

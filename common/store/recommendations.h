@@ -13,47 +13,55 @@ br_status br_recommendations_open_writer(br_recommendations **out, const char *d
 br_status br_recommendations_open_reader(br_recommendations **out, const char *directory) BR_MUST_CHECK;
 void br_recommendations_free(br_recommendations **store);
 
-/// Store population codes [n, n_investor_fields] under their hash (once), as part of the open transaction or one of its own.
+/// Store population codes [n, n_investor_fields] under their hash (br_hash_of() the n * n_investor_fields bytes), once, as part of the
+/// open transaction or one of its own.
 br_status br_recommendations_put_population(br_recommendations *store, const uint8_t *codes, uint32_t n,
                                             uint32_t n_investor_fields, br_hash *hash_out) BR_MUST_CHECK;
 /// codes_out: allocated, owned by the caller (br_free). Errors: BR_ERR_NOT_FOUND.
-br_status br_recommendations_get_population(br_recommendations *store, const br_hash *hash, uint8_t **codes_out,
-                                            br_population_info *info_out) BR_MUST_CHECK;
+br_status br_recommendations_get_population(br_recommendations *store, const br_hash *hash,
+                                            uint8_t **codes_out, br_population_info *info_out) BR_MUST_CHECK;
 
-/// Several changes in one synced transaction.
+/// Several changes in one synced transaction. Whatever fails inside rolls it back as a whole; reads inside see its changes.
 br_status br_recommendations_begin(br_recommendations *store) BR_MUST_CHECK;
 br_status br_recommendations_commit(br_recommendations *store) BR_MUST_CHECK;
 void br_recommendations_abort(br_recommendations *store);
 
-/// Inside begin/commit: store a list and, when it has a job without a result yet, its to-do entry (the packed job body).
-/// A list equal to the last one of its bond and as-of day changes nothing.
+/// Inside begin/commit: store a list and, unless it has no job (NULL) or the job was asked for before, its to-do entry (the packed
+/// job body). A list equal to the last one of its bond and as-of day, but for the ledger head it saw, changes nothing.
 br_status br_recommendations_put_list(br_recommendations *store, const br_list *list, const br_job_body *job,
                                       bool *todo_out) BR_MUST_CHECK; ///< *todo_out: a to-do entry was made
 /// Inside begin/commit: store a result once and delete its to-do entry. *first_out: false when the result was there already or the job
 /// is not in the to-do list (nothing changes then).
-br_status br_recommendations_put_result(br_recommendations *store, const br_result *result, bool *first_out) BR_MUST_CHECK;
-/// Inside begin/commit: move a to-do entry to the dead letters.
+br_status br_recommendations_put_result(br_recommendations *store, const br_result *result,
+                                        bool *first_out) BR_MUST_CHECK;
+/// Inside begin/commit: move a to-do entry to the dead letters. Nothing changes if it is not in the to-do list.
 br_status br_recommendations_put_dead(br_recommendations *store, const br_dead_job *dead) BR_MUST_CHECK;
-/// Inside begin/commit: raise the attempt count of a to-do entry (kept from the second attempt on).
-br_status br_recommendations_put_attempt(br_recommendations *store, const br_hash *job, uint32_t attempt) BR_MUST_CHECK;
+/// Inside begin/commit: set the attempt count of a to-do entry (kept from the second attempt on). Nothing changes if it is not in the
+/// to-do list.
+br_status br_recommendations_put_attempt(br_recommendations *store, const br_hash *job,
+                                         uint32_t attempt) BR_MUST_CHECK;
 
 /// Jobs to do, in order of arrival: the next at most `max` ids and the attempts made, after *after_io (0 = from the start), which moves on.
-br_status br_recommendations_todo(br_recommendations *store, uint64_t *after_io, br_hash *jobs_out, uint32_t *attempts_out,
-                                  uint32_t max, uint32_t *n_out) BR_MUST_CHECK;
+br_status br_recommendations_todo(br_recommendations *store, uint64_t *after_io, br_hash *jobs_out,
+                                  uint32_t *attempts_out, uint32_t max, uint32_t *n_out) BR_MUST_CHECK;
 /// Is this job still to do?
 br_status br_recommendations_is_todo(br_recommendations *store, const br_hash *job, bool *out) BR_MUST_CHECK;
-br_status br_recommendations_counts(br_recommendations *store, uint64_t *lists_out, uint64_t *todo_out, uint64_t *results_out,
-                                    uint64_t *dead_out) BR_MUST_CHECK;
-/// The packed body of a to-do or done job, in the arena.
-br_status br_recommendations_job(br_recommendations *store, br_arena *arena, const br_hash *job, br_job_body *out) BR_MUST_CHECK;
+br_status br_recommendations_counts(br_recommendations *store, uint64_t *lists_out, uint64_t *todo_out,
+                                    uint64_t *results_out, uint64_t *dead_out) BR_MUST_CHECK;
+/// The body of a job, whether to do, done or dead, in the arena. Errors: BR_ERR_NOT_FOUND.
+br_status br_recommendations_job(br_recommendations *store, br_arena *arena, const br_hash *job,
+                                 br_job_body *out) BR_MUST_CHECK;
 /// The result of a job. Errors: BR_ERR_NOT_FOUND while it is still to do.
-br_status br_recommendations_result(br_recommendations *store, br_arena *arena, const br_hash *job, br_result *out) BR_MUST_CHECK;
+br_status br_recommendations_result(br_recommendations *store, br_arena *arena, const br_hash *job,
+                                    br_result *out) BR_MUST_CHECK;
 
 /// The last list of a bond with as_of <= `as_of` (BR_DAY_MAX: the newest). Errors: BR_ERR_NOT_FOUND.
-br_status br_recommendations_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of, br_list *out) BR_MUST_CHECK;
+br_status br_recommendations_list(br_recommendations *store, br_arena *arena, const char *bond_id,
+                                  br_day as_of, br_list *out) BR_MUST_CHECK;
 /// Each bond's newest list in order of bond id. The list lives during the call.
 typedef br_status (*br_list_visitor)(void *context, const br_list *list);
-br_status br_recommendations_visit(br_recommendations *store, br_list_visitor visitor, void *context) BR_MUST_CHECK;
+br_status br_recommendations_visit(br_recommendations *store, br_list_visitor visitor,
+                                   void *context) BR_MUST_CHECK;
 
 /// A consumer's offset (records of the ledger it has acted on), kept in the same transaction as its effect.
 br_status br_recommendations_put_offset(br_recommendations *store, uint64_t offset) BR_MUST_CHECK;

@@ -1,0 +1,201 @@
+#include "codec/stored.h"
+
+#include "codec/wire.h"
+#include "stored.pb-c.h"
+
+// --- lists ---
+
+static ProtobufCBinaryData write_job(const br_list *list)
+{
+    return br_write_bytes(list->job_id.bytes, list->has_job ? sizeof list->job_id.bytes : 0);
+}
+
+br_status br_list_pack(const br_list *list, br_buf *out)
+{
+    if (list->n_entries > BR_MAX_JOB_INVESTORS) {
+        return br_fail(BR_ERR_LIMIT, "RecommendationList.entries: %u, at most %d are allowed",
+                       list->n_entries, BR_MAX_JOB_INVESTORS);
+    }
+    BR_AUTO_DEINIT(br_writing) writing = {0};
+    Br__RecommendationList message = BR__RECOMMENDATION_LIST__INIT;
+    Br__ListEntry *entries = br_write_alloc(&writing, list->n_entries, sizeof *entries);
+    message.entries = br_write_alloc(&writing, list->n_entries, sizeof *message.entries);
+    if (writing.failed) {
+        return br_no_memory("entries of a list", list->n_entries);
+    }
+    for (uint32_t i = 0; i < list->n_entries; i++) {
+        br__list_entry__init(&entries[i]);
+        entries[i].investor_id = br_write_text(list->entries[i].investor_id);
+        entries[i].investor = list->entries[i].investor;
+        entries[i].logit = list->entries[i].logit;
+        entries[i].probability = list->entries[i].probability;
+        message.entries[i] = &entries[i];
+    }
+    message.n_entries = list->n_entries;
+    message.bond_id = br_write_text(list->bond_id);
+    message.as_of = list->as_of;
+    message.version = br_write_text(list->version);
+    message.ledger_head = list->ledger_head;
+    message.job_id = write_job(list);
+    message.n_eligible = list->n_eligible;
+    message.population = br_write_bytes(list->population.bytes, sizeof list->population.bytes);
+    return br_write_end(&writing, &message.base, BR_MAX_STORED_BYTES, out);
+}
+
+static br_list_entry read_entry(br_reading *in, const Br__ListEntry *message)
+{
+    return (br_list_entry){
+        .investor_id = br_read_text(in, "investor_id", message->investor_id, BR_FORM_ID),
+        .investor = (uint32_t)br_read_range(in, "investor", message->investor, 0, BR_MAX_POPULATION - 1),
+        .logit = (float)br_read_finite(in, "logit", (double)message->logit),
+        .probability = br_read_share(in, "probability", message->probability),
+    };
+}
+
+br_status br_list_unpack(br_list *out, br_arena *arena, const uint8_t *bytes, size_t n)
+{
+    br_reading in = {.arena = arena};
+    const Br__RecommendationList *message =
+        br_read_begin(&in, &br__recommendation_list__descriptor, bytes, n, BR_MAX_STORED_BYTES);
+    if (message == NULL) {
+        return in.status;
+    }
+    br_list list = {
+        .bond_id = br_read_text(&in, "bond_id", message->bond_id, BR_FORM_ID),
+        .as_of = br_read_day(&in, "as_of", message->as_of, false),
+        .version = br_read_text(&in, "version", message->version, BR_FORM_VERSION),
+        .ledger_head = message->ledger_head,
+        .n_entries = (uint32_t)br_read_range(&in, "entries", message->n_entries, 0, BR_MAX_JOB_INVESTORS),
+        .has_job = message->job_id.len > 0,
+        .n_eligible = message->n_eligible,
+        .population = br_read_hash(&in, "population", message->population),
+    };
+    if (list.has_job) {
+        list.job_id = br_read_hash(&in, "job_id", message->job_id);
+    }
+    list.entries = br_read_alloc(&in, list.n_entries, sizeof *list.entries);
+    for (uint32_t i = 0; i < list.n_entries && in.status == BR_OK; i++) {
+        br_read_at(&in, 0, "entries", i);
+        list.entries[i] = read_entry(&in, message->entries[i]);
+    }
+    if (in.status == BR_OK) {
+        *out = list;
+    }
+    return in.status;
+}
+
+// --- dead letters ---
+
+br_status br_dead_job_pack(const br_dead_job *dead, br_buf *out)
+{
+    BR_AUTO_DEINIT(br_writing) writing = {0};
+    Br__DeadJob message = BR__DEAD_JOB__INIT;
+    message.job_id = br_write_bytes(dead->job_id.bytes, sizeof dead->job_id.bytes);
+    message.reason = br_write_prose(&writing, dead->reason);
+    message.attempts = dead->attempts;
+    return br_write_end(&writing, &message.base, BR_MAX_STORED_BYTES, out);
+}
+
+br_status br_dead_job_unpack(br_dead_job *out, br_arena *arena, const uint8_t *bytes, size_t n)
+{
+    br_reading in = {.arena = arena};
+    const Br__DeadJob *message = br_read_begin(&in, &br__dead_job__descriptor, bytes, n, BR_MAX_STORED_BYTES);
+    if (message == NULL) {
+        return in.status;
+    }
+    br_dead_job dead = {
+        .job_id = br_read_hash(&in, "job_id", message->job_id),
+        .reason = br_read_text(&in, "reason", message->reason, BR_FORM_PROSE),
+        .attempts = message->attempts,
+    };
+    if (in.status == BR_OK) {
+        *out = dead;
+    }
+    return in.status;
+}
+
+// --- the snapshots' history ---
+
+br_status br_snapshot_event_pack(const br_snapshot_event *event, br_buf *out)
+{
+    BR_AUTO_DEINIT(br_writing) writing = {0};
+    Br__SnapshotEvent message = BR__SNAPSHOT_EVENT__INIT;
+    message.kind = (Br__SnapshotEvent__Kind)event->kind;
+    message.version = br_write_text(event->version);
+    message.reason = br_write_prose(&writing, event->reason);
+    message.wall_s = event->wall_s;
+    return br_write_end(&writing, &message.base, BR_MAX_STORED_BYTES, out);
+}
+
+br_status br_snapshot_event_unpack(br_snapshot_event *out, br_arena *arena, const uint8_t *bytes, size_t n)
+{
+    br_reading in = {.arena = arena};
+    const Br__SnapshotEvent *message =
+        br_read_begin(&in, &br__snapshot_event__descriptor, bytes, n, BR_MAX_STORED_BYTES);
+    if (message == NULL) {
+        return in.status;
+    }
+    // A model that was refused may never have been written, and then has no version.
+    bool refused = message->kind == BR__SNAPSHOT_EVENT__KIND__REFUSED;
+    br_snapshot_event event = {
+        .kind = (br_snapshot_event_kind)br_read_range(&in, "kind", (uint64_t)message->kind,
+                                                      BR_SNAPSHOT_PUBLISHED, BR_SNAPSHOT_ROLLED_BACK),
+        .version = br_read_text(&in, "version", message->version,
+                                refused ? BR_FORM_VERSION_OR_NONE : BR_FORM_VERSION),
+        .reason = br_read_text(&in, "reason", message->reason, BR_FORM_PROSE),
+        .wall_s = br_read_finite(&in, "wall_s", message->wall_s),
+    };
+    if (in.status == BR_OK) {
+        *out = event;
+    }
+    return in.status;
+}
+
+// --- quality ---
+
+br_status br_bond_quality_pack(const br_bond_quality *quality, br_buf *out)
+{
+    br_writing writing = {0};
+    Br__BondQuality message = BR__BOND_QUALITY__INIT;
+    message.bond_id = br_write_text(quality->bond_id);
+    message.issue_day = quality->issue_day;
+    message.as_of = quality->as_of;
+    message.version = br_write_text(quality->version);
+    message.n_listed = quality->n_listed;
+    message.hits = quality->hits;
+    message.bidders = quality->bidders;
+    message.bidders_outside = quality->bidders_outside;
+    message.provisional = quality->provisional;
+    message.unranked = quality->unranked;
+    message.hits_activity = quality->hits_activity;
+    return br_write_end(&writing, &message.base, BR_MAX_STORED_BYTES, out);
+}
+
+br_status br_bond_quality_unpack(br_bond_quality *out, br_arena *arena, const uint8_t *bytes, size_t n)
+{
+    br_reading in = {.arena = arena};
+    const Br__BondQuality *message =
+        br_read_begin(&in, &br__bond_quality__descriptor, bytes, n, BR_MAX_STORED_BYTES);
+    if (message == NULL) {
+        return in.status;
+    }
+    bool unranked = message->unranked != 0;
+    br_bond_quality quality = {
+        .bond_id = br_read_text(&in, "bond_id", message->bond_id, BR_FORM_ID),
+        .issue_day = br_read_day(&in, "issue_day", message->issue_day, false),
+        .as_of = br_read_day(&in, "as_of", message->as_of, unranked),
+        .version = br_read_text(&in, "version", message->version,
+                                unranked ? BR_FORM_VERSION_OR_NONE : BR_FORM_VERSION),
+        .n_listed = (uint32_t)br_read_range(&in, "n_listed", message->n_listed, 0, BR_MAX_JOB_INVESTORS),
+        .hits = (uint32_t)br_read_range(&in, "hits", message->hits, 0, message->n_listed),
+        .bidders = message->bidders,
+        .bidders_outside = message->bidders_outside,
+        .provisional = message->provisional != 0,
+        .unranked = unranked,
+        .hits_activity = message->hits_activity,
+    };
+    if (in.status == BR_OK) {
+        *out = quality;
+    }
+    return in.status;
+}

@@ -1,0 +1,89 @@
+#ifndef BR_EXPLAIN_CONTEXT_H
+#define BR_EXPLAIN_CONTEXT_H
+
+/// What the two searches share: states of the bond, remembered evaluations, room to work. Nothing is allocated per explanation.
+
+#include "explain/match.h"
+
+/// A state from which sets are built, and what showing a single code gives: remembered, because all investors share it.
+typedef struct br_explain_base {
+    float *hidden;        ///< [state] everything hidden
+    float *state;         ///< [state] being searched
+    float *trial;         ///< [state] one field less
+    float *single;        ///< [n_codes] logit with only this code shown
+    uint8_t *single_made; ///< [n_codes]
+} br_explain_base;
+
+typedef struct br_field_set {
+    uint32_t n;
+    uint32_t fields[BR_MAX_REASONS];
+} br_field_set;
+
+/// The largest pool is that of `backed` without preferences: 4 k.
+enum {
+    BR_MAX_SHORTLIST = 4 * BR_MAX_REASONS > BR_EXPLAIN_SHORTLIST ? 4 * BR_MAX_REASONS : BR_EXPLAIN_SHORTLIST
+};
+
+typedef struct br_shortlist {
+    uint32_t n;
+    uint32_t fields[BR_MAX_SHORTLIST];
+} br_shortlist;
+
+struct br_explain_context {
+    br_explain_options options;
+    br_explain_bond bond;
+    br_population population;
+    br_match match;
+    uint32_t n;     ///< investor fields
+    size_t n_codes; ///< of all investor fields
+    size_t n_state;
+    bool *preference; ///< [n]
+    bool grouped;     ///< some field is a preference
+    float logit_none;
+    br_explain_base own;     ///< the bond
+    br_explain_base mean;    ///< the average bond; `backed` only
+    float *backing;          ///< [n_codes] filled for `backed`
+    float *gain;             ///< [n_codes] filled for `backed`
+    float *spec;             ///< [n_codes] filled for `backed` without groups
+    bool *taken;             ///< [n]
+    float *score;            ///< [n] what shortlists are ordered by
+    uint32_t *fields;        ///< [n]
+    float *logits;           ///< [n]
+    float *mean_logits;      ///< [n]
+    br_gate_change *changes; ///< [n]
+    float *scratch;
+    uint64_t *matching; ///< [n_words]
+    // of the explanation that is being made
+    uint32_t investor;
+    const uint8_t *codes; ///< [n] the investor's
+    uint32_t evaluations;
+    bool exhausted;
+};
+
+/// May n more evaluations be made? Counts them if so; else the search is exhausted.
+bool br_explain_spend(br_explain_context *context, size_t n);
+bool br_field_set_has(const br_field_set *set, uint32_t field);
+void br_fields_sort(uint32_t *fields, uint32_t n);
+/// The `most` fields that are not in `set` with the largest finite score, in ascending order of fields; ties for a place go to the
+/// lowest field.
+br_shortlist br_shortlist_of(const float *score, uint32_t n, uint32_t most, const br_field_set *set);
+/// base->state = everything hidden, then the fields of the set shown in ascending order.
+void br_explain_build(br_explain_context *context, br_explain_base *base, const br_field_set *set);
+/// base->trial = base->state with one field hidden again.
+void br_explain_without(br_explain_context *context, br_explain_base *base, uint32_t field);
+/// logits_out[i] = logit with the i-th field shown on top of `state`.
+void br_explain_try(br_explain_context *context, const float *state, const uint32_t *fields, uint32_t n,
+                    float *logits_out);
+/// The same on top of nothing, remembered.
+void br_explain_try_single(br_explain_context *context, br_explain_base *base, const uint32_t *fields,
+                           uint32_t n, float *logits_out);
+/// context->score = gradient of the gates at `state`.
+void br_explain_gradient(br_explain_context *context, const float *state);
+
+/// The searches: `set` is the result, context->own.state its state; true if it is certified.
+bool br_explain_plain(br_explain_context *context, const br_field_set *warm, br_field_set *set,
+                      double *objective_out);
+bool br_explain_backed(br_explain_context *context, const br_field_set *warm, br_field_set *set,
+                       double *objective_out);
+
+#endif

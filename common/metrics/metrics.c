@@ -1,0 +1,166 @@
+#include "metrics/metrics.h"
+
+#include "base/alloc.h"
+#include "base/rng.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+// Two-sided 95 % of the standard normal.
+static const double Z_95 = 1.959963984540054;
+static const double TAIL_95 = 0.025;
+
+double br_log_loss(const double *probabilities, const uint8_t *labels, size_t n)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        double p = probabilities[i];
+        br_assert(p > 0.0 && p < 1.0);
+        sum -= labels[i] != 0 ? log(p) : log1p(-p);
+    }
+    return n == 0 ? (double)NAN : sum / (double)n;
+}
+
+// --- calibration ---
+
+typedef struct forecast {
+    double probability;
+    size_t place; // of equal probabilities the order is that of the input
+    uint8_t label;
+} forecast;
+
+static int by_probability(const void *left, const void *right)
+{
+    const forecast *a = left;
+    const forecast *b = right;
+    if (a->probability != b->probability) {
+        return a->probability < b->probability ? -1 : 1;
+    }
+    return a->place < b->place ? -1 : a->place > b->place;
+}
+
+br_status br_calibration_error(double *out, const double *probabilities, const uint8_t *labels, size_t n,
+                               uint32_t n_bins)
+{
+    br_assert(n_bins > 0);
+    forecast *forecasts = br_calloc(n, sizeof *forecasts);
+    if (forecasts == NULL) {
+        return br_no_memory("forecasts", n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        forecasts[i] = (forecast){probabilities[i], i, labels[i]};
+    }
+    qsort(forecasts, n, sizeof *forecasts, by_probability);
+    double error = 0.0;
+    for (size_t bin = 0; bin < n_bins; bin++) {
+        double said = 0.0;
+        double came = 0.0;
+        for (size_t i = bin * n / n_bins; i < (bin + 1) * n / n_bins; i++) {
+            said += forecasts[i].probability;
+            came += forecasts[i].label != 0 ? 1.0 : 0.0;
+        }
+        error += fabs(said - came);
+    }
+    br_free(forecasts);
+    *out = n == 0 ? (double)NAN : error / (double)n;
+    return BR_OK;
+}
+
+// --- lists ---
+
+br_list_quality br_list_quality_of(uint32_t hits, uint32_t bidders, uint32_t n_top)
+{
+    br_assert(n_top > 0 && hits <= n_top && hits <= bidders);
+    return (br_list_quality){
+        .hits = hits,
+        .bidders = bidders,
+        .recall = bidders == 0 ? (double)NAN : (double)hits / (double)bidders,
+        .precision = (double)hits / (double)n_top,
+    };
+}
+
+// --- intervals ---
+
+static int by_value(const void *left, const void *right)
+{
+    double a = *(const double *)left;
+    double b = *(const double *)right;
+    return a < b ? -1 : a > b;
+}
+
+static double mean_of(const double *values, uint32_t n)
+{
+    double sum = 0.0;
+    for (uint32_t i = 0; i < n; i++) {
+        sum += values[i];
+    }
+    return sum / (double)n;
+}
+
+// The share's quantile of sorted values, linear between neighbours.
+static double quantile_of(const double *sorted, uint32_t n, double share)
+{
+    double place = share * (double)(n - 1);
+    uint32_t below = (uint32_t)place;
+    uint32_t above = below + 1 < n ? below + 1 : below;
+    return sorted[below] + (place - (double)below) * (sorted[above] - sorted[below]);
+}
+
+static void resample(double *means, const double *kept, uint32_t n, uint32_t n_resamples, uint64_t seed)
+{
+    for (uint32_t i = 0; i < n_resamples; i++) {
+        br_rng rng = br_rng_at(seed, BR_STREAM_BOOTSTRAP, i, 0);
+        double sum = 0.0;
+        for (uint32_t k = 0; k < n; k++) {
+            sum += kept[br_rng_below(&rng, n)];
+        }
+        means[i] = sum / (double)n;
+    }
+    qsort(means, n_resamples, sizeof *means, by_value);
+}
+
+br_status br_mean_bootstrap(br_mean_interval *out, const double *values, uint32_t n, uint32_t n_resamples,
+                            uint64_t seed)
+{
+    br_assert(n_resamples > 0);
+    double *kept = br_calloc(n, sizeof *kept);
+    double *means = br_calloc(n_resamples, sizeof *means);
+    br_status status = BR_OK;
+    if (kept == NULL || means == NULL) {
+        status = br_no_memory("values to resample", (size_t)n + n_resamples);
+    } else {
+        br_mean_interval interval = {.mean = (double)NAN, .low = (double)NAN, .high = (double)NAN};
+        for (uint32_t i = 0; i < n; i++) {
+            if (!isnan(values[i])) {
+                kept[interval.n++] = values[i];
+            }
+        }
+        interval.skipped = n - interval.n;
+        if (interval.n > 0) {
+            resample(means, kept, interval.n, n_resamples, seed);
+            interval.mean = mean_of(kept, interval.n);
+            interval.low = quantile_of(means, n_resamples, TAIL_95);
+            interval.high = quantile_of(means, n_resamples, 1.0 - TAIL_95);
+        }
+        *out = interval;
+    }
+    br_free(kept);
+    br_free(means);
+    return status;
+}
+
+void br_wilson(uint32_t k, uint32_t n, double *low_out, double *high_out)
+{
+    br_assert(k <= n);
+    if (n == 0) {
+        *low_out = 0.0;
+        *high_out = 1.0;
+        return;
+    }
+    double share = (double)k / (double)n;
+    double z2 = Z_95 * Z_95 / (double)n;
+    double centre = (share + 0.5 * z2) / (1.0 + z2);
+    double half = Z_95 * sqrt((share * (1.0 - share) + 0.25 * z2) / (double)n) / (1.0 + z2);
+    *low_out = k == 0 ? 0.0 : centre - half;
+    *high_out = k == n ? 1.0 : centre + half;
+}

@@ -1,0 +1,230 @@
+#include "store/snapshot_file.h"
+
+#include "codec/stored.h"
+#include "store/files.h"
+
+#include <lmdb.h>
+#include <string.h>
+
+#define MAP_BYTES ((size_t)4 << 30) // of every snapshot file, because LMDB writes it into the file
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are stored as they are in memory");
+
+// Beside the manifest; in the order of their names, which is the order of their hashes in the manifest.
+enum { CHUNK_MEAN_BOND, CHUNK_PARAMETERS, CHUNK_RECORD_BIDS, CHUNK_RECORD_DEV, CHUNK_SCHEMA, N_CHUNKS };
+
+static const char *const chunk_names[N_CHUNKS] = {"mean_bond", "parameters", "record.bids", "record.dev",
+                                                  "schema"};
+
+static size_t record_cells(const br_snapshot *snapshot)
+{
+    return snapshot->record->offset[snapshot->record->n_investor_fields];
+}
+
+static size_t mean_bond_floats(const br_snapshot *snapshot)
+{
+    return (size_t)snapshot->model->n_bond_fields * snapshot->model->config.d;
+}
+
+static br_bytes bytes_of(const void *data, size_t n)
+{
+    return (br_bytes){.data = data, .n = n};
+}
+
+static void chunks_of(const br_snapshot *snapshot, br_bytes out[N_CHUNKS])
+{
+    size_t cells = record_cells(snapshot);
+    out[CHUNK_MEAN_BOND] = bytes_of(snapshot->mean_bond, mean_bond_floats(snapshot) * sizeof(float));
+    out[CHUNK_PARAMETERS] = bytes_of(snapshot->model->parameters,
+                                     snapshot->model->n_parameters * sizeof *snapshot->model->parameters);
+    out[CHUNK_RECORD_BIDS] = bytes_of(snapshot->record->bids, cells * sizeof *snapshot->record->bids);
+    out[CHUNK_RECORD_DEV] = bytes_of(snapshot->record->dev, cells * sizeof *snapshot->record->dev);
+    out[CHUNK_SCHEMA] = bytes_of(snapshot->schema_yaml, snapshot->schema_bytes);
+}
+
+// LMDB's values are not const, though it only reads them.
+static MDB_val val_of(const void *data, size_t n)
+{
+    union {
+        const void *in;
+        void *out;
+    } pointer = {.in = data};
+    return (MDB_val){.mv_size = n, .mv_data = pointer.out};
+}
+
+static void env_close(MDB_env **env)
+{
+    if (*env != NULL) {
+        mdb_env_close(*env);
+    }
+}
+
+#define AUTO_ENV __attribute__((cleanup(env_close))) MDB_env
+
+static int env_open(MDB_env **out, const char *path, unsigned flags)
+{
+    int code = mdb_env_create(out);
+    if (code == 0) {
+        code = mdb_env_set_mapsize(*out, MAP_BYTES);
+    }
+    return code == 0 ? mdb_env_open(*out, path, MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOTLS | flags, 0600) : code;
+}
+
+// --- writing ---
+
+static int put(MDB_txn *txn, MDB_dbi table, const char *name, br_bytes bytes)
+{
+    MDB_val key = val_of(name, strlen(name));
+    MDB_val value = val_of(bytes.data, bytes.n);
+    return mdb_put(txn, table, &key, &value, MDB_APPEND);
+}
+
+static int put_all(MDB_env *env, const br_buf *manifest, const br_bytes chunks[N_CHUNKS])
+{
+    MDB_txn *txn = NULL;
+    MDB_dbi table;
+    int code = mdb_txn_begin(env, NULL, 0, &txn);
+    if (code != 0) {
+        return code;
+    }
+    code = mdb_dbi_open(txn, NULL, 0, &table);
+    if (code == 0) {
+        code = put(txn, table, "manifest", bytes_of(manifest->data, manifest->length));
+    }
+    for (unsigned i = 0; i < N_CHUNKS && code == 0; i++) {
+        code = put(txn, table, chunk_names[i], chunks[i]);
+    }
+    if (code != 0) {
+        mdb_txn_abort(txn);
+        return code;
+    }
+    return mdb_txn_commit(txn);
+}
+
+br_status br_snapshot_file_write(const char *path, const br_snapshot *snapshot)
+{
+    br_bytes chunks[N_CHUNKS];
+    br_hash hashes[N_CHUNKS];
+    chunks_of(snapshot, chunks);
+    for (unsigned i = 0; i < N_CHUNKS; i++) {
+        hashes[i] = br_hash_of(chunks[i].data, chunks[i].n);
+    }
+    BR_AUTO_DEINIT(br_buf) manifest = {0};
+    br_status status = br_manifest_pack(snapshot, hashes, N_CHUNKS, &manifest);
+    if (status != BR_OK) {
+        return status;
+    }
+    AUTO_ENV *env = NULL;
+    int code = env_open(&env, path, MDB_NOSYNC);
+    if (code == 0) {
+        code = put_all(env, &manifest, chunks);
+    }
+    return code == 0 ? BR_OK : br_store_fail(path, "write snapshot", code);
+}
+
+// --- reading ---
+
+static br_status get(const char *path, MDB_txn *txn, MDB_dbi table, const char *name, br_bytes *out)
+{
+    MDB_val key = val_of(name, strlen(name));
+    MDB_val value;
+    int code = mdb_get(txn, table, &key, &value);
+    if (code != 0) {
+        return br_store_fail(path, name, code);
+    }
+    *out = bytes_of(value.mv_data, value.mv_size);
+    return BR_OK;
+}
+
+// Copied rather than used in place: the file may be replaced on disk, and vectors want their alignment.
+static br_status fill(const char *path, const char *name, br_bytes from, void *to, size_t n)
+{
+    if (from.n != n) {
+        return br_fail(BR_ERR_CORRUPT, "%s: %s has %zu bytes where the manifest's shapes need %zu", path,
+                       name, from.n, n);
+    }
+    if (n > 0) {
+        memcpy(to, from.data, n);
+    }
+    return BR_OK;
+}
+
+static br_status fill_all(const char *path, br_snapshot *snapshot, const br_bytes chunks[N_CHUNKS])
+{
+    // The one part whose size the manifest does not know.
+    snapshot->schema_yaml = br_calloc(chunks[CHUNK_SCHEMA].n + 1, 1);
+    if (snapshot->schema_yaml == NULL) {
+        return br_no_memory("bytes of schema", chunks[CHUNK_SCHEMA].n);
+    }
+    snapshot->schema_bytes = chunks[CHUNK_SCHEMA].n;
+    br_status status = BR_OK;
+    br_record *record = snapshot->record;
+    br_model *model = snapshot->model;
+    void *const to[N_CHUNKS] = {
+        [CHUNK_MEAN_BOND] = snapshot->mean_bond, [CHUNK_PARAMETERS] = model->parameters,
+        [CHUNK_RECORD_BIDS] = record->bids,      [CHUNK_RECORD_DEV] = record->dev,
+        [CHUNK_SCHEMA] = snapshot->schema_yaml,
+    };
+    br_bytes expected[N_CHUNKS];
+    chunks_of(snapshot, expected);
+    for (unsigned i = 0; i < N_CHUNKS && status == BR_OK; i++) {
+        status = fill(path, chunk_names[i], chunks[i], to[i], expected[i].n);
+    }
+    if (status == BR_OK && br_model_check_finite(model) != BR_OK) {
+        status = br_fail(BR_ERR_CORRUPT, "%s: %s", path, br_why(BR_ERR_INVALID));
+    }
+    return status;
+}
+
+static br_status read_all(br_snapshot **out, const char *path, MDB_txn *txn)
+{
+    MDB_dbi table;
+    int code = mdb_dbi_open(txn, NULL, 0, &table);
+    if (code != 0) {
+        return br_store_fail(path, "open table", code);
+    }
+    br_bytes manifest = {0};
+    br_status status = get(path, txn, table, "manifest", &manifest);
+    br_bytes chunks[N_CHUNKS] = {0};
+    for (unsigned i = 0; i < N_CHUNKS && status == BR_OK; i++) {
+        status = get(path, txn, table, chunk_names[i], &chunks[i]);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    BR_AUTO(br_snapshot) *snapshot = NULL;
+    br_hash hashes[N_CHUNKS];
+    status = br_manifest_unpack(&snapshot, hashes, N_CHUNKS, manifest.data, manifest.n);
+    if (status != BR_OK) {
+        return status == BR_ERR_INVALID ? br_fail(BR_ERR_CORRUPT, "%s: %s", path, br_why(status)) : status;
+    }
+    for (unsigned i = 0; i < N_CHUNKS; i++) {
+        br_hash hash = br_hash_of(chunks[i].data, chunks[i].n);
+        if (!br_hash_equal(&hash, &hashes[i])) {
+            return br_fail(BR_ERR_CORRUPT, "%s: the hash of %s does not match the manifest", path,
+                           chunk_names[i]);
+        }
+    }
+    status = fill_all(path, snapshot, chunks);
+    if (status == BR_OK) {
+        *out = snapshot;
+        snapshot = NULL;
+    }
+    return status;
+}
+
+br_status br_snapshot_file_read(br_snapshot **out, const char *path)
+{
+    AUTO_ENV *env = NULL;
+    int code = env_open(&env, path, MDB_RDONLY);
+    MDB_txn *txn = NULL;
+    if (code == 0) {
+        code = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
+    }
+    if (code != 0) {
+        return br_store_fail(path, "open snapshot", code);
+    }
+    br_status status = read_all(out, path, txn);
+    mdb_txn_abort(txn);
+    return status;
+}

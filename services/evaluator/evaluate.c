@@ -1,0 +1,183 @@
+#include "evaluator.h"
+
+#include "base/alloc.h"
+#include "rank/rank.h"
+
+#include <string.h>
+
+enum { MAX_LIST_BYTES = 16 << 20 };
+
+static br_status open_readers(evaluation *self, const char *directory)
+{
+    char path[BR_PATH_BYTES];
+    br_status status = br_place_path(path, directory, BR_PLACE_LEDGER);
+    if (status == BR_OK) {
+        status = br_ledger_open_reader(&self->ledger, path);
+    }
+    if (status == BR_OK) {
+        status = br_place_path(path, directory, BR_PLACE_RECOMMENDATIONS);
+    }
+    if (status == BR_OK) {
+        status = br_recommendations_open_reader(&self->lists, path);
+    }
+    if (status == BR_OK) {
+        status = br_place_path(path, directory, BR_PLACE_METRICS);
+    }
+    return status == BR_OK ? br_quality_open_writer(&self->quality, path) : status;
+}
+
+br_status evaluation_open(evaluation *self, const br_config *config)
+{
+    self->config = config;
+    br_status status = open_readers(self, config->directory);
+    if (status == BR_OK) {
+        status = br_follower_new(&self->follower);
+    }
+    if (status == BR_OK) {
+        status = br_arena_new(&self->arena, MAX_LIST_BYTES);
+    }
+    if (status == BR_OK) {
+        self->top = br_calloc(config->n_top, sizeof *self->top);
+        status = self->top == NULL ? br_no_memory("list entries", config->n_top) : BR_OK;
+    }
+    return status;
+}
+
+void evaluation_close(evaluation *self)
+{
+    br_follower_free(&self->follower);
+    br_quality_free(&self->quality);
+    br_recommendations_free(&self->lists);
+    br_ledger_free(&self->ledger);
+    br_arena_free(&self->arena);
+    br_free(self->activity);
+    br_free(self->eligible);
+    br_free(self->bid);
+    br_free(self->top);
+    *self = (evaluation){0};
+}
+
+br_status evaluation_fit(evaluation *self)
+{
+    br_market *market = br_follower_market(self->follower);
+    uint32_t n = market == NULL ? 0 : br_market_n_investors(market);
+    if (n <= self->n_investors) {
+        return BR_OK;
+    }
+    br_free(self->activity);
+    br_free(self->eligible);
+    br_free(self->bid);
+    self->n_investors = n;
+    self->activity = br_calloc(n, sizeof *self->activity);
+    self->eligible = br_calloc(n, 1);
+    self->bid = br_calloc(n, 1);
+    bool good = self->activity != NULL && self->eligible != NULL && self->bid != NULL;
+    return good ? BR_OK : br_no_memory("investors", n);
+}
+
+// Who bid: the eligible ones count, the others are only counted.
+static br_status read_bids(evaluation *self, br_market *market, uint32_t bond, br_bond_quality *out)
+{
+    const br_bid *bids;
+    uint32_t n_bids;
+    br_status status = br_market_bids(market, &bids, &n_bids);
+    if (status != BR_OK) {
+        return status;
+    }
+    uint32_t n = br_market_n_investors(market);
+    memset(self->bid, 0, n);
+    uint32_t all = br_market_bidders(market, bond, self->bid);
+    br_market_eligible(market, bond, out->issue_day, self->eligible);
+    for (uint32_t i = 0; i < n; i++) {
+        self->bid[i] &= self->eligible[i];
+        out->bidders += self->bid[i];
+    }
+    out->bidders_outside = all - out->bidders;
+    return BR_OK;
+}
+
+static br_status count_list_hits(evaluation *self, const br_market *market, br_bond_quality *out)
+{
+    br_list list;
+    br_arena_reset(self->arena);
+    br_status status = br_recommendations_list(self->lists, self->arena, out->bond_id, out->issue_day, &list);
+    if (status == BR_ERR_NOT_FOUND) {
+        out->unranked = true;
+        return BR_OK;
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    out->as_of = list.as_of;
+    out->version = list.version;
+    out->n_listed = list.n_entries;
+    for (uint32_t i = 0; i < list.n_entries; i++) {
+        uint32_t investor = br_market_find_investor(market, list.entries[i].investor_id);
+        out->hits += investor != BR_INDEX_NONE && self->bid[investor];
+    }
+    return BR_OK;
+}
+
+static br_status count_activity_hits(evaluation *self, br_market *market, br_bond_quality *out)
+{
+    const uint32_t *id_order;
+    br_status status = br_market_investor_order(market, &id_order);
+    if (status == BR_OK) {
+        status = br_activity_scores(market, out->issue_day, self->activity);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    uint32_t n = br_rank_top(self->activity, self->eligible, id_order, br_market_n_investors(market),
+                             self->config->n_top, self->top);
+    for (uint32_t i = 0; i < n; i++) {
+        out->hits_activity += self->bid[self->top[i]];
+    }
+    return BR_OK;
+}
+
+static void add_to_sums(evaluation_sums *sums, const br_bond_quality *bond, uint32_t n_top)
+{
+    sums->n_bidders += bond->bidders;
+    sums->n_outside += bond->bidders_outside;
+    if (bond->unranked || bond->bidders == 0) {
+        sums->n_unranked += bond->unranked;
+        sums->n_skipped += !bond->unranked;
+        return;
+    }
+    br_list_quality list = br_list_quality_of(bond->hits, bond->bidders, n_top);
+    br_list_quality activity = br_list_quality_of(bond->hits_activity, bond->bidders, n_top);
+    sums->n_bonds++;
+    sums->recall += list.recall;
+    sums->precision += list.precision;
+    sums->recall_activity += activity.recall;
+    sums->precision_activity += activity.precision;
+}
+
+br_status evaluate_bond(evaluation *self, uint32_t bond, evaluation_sums *sums)
+{
+    br_market *market = br_follower_market(self->follower);
+    const br_bond *facts = br_market_bond(market, bond);
+    br_day business = br_market_business_day(market);
+    br_bond_quality quality = {
+        .bond_id = br_market_bond_id(market, bond),
+        .issue_day = facts->issue_day,
+        .as_of = BR_DAY_NONE,
+        .version = "",
+        .provisional = business != BR_DAY_NONE && business < facts->issue_day + br_market_schema(market)->late_days,
+    };
+    br_status status = read_bids(self, market, bond, &quality);
+    if (status == BR_OK) {
+        status = count_list_hits(self, market, &quality);
+    }
+    if (status == BR_OK) {
+        status = count_activity_hits(self, market, &quality);
+    }
+    if (status == BR_OK) {
+        status = br_quality_put_bond(self->quality, &quality);
+    }
+    if (status == BR_OK && sums != NULL) {
+        add_to_sums(sums, &quality, self->config->n_top);
+    }
+    return status;
+}

@@ -1,0 +1,62 @@
+#ifndef BR_EVALUATOR_H
+#define BR_EVALUATOR_H
+
+/// The evaluator: holds the lists, as they stood before the issue, against the bids that came; daily by itself when a day is closed, on
+/// request for a test range, where it also scores all pairs.
+
+#include "codec/control.h"
+#include "pipeline/assess.h"
+#include "pipeline/follow.h"
+#include "service/task.h"
+#include "store/quality.h"
+#include "store/recommendations.h"
+
+/// What an evaluation reads and where it writes.
+typedef struct evaluation {
+    const br_config *config;
+    br_ledger *ledger;
+    br_recommendations *lists;
+    br_quality *quality;
+    br_follower *follower;
+    br_arena *arena;
+    float *activity;    ///< [n_investors]
+    uint8_t *eligible;  ///< [n_investors]
+    uint8_t *bid;       ///< [n_investors]
+    uint32_t *top;      ///< [n_top]
+    uint32_t n_investors;
+} evaluation;
+
+/// Sums over the bonds of a request.
+typedef struct evaluation_sums {
+    uint32_t n_bonds;    ///< with a list and eligible bidders
+    uint32_t n_skipped;  ///< without bidders
+    uint32_t n_unranked; ///< without a list
+    uint64_t n_bidders, n_outside;
+    double recall, precision, recall_activity, precision_activity;
+} evaluation_sums;
+
+br_status evaluation_open(evaluation *self, const br_config *config) BR_MUST_CHECK;
+void evaluation_close(evaluation *self);
+/// Make room for the market's investors; call after the follower moved.
+br_status evaluation_fit(evaluation *self) BR_MUST_CHECK;
+/// One bond's list against its bids, written into the open transaction of `quality`, added to `sums` (may be NULL).
+br_status evaluate_bond(evaluation *self, uint32_t bond, evaluation_sums *sums) BR_MUST_CHECK;
+
+/// A request, worked on the task's thread with readers of its own; the bonds' figures are written by the loop's `quality`.
+typedef struct evaluation_request {
+    evaluation evaluation;
+    br_task *task;
+    const char *models;
+    br_evaluate_request wanted;
+    br_arena *arena; ///< of `wanted`
+    bool has_assessment;
+    br_assessment assessment;
+    char version[BR_VERSION_TEXT];
+    evaluation_sums sums;
+    br_status status;
+    char reason[512];
+} evaluation_request;
+
+void evaluation_request_run(void *request);
+
+#endif

@@ -1,0 +1,384 @@
+#include "evaluator.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MAX_REQUEST_BYTES = 16 << 20, MAX_FIGURES = 24 };
+
+typedef struct evaluator {
+    br_service *service;
+    evaluation daily; ///< follows the closes of days
+    br_socket *requests, *hints, *ingester_hints, *ranker_hints;
+    char models[BR_PATH_BYTES];
+    bool look;
+    uint64_t offset;
+    uint64_t waits_for; ///< a close that the ranker has not worked yet; 0 = none
+    br_task task;
+    evaluation_request request;
+    br_buf buffer;
+    br_metric *evaluated, *recall, *precision;
+} evaluator;
+
+static br_status answer(evaluator *self, const br_message *message, const br_report *report)
+{
+    return br_report_send(self->requests, &message->peer, message->request, report, &self->buffer);
+}
+
+static br_status refuse(evaluator *self, const br_message *message, const char *reason)
+{
+    return answer(self, message, &(br_report){.ok = false, .reason = reason});
+}
+
+static br_status announce(evaluator *self)
+{
+    br_hint hint = {.kind = BR_HINT_METRICS, .version = ""};
+    br_buf_clear(&self->buffer);
+    br_status status = br_hint_pack(&hint, &self->buffer);
+    if (status != BR_OK) {
+        return status;
+    }
+    br_status sent = br_socket_send(self->hints, NULL, BR_MSG_HINT, 0, (br_span){self->buffer.data, self->buffer.length}, (br_span){0});
+    (void)sent; // readers look once a second anyway
+    return BR_OK;
+}
+
+// --- the latest month as gauges ---
+
+typedef struct month_sums {
+    int month; // year * 12 + month
+    double recall, precision;
+    uint32_t n, n_top;
+} month_sums;
+
+static br_status add_to_month(void *context, const br_bond_quality *bond)
+{
+    month_sums *sums = context;
+    if (bond->unranked || bond->bidders == 0) {
+        return BR_OK;
+    }
+    int year;
+    unsigned month, day;
+    br_day_to_civil(bond->issue_day, &year, &month, &day);
+    if (year * 12 + (int)month != sums->month) {
+        *sums = (month_sums){.month = year * 12 + (int)month, .n_top = sums->n_top};
+    }
+    br_list_quality quality = br_list_quality_of(bond->hits, bond->bidders, sums->n_top);
+    sums->recall += quality.recall;
+    sums->precision += quality.precision;
+    sums->n++;
+    return BR_OK;
+}
+
+static br_status set_gauges(evaluator *self)
+{
+    month_sums sums = {.n_top = self->daily.config->n_top};
+    br_status status = br_quality_visit(self->daily.quality, -719162, BR_DAY_MAX, add_to_month, &sums);
+    if (status == BR_OK && sums.n > 0) {
+        br_metric_set(self->recall, sums.recall / sums.n);
+        br_metric_set(self->precision, sums.precision / sums.n);
+    }
+    return status;
+}
+
+// --- daily ---
+
+// At the close of day D the bonds whose books are open or have just closed change; older ones stand.
+static br_status evaluate_open_books(evaluator *self, br_market *market)
+{
+    br_day business = br_market_business_day(market);
+    br_day from = business - br_market_schema(market)->late_days;
+    const uint32_t *bonds;
+    uint32_t n = 0, evaluated = 0;
+    br_status status = br_market_bonds_by_issue(market, &bonds, &n);
+    for (uint32_t i = 0; i < n && status == BR_OK; i++) {
+        br_day day = br_market_bond(market, bonds[i])->issue_day;
+        if (day >= from && day <= business) {
+            status = evaluate_bond(&self->daily, bonds[i], NULL);
+            evaluated++;
+        }
+    }
+    if (status == BR_OK) {
+        char text[BR_DAY_TEXT];
+        br_metric_add(self->evaluated, evaluated);
+        br_log_info("EVALUATE-DAY", "day=%s bonds=%u", br_day_text(business, text), evaluated);
+    }
+    return status;
+}
+
+static br_status evaluate_close(evaluator *self)
+{
+    evaluation *daily = &self->daily;
+    br_status status = evaluation_fit(daily);
+    if (status == BR_OK) {
+        status = br_quality_begin(daily->quality);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    status = evaluate_open_books(self, br_follower_market(daily->follower));
+    if (status == BR_OK) {
+        status = br_quality_put_offset(daily->quality, self->waits_for);
+    }
+    if (status != BR_OK) {
+        br_quality_abort(daily->quality);
+        return status;
+    }
+    status = br_quality_commit(daily->quality);
+    if (status == BR_OK) {
+        self->offset = self->waits_for;
+        self->waits_for = 0;
+        status = set_gauges(self);
+    }
+    return status == BR_OK ? announce(self) : status;
+}
+
+static br_status step_ledger(evaluator *self)
+{
+    evaluation *daily = &self->daily;
+    uint64_t before = br_follower_head(daily->follower);
+    br_status status = br_follower_catch_up(daily->follower, daily->ledger, 0, BR_KIND_BIT(BR_ROW_CLOSE_DAY));
+    if (status != BR_OK || br_follower_head(daily->follower) == before) {
+        self->look = false;
+        return status == BR_OK ? BR_ERR_AGAIN : status;
+    }
+    if (br_follower_last_kind(daily->follower) == BR_ROW_CLOSE_DAY) {
+        self->waits_for = br_follower_head(daily->follower);
+    }
+    return BR_OK;
+}
+
+static br_status work(void *state)
+{
+    evaluator *self = state;
+    if (!self->look || self->task.busy) { // a request writes with the same store
+        return BR_ERR_AGAIN;
+    }
+    if (self->waits_for == 0) {
+        return step_ledger(self);
+    }
+    // The lists of the days before the close are there once the ranker has worked it.
+    uint64_t ranked = 0;
+    br_status status = br_recommendations_offset(self->daily.lists, &ranked);
+    if (status == BR_OK && ranked < self->waits_for) {
+        self->look = false;
+        return BR_ERR_AGAIN;
+    }
+    return status == BR_OK ? evaluate_close(self) : status;
+}
+
+// --- requests ---
+
+static uint32_t fill_figures(const evaluation_request *request, br_figure *figures)
+{
+    const evaluation_sums *sums = &request->sums;
+    double n = sums->n_bonds == 0 ? (double)NAN : (double)sums->n_bonds;
+    uint32_t i = 0;
+    figures[i++] = (br_figure){"bonds", sums->n_bonds, ""};
+    figures[i++] = (br_figure){"bonds_skipped", sums->n_skipped, ""};
+    figures[i++] = (br_figure){"unranked", sums->n_unranked, ""};
+    figures[i++] = (br_figure){"bids", (double)sums->n_bidders, ""};
+    figures[i++] = (br_figure){"bids_outside", (double)sums->n_outside, ""};
+    if (sums->n_bonds > 0) {
+        figures[i++] = (br_figure){"recall_at_50", sums->recall / n, ""};
+        figures[i++] = (br_figure){"precision_at_50", sums->precision / n, ""};
+        figures[i++] = (br_figure){"recall_at_50_activity", sums->recall_activity / n, ""};
+        figures[i++] = (br_figure){"precision_at_50_activity", sums->precision_activity / n, ""};
+    }
+    if (request->has_assessment) {
+        figures[i++] = (br_figure){"pairs", (double)request->assessment.n_pairs, ""};
+        figures[i++] = (br_figure){"auc", request->assessment.auc, ""};
+        figures[i++] = (br_figure){"log_loss", request->assessment.log_loss, ""};
+        figures[i++] = (br_figure){"ece", request->assessment.calibration_error, ""};
+        figures[i++] = (br_figure){"version", 0, request->version};
+    }
+    return i;
+}
+
+static br_status store_report(evaluator *self, const br_report *report)
+{
+    br_quality *quality = self->daily.quality;
+    br_status status = br_quality_begin(quality);
+    if (status != BR_OK) {
+        return status;
+    }
+    status = br_quality_put_report(quality, "test-range", report);
+    if (status != BR_OK) {
+        br_quality_abort(quality);
+        return status;
+    }
+    return br_quality_commit(quality);
+}
+
+static br_status finish(evaluator *self)
+{
+    evaluation_request *request = &self->request;
+    br_figure figures[MAX_FIGURES];
+    br_report report = {.ok = request->status == BR_OK, .reason = request->reason, .figures = figures};
+    report.n_figures = report.ok ? fill_figures(request, figures) : 0;
+    br_status status = BR_OK;
+    if (report.ok) {
+        br_log_info("EVALUATE-END", "bonds=%u unranked=%u", request->sums.n_bonds, request->sums.n_unranked);
+        status = request->has_assessment ? store_report(self, &report) : BR_OK;
+        status = status == BR_OK ? set_gauges(self) : status;
+        status = status == BR_OK ? announce(self) : status;
+    } else {
+        br_log_warn("EVALUATE-FAILED", "reason=\"%s\"", request->reason);
+    }
+    if (status == BR_OK) {
+        status = br_report_send(self->requests, &self->task.client, self->task.request, &report, &self->buffer);
+    }
+    br_arena_free(&request->arena);
+    evaluation_close(&request->evaluation);
+    self->look = true;
+    return status;
+}
+
+static br_status begin(evaluator *self, const br_message *message)
+{
+    evaluation_request *request = &self->request;
+    *request = (evaluation_request){.task = &self->task, .models = self->models};
+    br_status status = br_arena_new(&request->arena, MAX_REQUEST_BYTES);
+    if (status == BR_OK) {
+        status = br_evaluate_request_unpack(&request->wanted, request->arena, message->body, message->n_body);
+    }
+    if (status == BR_OK) {
+        status = evaluation_open(&request->evaluation, self->daily.config);
+    }
+    if (status == BR_OK) {
+        status = br_task_begin(&self->task, self->service, self->requests, message, evaluation_request_run, request);
+    }
+    if (status != BR_OK) {
+        br_arena_free(&request->arena);
+        evaluation_close(&request->evaluation);
+    }
+    return status;
+}
+
+static br_status on_request(void *state, br_socket *socket, br_message *message)
+{
+    (void)socket;
+    evaluator *self = state;
+    if (message->type == BR_MSG_STATUS_REQUEST) {
+        br_figure figures[] = {{"ledger_offset", (double)self->offset, ""}, {"busy", self->task.busy, ""}};
+        return answer(self, message, &(br_report){.ok = true, .reason = "", .figures = figures, .n_figures = 2});
+    }
+    if (message->type != BR_MSG_EVALUATE_REQUEST) {
+        return refuse(self, message, "the evaluator takes EVALUATE_REQUEST and STATUS_REQUEST");
+    }
+    if (br_task_is_for(&self->task, message)) {
+        return BR_OK; // asked again while it runs
+    }
+    if (self->task.busy) {
+        return refuse(self, message, "an evaluation runs already; ask again when it has ended");
+    }
+    br_status status = begin(self, message);
+    return status == BR_OK ? BR_OK : refuse(self, message, br_why(status));
+}
+
+static br_status look_at_task(void *state)
+{
+    evaluator *self = state;
+    return br_task_poll(&self->task) ? finish(self) : BR_OK;
+}
+
+static br_status look_again(void *state)
+{
+    ((evaluator *)state)->look = true;
+    return look_at_task(state);
+}
+
+static br_status on_hint(void *state, br_socket *socket, br_message *message)
+{
+    (void)socket;
+    (void)message; // whatever it says: the stores are asked
+    ((evaluator *)state)->look = true;
+    return BR_OK;
+}
+
+// --- life ---
+
+static br_status open_sockets(evaluator *self)
+{
+    br_service *service = self->service;
+    br_status status = br_service_local_socket(service, &self->requests, BR_SOCKET_ROUTER, "evaluator", true, on_request);
+    if (status == BR_OK) {
+        status = br_service_local_socket(service, &self->hints, BR_SOCKET_PUB, "evaluator.hints", true, NULL);
+    }
+    if (status == BR_OK) {
+        status = br_service_local_socket(service, &self->ingester_hints, BR_SOCKET_SUB, "ingester.hints", false, on_hint);
+    }
+    if (status == BR_OK) {
+        status = br_service_local_socket(service, &self->ranker_hints, BR_SOCKET_SUB, "ranker.hints", false, on_hint);
+    }
+    return status;
+}
+
+static br_status open_stores(evaluator *self)
+{
+    const br_config *config = br_service_config(self->service);
+    br_status status = br_place_path(self->models, config->directory, BR_PLACE_MODELS);
+    if (status == BR_OK) {
+        status = evaluation_open(&self->daily, config);
+    }
+    if (status == BR_ERR_NOT_FOUND) {
+        evaluation_close(&self->daily);
+        return BR_ERR_AGAIN; // ingester and ranker make their stores at their first start
+    }
+    if (status == BR_OK) {
+        status = br_quality_offset(self->daily.quality, &self->offset);
+    }
+    if (status == BR_OK && self->offset > 0) {
+        status = br_follower_catch_up(self->daily.follower, self->daily.ledger, self->offset, 0);
+    }
+    return status;
+}
+
+static br_status start(br_service *service, void *state)
+{
+    evaluator *self = state;
+    self->service = service;
+    self->evaluated = br_counter("bookrunner_evaluated_bonds_total", "Bonds held against their bids.", "");
+    self->recall = br_gauge("bookrunner_online_recall_ratio", "Mean Recall@k of the latest issue month.", "k=\"50\"");
+    self->precision = br_gauge("bookrunner_online_precision_ratio", "Mean Precision@k of the latest issue month.", "k=\"50\"");
+    br_status status = open_stores(self);
+    if (status == BR_OK) {
+        status = open_sockets(self);
+    }
+    if (status == BR_OK) {
+        status = br_service_timer(service, 1000, look_again);
+    }
+    if (status == BR_OK) {
+        status = set_gauges(self);
+    }
+    if (status == BR_OK) {
+        self->look = true;
+        br_service_on_wake(service, look_at_task);
+        br_service_idle(service, work);
+    }
+    return status;
+}
+
+static void stop(void *state)
+{
+    evaluator *self = state;
+    br_task_deinit(&self->task);
+    br_arena_free(&self->request.arena);
+    evaluation_close(&self->request.evaluation);
+    evaluation_close(&self->daily);
+    br_buf_deinit(&self->buffer);
+}
+
+int main(int argc, char **argv)
+{
+    return br_service_main(argc, argv,
+                           &(br_service_definition){
+                               .name = "evaluator",
+                               .description = "holds the lists against the bids that came",
+                               .state_bytes = sizeof(evaluator),
+                               .start = start,
+                               .stop = stop,
+                           });
+}

@@ -1,0 +1,131 @@
+#include "evaluator.h"
+
+#include "base/alloc.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static bool watch(void *context, uint64_t done, uint64_t total)
+{
+    evaluation_request *self = context;
+    br_task_tell(self->task, "assess", done, total, 0, "all pairs of the range");
+    return !br_task_cancelled(self->task);
+}
+
+static br_status load_served(evaluation_request *self, br_served **out)
+{
+    BR_AUTO(br_snapshots) *snapshots = NULL;
+    br_status status = br_snapshots_open_reader(&snapshots, self->models);
+    if (status == BR_OK) {
+        status = br_snapshots_served(snapshots, self->version);
+    }
+    if (status == BR_OK && self->version[0] == '\0') {
+        status = br_fail(BR_ERR_NOT_FOUND, "no snapshot is served: bookrunner train");
+    }
+    return status == BR_OK ? br_served_load(out, self->models, self->version) : status;
+}
+
+static br_status evaluate_range(evaluation_request *self, br_market *market, br_day from, br_day until)
+{
+    const uint32_t *bonds;
+    uint32_t n = 0;
+    br_status status = br_market_bonds_by_issue(market, &bonds, &n);
+    for (uint32_t i = 0; i < n && status == BR_OK; i++) {
+        br_day day = br_market_bond(market, bonds[i])->issue_day;
+        if (day >= from && day < until) {
+            status = evaluate_bond(&self->evaluation, bonds[i], &self->sums);
+        }
+    }
+    return status;
+}
+
+static br_status evaluate_named(evaluation_request *self, br_market *market)
+{
+    for (uint32_t i = 0; i < self->wanted.n_bond_ids; i++) {
+        uint32_t bond = br_market_find_bond(market, self->wanted.bond_ids[i]);
+        if (bond == BR_INDEX_NONE) {
+            return br_fail(BR_ERR_NOT_FOUND, "no bond %s is known", self->wanted.bond_ids[i]);
+        }
+        br_status status = evaluate_bond(&self->evaluation, bond, &self->sums);
+        if (status != BR_OK) {
+            return status;
+        }
+    }
+    return BR_OK;
+}
+
+static br_status evaluate_closed(evaluation_request *self, br_market *market)
+{
+    br_day business = br_market_business_day(market);
+    if (business == BR_DAY_NONE) {
+        return br_fail(BR_ERR_NOT_FOUND, "no day is closed yet: bookrunner close-day DATE");
+    }
+    return evaluate_range(self, market, -719162, business + 1);
+}
+
+static br_status assess_range(evaluation_request *self, br_market *market, br_split *split_out)
+{
+    BR_AUTO(br_served) *served = NULL;
+    br_status status = load_served(self, &served);
+    if (status != BR_OK) {
+        return status;
+    }
+    *split_out = served->snapshot->facts.split;
+    br_assess_range range = {split_out->valid_until, split_out->test_until, self->evaluation.config->n_top, 0};
+    status = br_assess(&self->assessment, market, served, &range, watch, self);
+    self->has_assessment = status == BR_OK;
+    return status;
+}
+
+static br_status evaluate_wanted(evaluation_request *self, br_market *market)
+{
+    br_split split = {0};
+    br_status status = self->wanted.scope == BR_SCOPE_TEST_RANGE ? assess_range(self, market, &split) : BR_OK;
+    if (status == BR_OK) {
+        status = br_quality_begin(self->evaluation.quality);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    switch (self->wanted.scope) {
+    case BR_SCOPE_TEST_RANGE:
+        status = evaluate_range(self, market, split.valid_until, split.test_until);
+        break;
+    case BR_SCOPE_BONDS:
+        status = evaluate_named(self, market);
+        break;
+    case BR_SCOPE_CLOSED:
+        status = evaluate_closed(self, market);
+        break;
+    case BR_SCOPE_UPCOMING:
+    default:
+        status = br_fail(BR_ERR_INVALID, "the evaluator evaluates closed bonds, the test range, or bonds by id");
+    }
+    if (status != BR_OK) {
+        br_quality_abort(self->evaluation.quality);
+        return status;
+    }
+    return br_quality_commit(self->evaluation.quality);
+}
+
+void evaluation_request_run(void *request)
+{
+    evaluation_request *self = request;
+    evaluation *own = &self->evaluation;
+    br_task_tell(self->task, "read", 0, 0, 0, "the ledger");
+    br_status status = br_follower_catch_up(own->follower, own->ledger, 0, 0);
+    br_market *market = br_follower_market(own->follower);
+    if (status == BR_OK && market == NULL) {
+        status = br_fail(BR_ERR_NOT_FOUND, "the ledger is empty: bookrunner import DIR");
+    }
+    if (status == BR_OK) {
+        status = evaluation_fit(own);
+    }
+    if (status == BR_OK) {
+        status = evaluate_wanted(self, market);
+    }
+    if (status != BR_OK) {
+        snprintf(self->reason, sizeof self->reason, "%s", br_why(status));
+    }
+    self->status = status;
+}
