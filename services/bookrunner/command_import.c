@@ -89,10 +89,10 @@ static exit_code check_folder(const arguments *args, bool against_ledger)
     if (status != BR_OK) {
         return cli_failed(status, args->words[0]);
     }
-    return tally_report(&counts, folder, args->format);
+    return tally_report(&counts, folder, args->format, stdout);
 }
 
-exit_code import_folder(const arguments *args, const char *folder_path, output_format format)
+exit_code import_folder(const arguments *args, const char *folder_path, output_format format, FILE *to)
 {
     char directory[BR_PATH_BYTES];
     br_status status = cli_directory(directory, args);
@@ -116,7 +116,7 @@ exit_code import_folder(const arguments *args, const char *folder_path, output_f
     if (status != BR_OK) {
         return cli_failed(status, folder_path);
     }
-    return tally_report(&counts, folder, format);
+    return tally_report(&counts, folder, format, to);
 }
 
 exit_code command_validate(const arguments *args)
@@ -126,5 +126,5 @@ exit_code command_validate(const arguments *args)
 
 exit_code command_import(const arguments *args)
 {
-    return args->dry_run ? check_folder(args, true) : import_folder(args, args->words[0], args->format);
+    return args->dry_run ? check_folder(args, true) : import_folder(args, args->words[0], args->format, stdout);
 }

@@ -5,7 +5,7 @@
 
 #include "tally.h"
 
-/// Send the folder's rows to the ingester. Failures have been said on stderr unless the code is EXIT_CODE_OK or _REJECTED.
-exit_code import_folder(const arguments *args, const char *folder_path, output_format format);
+/// Send the folder's rows to the ingester and print the report into `to`. Failures have been said on stderr unless the code is EXIT_CODE_OK or _REJECTED.
+exit_code import_folder(const arguments *args, const char *folder_path, output_format format, FILE *to);
 
 #endif

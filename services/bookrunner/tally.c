@@ -93,7 +93,7 @@ uint64_t tally_rejected(const tally *t)
     return n;
 }
 
-exit_code tally_report(tally *t, br_folder *folder, output_format format)
+exit_code tally_report(tally *t, br_folder *folder, output_format format, FILE *to)
 {
     BR_AUTO_DEINIT(table)
     report = {.columns = (const char *const[]){"file", "rows", "accepted", "duplicates", "rejected"}, .n_columns = 5};
@@ -104,7 +104,7 @@ exit_code tally_report(tally *t, br_folder *folder, output_format format)
         table_whole(&report, t->files[i].duplicates);
         table_whole(&report, t->files[i].rejected);
     }
-    exit_code code = table_print(&report, format, stdout);
+    exit_code code = table_print(&report, format, to);
     size_t n_unknown = 0;
     const char *const *unknown = br_folder_unknown_columns(folder, &n_unknown);
     for (size_t i = 0; i < n_unknown; i++) {
