@@ -539,6 +539,7 @@ static br_status receive_one(br_socket *socket, br_message *message, bool *good_
     if (socket->kind == BR_SOCKET_ROUTER) {
         br_status status = receive_peer(socket, message, &more, good_out);
         if (status != BR_OK) {
+            *good_out = false;
             return status;
         }
     }
