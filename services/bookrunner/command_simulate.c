@@ -47,7 +47,10 @@ static br_status make_directory(const char *path)
 static br_status open_file(FILE **out, const char *folder, const char *name)
 {
     char path[PATH_BYTES];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    int n = snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (n < 0 || n >= PATH_BYTES) {
+        return br_fail(BR_ERR_LIMIT, "path %.60s... is too long", folder);
+    }
     *out = fopen(path, "we");
     return *out != NULL ? BR_OK : br_fail(BR_ERR_IO, "%s: %s", path, strerror(errno));
 }
