@@ -274,6 +274,8 @@ Test(market_builder, bids_on_the_scored_bond_never_count_and_loyalty_looks_back)
     fixture_apply(market, fixture_bid("a", "B1", "I1", "2024-01-02"));
     fixture_apply(market, fixture_bid("b", "B2", "I1", "2024-01-20"));
     fixture_apply(market, fixture_bid("c", "B3", "I1", "2024-01-20"));
+    fixture_apply(market, fixture_bond("B4", "S2", "2024-01-01", "2024-01-20"));
+    fixture_apply(market, fixture_bid("e", "B4", "I1", "2024-01-20")); // the same day is not earlier
     fixture_apply(market, fixture_bid("d", "B3", "I1", "2024-01-26")); // late
     cr_assert_eq(br_encoder_learn(&encoder, market, DAY("2024-01-01"), DAY("2024-02-01"), 1), BR_OK);
     cr_assert_eq(br_builder_new(&builder, market, encoder), BR_OK);
@@ -285,8 +287,8 @@ Test(market_builder, bids_on_the_scored_bond_never_count_and_loyalty_looks_back)
     } expected[] = {{"2024-01-10", NAN, NAN},
                     {"2024-01-11", 1, 0},
                     {"2024-01-20", 1, 0},
-                    {"2024-01-21", 3, 1.0f / 3},
-                    {"2024-03-01", 3, 1.0f / 3}};
+                    {"2024-01-21", 4, 0.25f},
+                    {"2024-03-01", 4, 0.25f}};
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
         cr_assert_eq(br_builder_advance(builder, DAY(expected[i].day)), BR_OK);
         br_builder_derived(builder, 0, values);

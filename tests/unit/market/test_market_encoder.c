@@ -206,6 +206,25 @@ Test(market_encoder, a_tied_value_has_the_level_of_its_middle_rank)
     }
 }
 
+Test(market_encoder, ties_make_fewer_bins_and_none_of_them_empty)
+{
+    static const char *const days[] = {"2024-01-10", "2024-01-11", "2024-01-12", "2024-01-13", "2024-01-14"};
+    static const char *const ids[] = {"B1", "B2", "B3", "B4", "B5"};
+    BR_AUTO(br_market) *market = NULL;
+    BR_AUTO(br_encoder) *encoder = NULL;
+    cr_assert_eq(br_market_new(&market, fixture_schema()), BR_OK);
+    for (size_t i = 0; i < 5; i++) {
+        br_row row = fixture_bond(ids[i], "S", days[i], days[i]);
+        fixture_set(&row, "coupon", i < 2 ? "1" : "2");
+        fixture_apply(market, row);
+    }
+    cr_assert_eq(br_encoder_learn(&encoder, market, DAY("2024-01-01"), DAY("2024-02-01"), 1), BR_OK);
+    const br_field *coupon = &encoder->fields[2];
+    cr_assert_eq(coupon->n_values, 3);
+    cr_assert_str_eq(coupon->value_names[1], "up to 1");
+    cr_assert_str_eq(coupon->value_names[2], "above 1");
+}
+
 typedef struct sweep_context {
     br_market *market;
     br_encoder *encoder;
