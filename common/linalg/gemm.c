@@ -41,8 +41,8 @@ void br_gemm(br_matrix c, float beta, br_matrix a, br_transpose op_a, br_matrix 
     br_assert(a.stride >= a.columns && b.stride >= b.columns && c.stride >= c.columns);
     cblas_sgemm(CblasRowMajor, op_a == BR_PLAIN ? CblasNoTrans : CblasTrans,
                 op_b == BR_PLAIN ? CblasNoTrans : CblasTrans, blas_size(c.rows), blas_size(c.columns),
-                blas_size(inner), 1.0f, a.data, blas_size(a.stride), b.data, blas_size(b.stride), beta, c.data,
-                blas_size(c.stride));
+                blas_size(inner), 1.0f, a.data, blas_size(a.stride), b.data, blas_size(b.stride), beta,
+                c.data, blas_size(c.stride));
 }
 
 /// A number in [-1, 1] that looks random, without a generator: the test has to be the same on every start.

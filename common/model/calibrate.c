@@ -11,8 +11,8 @@ enum { MAX_STEPS = 50, MAX_HALVINGS = 30 };
 
 typedef struct fit {
     double loss;
-    double gradient[2];   // slope, offset
-    double hessian[3];    // slope slope, slope offset, offset offset
+    double gradient[2]; // slope, offset
+    double hessian[3];  // slope slope, slope offset, offset offset
 } fit;
 
 static fit evaluate(const br_calibration *at, const float *logit, const uint8_t *label, size_t n,
@@ -37,7 +37,8 @@ static fit evaluate(const br_calibration *at, const float *logit, const uint8_t 
     return sum;
 }
 
-bool br_calibrate(br_calibration *out, const float *logit, const uint8_t *label, size_t n, double negative_weight)
+bool br_calibrate(br_calibration *out, const float *logit, const uint8_t *label, size_t n,
+                  double negative_weight)
 {
     br_calibration at = {1.0, 0.0};
     *out = at;

@@ -90,10 +90,10 @@ static void evaluate_tile(void *context, uint32_t worker, uint32_t item)
     size_t n_rows = evaluator->n - from < BR_TILE_ROWS ? evaluator->n - from : BR_TILE_ROWS;
     for (size_t t = 0; t < n_rows; t++) {
         size_t sample = evaluator->sample[from + t];
-        br_embedding_rows(network->row + t * network->model->n_fields, network->model,
-                          dataset->bond_codes + (size_t)dataset->bond_of[sample] * dataset->n_bond_fields,
-                          dataset->investor_codes + (size_t)dataset->row_of[sample] * dataset->n_investor_fields,
-                          NULL);
+        br_embedding_rows(
+            network->row + t * network->model->n_fields, network->model,
+            dataset->bond_codes + (size_t)dataset->bond_of[sample] * dataset->n_bond_fields,
+            dataset->investor_codes + (size_t)dataset->row_of[sample] * dataset->n_investor_fields, NULL);
     }
     br_network_forward(network, n_rows);
     for (size_t t = 0; t < n_rows; t++) {
@@ -147,7 +147,8 @@ double br_evaluator_auc(br_evaluator *evaluator)
         double negative = 0.0;
         size_t j = i;
         // All with the same logit are one step of the curve.
-        while (j < n && evaluator->logit[evaluator->by_logit[j]] == evaluator->logit[evaluator->by_logit[i]]) {
+        while (j < n &&
+               evaluator->logit[evaluator->by_logit[j]] == evaluator->logit[evaluator->by_logit[i]]) {
             bool label = evaluator->label[evaluator->by_logit[j]] != 0;
             positive += label ? 1.0 : 0.0;
             negative += label ? 0.0 : 1.0;

@@ -18,7 +18,8 @@ typedef struct br_evaluator {
 
 /// Takes at most `max_samples`, the same ones for the same seed: bids first, up to half of the room, the rest at random. Errors:
 /// BR_ERR_INVALID when the dataset is empty; BR_ERR_NO_MEMORY.
-br_status br_evaluator_new(br_evaluator **out, const br_dataset *dataset, size_t max_samples, uint64_t seed) BR_MUST_CHECK;
+br_status br_evaluator_new(br_evaluator **out, const br_dataset *dataset, size_t max_samples,
+                           uint64_t seed) BR_MUST_CHECK;
 void br_evaluator_free(br_evaluator **evaluator);
 /// Compute all logits; networks[worker] is each worker's scratch.
 void br_evaluator_run(br_evaluator *evaluator, br_workers *workers, br_network *const *networks);

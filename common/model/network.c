@@ -151,6 +151,8 @@ void br_network_backward(br_network *network, br_model *gradient, size_t n_rows)
         br_cross_backward(&d_layer, &pass, &layer);
     }
     // What ran down the cross layers ends at x_0 as well.
-    br_embedding_backward(gradient->embedding, network->dx, network->row, n_rows * model->n_fields, config->d);
-    br_embedding_backward(gradient->embedding, network->dx0, network->row, n_rows * model->n_fields, config->d);
+    br_embedding_backward(gradient->embedding, network->dx, network->row, n_rows * model->n_fields,
+                          config->d);
+    br_embedding_backward(gradient->embedding, network->dx0, network->row, n_rows * model->n_fields,
+                          config->d);
 }

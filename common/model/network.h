@@ -9,19 +9,19 @@
 #define BR_TILE_ROWS 64
 
 typedef struct br_network {
-    const br_model *model;        ///< borrowed
-    uint32_t *row;                ///< [T, F] embedding rows; filled by the caller
-    float *x[BR_MAX_CROSS + 1];   ///< [T, W]
-    float *z[BR_MAX_CROSS];       ///< [T, W]
-    float *q[BR_MAX_CROSS];       ///< [T, r]
-    float *h[BR_MAX_HIDDEN];      ///< [T, hidden[i]]
-    float *dh[BR_MAX_HIDDEN];     ///< [T, hidden[i]]
-    float *dx;                    ///< [T, W] gradient that runs down the cross layers
-    float *dx0;                   ///< [T, W] gradient at the embeddings
-    float *dq;                    ///< [T, r]
-    float *logit;                 ///< [T]
-    float *dlogit;                ///< [T] set by the caller before backward
-    float *block;                 ///< the memory of all floats above
+    const br_model *model;      ///< borrowed
+    uint32_t *row;              ///< [T, F] embedding rows; filled by the caller
+    float *x[BR_MAX_CROSS + 1]; ///< [T, W]
+    float *z[BR_MAX_CROSS];     ///< [T, W]
+    float *q[BR_MAX_CROSS];     ///< [T, r]
+    float *h[BR_MAX_HIDDEN];    ///< [T, hidden[i]]
+    float *dh[BR_MAX_HIDDEN];   ///< [T, hidden[i]]
+    float *dx;                  ///< [T, W] gradient that runs down the cross layers
+    float *dx0;                 ///< [T, W] gradient at the embeddings
+    float *dq;                  ///< [T, r]
+    float *logit;               ///< [T]
+    float *dlogit;              ///< [T] set by the caller before backward
+    float *block;               ///< the memory of all floats above
 } br_network;
 
 br_status br_network_new(br_network **out, const br_model *model) BR_MUST_CHECK;

@@ -189,14 +189,14 @@ static br_status learner_init(learner *it, const br_dataset *valid)
     return status;
 }
 
-static br_status check_codes(const char *what, const uint8_t *codes, size_t n_rows, const br_model_field *fields,
-                             uint32_t n_fields)
+static br_status check_codes(const char *what, const uint8_t *codes, size_t n_rows,
+                             const br_model_field *fields, uint32_t n_fields)
 {
     for (size_t row = 0; row < n_rows; row++) {
         for (uint32_t j = 0; j < n_fields; j++) {
             if (codes[row * n_fields + j] >= fields[j].n_values) {
-                return br_fail(BR_ERR_INVALID, "training: %s row %zu, field %u: code %u of %u values", what, row,
-                               j, codes[row * n_fields + j], fields[j].n_values);
+                return br_fail(BR_ERR_INVALID, "training: %s row %zu, field %u: code %u of %u values", what,
+                               row, j, codes[row * n_fields + j], fields[j].n_values);
             }
         }
     }
@@ -213,10 +213,11 @@ static br_status check_dataset(const br_model *model, const br_dataset *dataset)
                        model->n_fields - model->n_bond_fields);
     }
     if (!(dataset->negative_keep > 0.0 && dataset->negative_keep <= 1.0)) {
-        return br_fail(BR_ERR_INVALID, "training: negatives kept with probability %g", dataset->negative_keep);
+        return br_fail(BR_ERR_INVALID, "training: negatives kept with probability %g",
+                       dataset->negative_keep);
     }
-    br_status status = check_codes("bond", dataset->bond_codes, dataset->n_bonds, model->fields,
-                                   model->n_bond_fields);
+    br_status status =
+        check_codes("bond", dataset->bond_codes, dataset->n_bonds, model->fields, model->n_bond_fields);
     if (status == BR_OK) {
         status = check_codes("investor", dataset->investor_codes, dataset->n_rows,
                              model->fields + model->n_bond_fields, dataset->n_investor_fields);
@@ -278,7 +279,8 @@ static void work_update(void *context, uint32_t worker, uint32_t piece)
     size_t middle = n_embedding < from ? from : n_embedding < until ? n_embedding : until;
     br_adam_step(model->parameters, &it->adam, it->gradient_blocks, BR_TRAIN_SHARDS, from, middle, it->rate,
                  it->options->l2);
-    br_adam_step(model->parameters, &it->adam, it->gradient_blocks, BR_TRAIN_SHARDS, middle, until, it->rate, 0.0);
+    br_adam_step(model->parameters, &it->adam, it->gradient_blocks, BR_TRAIN_SHARDS, middle, until, it->rate,
+                 0.0);
 }
 
 static bool tell(learner *it)
@@ -294,8 +296,8 @@ static double rate_at(const learner *it, uint32_t final_from, double done)
         return options->learning_rate;
     }
     double part = ((double)(it->epoch - final_from) + done) / options->final_epochs;
-    return options->final_learning_rate +
-           0.5 * (options->learning_rate - options->final_learning_rate) * (1.0 + cos(3.14159265358979323846 * part));
+    return options->final_learning_rate + 0.5 * (options->learning_rate - options->final_learning_rate) *
+                                              (1.0 + cos(3.14159265358979323846 * part));
 }
 
 /// One pass over the epoch's samples; `final_from` is the first epoch of the last phase.
@@ -327,8 +329,8 @@ static br_status run_epoch(learner *it, uint32_t final_from)
         it->progress.samples_done += it->until - it->from;
         it->progress.train_log_loss = loss_sum / (double)it->until;
         if (!tell(it)) {
-            return br_fail(BR_ERR_CANCELLED, "training: cancelled in epoch %u, step %zu of %zu", it->epoch + 1,
-                           step + 1, n_steps);
+            return br_fail(BR_ERR_CANCELLED, "training: cancelled in epoch %u, step %zu of %zu",
+                           it->epoch + 1, step + 1, n_steps);
         }
     }
     return BR_OK;
@@ -418,7 +420,8 @@ br_status br_train(br_model *model, const br_dataset *train, const br_dataset *v
     if (status != BR_OK) {
         return status;
     }
-    BR_AUTO_DEINIT(learner) it = {
+    BR_AUTO_DEINIT(learner)
+    it = {
         .model = model,
         .train = train,
         .options = options,

@@ -15,11 +15,12 @@ typedef struct br_mask_plan {
 
 typedef struct br_train_options {
     uint64_t seed;
-    uint32_t batch;           ///< samples per step, a multiple of BR_TRAIN_SHARDS
-    uint32_t n_threads;       ///< the result does not depend on it
-    uint32_t max_epochs;      ///< of both phases
-    uint32_t final_epochs;    ///< of them in the last phase, at most max_epochs
-    uint32_t patience;        ///< epochs without better validation log loss: the first phase gives way to the last, the last ends
+    uint32_t batch;        ///< samples per step, a multiple of BR_TRAIN_SHARDS
+    uint32_t n_threads;    ///< the result does not depend on it
+    uint32_t max_epochs;   ///< of both phases
+    uint32_t final_epochs; ///< of them in the last phase, at most max_epochs
+    uint32_t
+        patience; ///< epochs without better validation log loss: the first phase gives way to the last, the last ends
     double negatives_per_positive; ///< drawn anew each epoch; 0 = all
     double learning_rate;          ///< of the first phase
     double final_learning_rate;    ///< where the last phase's cosine ends
@@ -33,9 +34,10 @@ br_train_options br_train_options_default(void);
 /// Errors: BR_ERR_INVALID with the option, its value and its range.
 br_status br_train_options_check(const br_train_options *options) BR_MUST_CHECK;
 
-#define BR_TRAIN_SHARDS  8  ///< parts of a batch that are worked separately and added in order
+#define BR_TRAIN_SHARDS      8 ///< parts of a batch that are worked separately and added in order
 #define BR_MAX_TRAIN_THREADS 64
-#define BR_MAX_VALID_SAMPLES 200000 ///< above this, a fixed draw of the validation negatives stands for all of them
+#define BR_MAX_VALID_SAMPLES                                                                                 \
+    200000 ///< above this, a fixed draw of the validation negatives stands for all of them
 
 typedef struct br_train_progress {
     uint32_t epoch; ///< epochs done
@@ -62,7 +64,8 @@ typedef struct br_train_report {
     uint64_t samples;
     double valid_log_loss; ///< calibrated, all fields shown
     double valid_auc;
-    bool calibrated; ///< false: Platt's fit did not exist or its slope was not positive; the calibration is the identity
+    bool
+        calibrated; ///< false: Platt's fit did not exist or its slope was not positive; the calibration is the identity
 } br_train_report;
 
 /// Train `model` (initialised or warm) on `train`, stop by `valid`, leave the best epoch's parameters in it and fit the calibration
@@ -77,8 +80,8 @@ typedef struct br_train_report {
 /// Differs: the loss is the positive log loss in nats (the paper's CE lacks its minus in Eq. (4)).
 /// Errors:  BR_ERR_CANCELLED; BR_ERR_INVALID when the loss is not finite or the data do not fit the model; BR_ERR_NO_MEMORY;
 ///          BR_ERR_LIMIT when a thread cannot be started.
-br_status br_train(br_model *model, const br_dataset *train, const br_dataset *valid, const br_train_options *options,
-                   br_train_watcher watcher, void *context, br_calibration *calibration_out,
-                   br_train_report *report_out) BR_MUST_CHECK;
+br_status br_train(br_model *model, const br_dataset *train, const br_dataset *valid,
+                   const br_train_options *options, br_train_watcher watcher, void *context,
+                   br_calibration *calibration_out, br_train_report *report_out) BR_MUST_CHECK;
 
 #endif

@@ -37,7 +37,8 @@ static const uint8_t item[N_FIELDS] = {0, 0, 0, 1};
 
 static br_dataset *draw_world(size_t n, uint64_t seed, uint32_t part)
 {
-    br_dataset *it = br_samples_new(&(br_dataset){.n_investor_fields = N_FIELDS, .n_bonds = 1, .n_rows = N_CELLS, .n = n});
+    br_dataset *it =
+        br_samples_new(&(br_dataset){.n_investor_fields = N_FIELDS, .n_bonds = 1, .n_rows = N_CELLS, .n = n});
     for (uint8_t cell = 0; cell < N_CELLS; cell++) {
         for (uint32_t j = 0; j < N_FIELDS; j++) {
             it->investor_codes[cell * N_FIELDS + j] = (uint8_t)(cell >> j & 1);
@@ -115,13 +116,14 @@ Test(paper_toy, sufficient_values_and_best_sets_are_those_of_the_paper)
         br_model *model = train_toy(seed);
         for (size_t i = 0; i < sizeof table9 / sizeof table9[0]; i++) {
             double value = sufficient_value(model, table9[i].set);
-            cr_assert(fabs(value - table9[i].value) < 0.03, "seed %d, row %zu of Table 9: %.4f, not %.2f", (int)seed, i,
-                      value, table9[i].value);
+            cr_assert(fabs(value - table9[i].value) < 0.03, "seed %d, row %zu of Table 9: %.4f, not %.2f",
+                      (int)seed, i, value, table9[i].value);
         }
         unsigned one = best_set(model, 1);
         unsigned two = best_set(model, 2);
         unsigned three = best_set(model, 3);
-        n_expected += (one == PRICE1 || one == PRICE2) && (two == (PRICE1 | COLOR) || two == (PRICE2 | COLOR)) &&
+        n_expected += (one == PRICE1 || one == PRICE2) &&
+                      (two == (PRICE1 | COLOR) || two == (PRICE2 | COLOR)) &&
                       three == (PRICE1 | PRICE2 | COLOR);
         br_model_free(&model);
     }

@@ -21,7 +21,8 @@ static void fill(float *memory, br_rng *rng)
 
 static br_matrix shaped(float *memory, size_t rows, size_t columns, br_transpose op)
 {
-    return op == BR_PLAIN ? (br_matrix){memory, rows, columns, STRIDE} : (br_matrix){memory, columns, rows, STRIDE};
+    return op == BR_PLAIN ? (br_matrix){memory, rows, columns, STRIDE}
+                          : (br_matrix){memory, columns, rows, STRIDE};
 }
 
 static double at(br_matrix m, br_transpose op, size_t row, size_t column)

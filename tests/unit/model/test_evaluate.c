@@ -12,7 +12,8 @@ enum { N = 400, N_ROWS = 30 };
 
 static br_dataset *dataset(void)
 {
-    br_dataset *it = br_samples_new(&(br_dataset){.n_bond_fields = 1, .n_investor_fields = 2, .n_bonds = 3, .n_rows = N_ROWS, .n = N});
+    br_dataset *it = br_samples_new(
+        &(br_dataset){.n_bond_fields = 1, .n_investor_fields = 2, .n_bonds = 3, .n_rows = N_ROWS, .n = N});
     br_rng rng = br_rng_at(31, BR_STREAM_TEST, 0, 0);
     for (size_t i = 0; i < N_ROWS * 2; i++) {
         it->investor_codes[i] = (uint8_t)br_rng_below(&rng, 4);
