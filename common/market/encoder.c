@@ -220,7 +220,7 @@ static int digits_for(const double *cuts, uint16_t n_cuts)
 
 static br_status name_bins(br_field *field)
 {
-    enum { BIN_TEXT = 96 };
+    enum { BIN_TEXT = 640 }; // two numbers of any precision
     uint32_t n = 2u + field->n_cuts;
     int digits = digits_for(field->cuts, field->n_cuts);
     char(*texts)[BIN_TEXT] = br_calloc(n, BIN_TEXT);
@@ -445,6 +445,8 @@ static br_status add_preference(br_encoder *encoder, const br_schema *schema, ui
     char window[16], en[BR_WINDOW_TEXT], zh[BR_WINDOW_TEXT];
     const br_feature *declared = &schema->bond_features[bond_field];
     const char *value = encoder->fields[bond_field].value_names[code];
+    bool flag = declared->kind == BR_KIND_FLAG;
+    const char *value_zh = !flag ? value : code == 1 ? "否" : "是";
     br_field *field = &encoder->fields[encoder->n_fields++];
     window_name(window_days, window);
     *field = (br_field){
@@ -452,9 +454,10 @@ static br_status add_preference(br_encoder *encoder, const br_schema *schema, ui
         .source = BR_SOURCE_PREFERENCE,
         .group = BR_GROUP_PREFERENCE,
         .kind = BR_KIND_ORDINAL,
-        .label = {name_of("prefers %s %s, %s", label_en(declared), value,
+        .label = {name_of("prefers %s%s %s, %s", label_en(declared), flag ? ":" : "", value,
                           br_window_text(window_days, false, en)),
-                  name_of("%s偏好%s：%s", br_window_text(window_days, true, zh), label_zh(declared), value)},
+                  name_of("%s偏好%s：%s", br_window_text(window_days, true, zh), label_zh(declared),
+                          value_zh)},
         .feature = bond_field,
         .window_days = window_days,
         .activity = BR_ACTIVITY_COUNT,
@@ -626,6 +629,25 @@ static int compare_floats(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
+// Cut below level part `part` of `n_levels`: the largest of the sorted values whose middle rank is within the parts below it.
+static double level_cut(const float *sorted, uint32_t n, uint32_t part, uint32_t n_levels)
+{
+    // Just below all values, for when ties push even the smallest above the cut.
+    double cut = (double)nextafterf(sorted[0], -INFINITY);
+    uint32_t end;
+    for (uint32_t begin = 0; begin < n; begin = end) {
+        end = begin + 1;
+        while (end < n && sorted[end] <= sorted[begin]) {
+            end++;
+        }
+        if ((uint64_t)(begin + end) * n_levels > 2 * (uint64_t)n * part) {
+            break;
+        }
+        cut = (double)sorted[begin];
+    }
+    return cut;
+}
+
 // Cuts between the quartiles (or fifths) of a derived field's values in values[n], which are reordered.
 static br_status learn_levels(br_field *field, float *values, uint32_t n)
 {
@@ -642,10 +664,8 @@ static br_status learn_levels(br_field *field, float *values, uint32_t n)
         return br_no_memory("cuts", n_levels - 1);
     }
     field->n_cuts = (uint16_t)(n_levels - 1);
-    for (uint32_t i = 1; n_kept > 0 && i < n_levels; i++) {
-        // The smallest value with at least i / n_levels of the values up to it.
-        uint32_t rank = (uint32_t)(((uint64_t)n_kept * i + n_levels - 1) / n_levels);
-        field->cuts[i - 1] = (double)values[rank - 1];
+    for (uint32_t i = 1; i < n_levels; i++) {
+        field->cuts[i - 1] = n_kept == 0 ? 0.0 : level_cut(values, n_kept, i, n_levels);
     }
     return BR_OK;
 }

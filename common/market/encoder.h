@@ -11,7 +11,9 @@
 /// Levels of derived fields: 0 = the investor did nothing in the window, 1 = none (zero), 2 to 5 = quartiles of the non-zero
 /// values in training (paper 5.1, Table 2: levels 1-5).
 /// Choice: recency, tenure and means of a bond feature have no zero that means "none": their levels 1 to 5 are the fifths
-/// of their values in training. A value on a cut belongs to the lower level, so that ties can leave a level empty.
+/// of their values in training.
+/// Choice: a value that many share belongs to the level of its middle rank, so that one bid, the most frequent number of bids, is
+/// low, and all bids on one kind of bond, the most frequent share of some kinds, is high. Ties can leave levels empty.
 /// Choice: an open list that was cut to max_values has a last code "other" for values seen in training; values
 /// never seen there are missing (0), and so is every value of a feature that had none in training.
 

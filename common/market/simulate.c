@@ -14,8 +14,9 @@ enum {
     N_ORGS = 12,
     N_YEARS = 4, // the first is history
     N_GRADES = 5,
-    QUASI_PUBLIC = 1, // the type that central state-owned issuers favour
-    LOCAL_TYPE = 4,   // and local ones
+    MAX_DAYS_KNOWN = 3650, // all investors exist from the start, some for long
+    QUASI_PUBLIC = 1,      // the type that central state-owned issuers favour
+    LOCAL_TYPE = 4,        // and local ones
     CENTRAL = 0,
     LOCAL = 1,       // properties
     NO_RATING = 6,   // of the debt
@@ -61,6 +62,7 @@ typedef struct sim_investor {
     double activity;
     double spread_taste;
     double latent[N_LATENT];
+    uint32_t days_known; // before the first day of the history
     double raw[SIM_N_INVESTOR_FEATURES];
 } sim_investor;
 
@@ -101,7 +103,7 @@ br_status br_simulation_defaults(br_simulation_options *out, const char *size)
         .n_bonds = small ? 600 : 3000,
         .n_issuers = small ? 180 : 900,
         .first_year = 2021,
-        .bid_rate = 0.022,
+        .bid_rate = small ? 0.05 : 0.022, // so that a small market, too, has bids to learn from
         .combinations = 0,
         .issuer_zipf = 0.6,
         .quasi_public_share = 0.5,
@@ -522,6 +524,7 @@ static void draw_investors(br_simulation *sim)
         for (uint32_t k = 0; k < N_LATENT; k++) {
             investor->latent[k] = br_rng_normal(&rng);
         }
+        investor->days_known = br_rng_below(&rng, MAX_DAYS_KNOWN);
         set_attributes(org, &rng, investor);
     }
 }
@@ -893,7 +896,7 @@ static br_status send_investors(const br_simulation *sim, br_simulation_sink sin
         br_row row = empty_row(BR_ROW_INVESTOR);
         investor_id(i, id);
         row.investor_id = id;
-        row.day = sim->first_day - 1; // known before the first bond is issued
+        row.day = sim->first_day - 1 - (br_day)sim->investors[i].days_known;
         write_values(sim->schema->investor_features, SIM_N_INVESTOR_FEATURES, sim->investors[i].raw, &texts);
         row.features = texts.values;
         row.n_features = SIM_N_INVESTOR_FEATURES;

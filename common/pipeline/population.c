@@ -2,6 +2,9 @@
 
 #include "base/alloc.h"
 
+// The investors' halves of the day are kept when they fit; a larger population is worked in blocks of this size, anew for each bond.
+enum { HALVES_MAX_BYTES = 192 << 20 };
+
 struct br_day_population {
     br_market *market;
     const br_served *served;
@@ -12,6 +15,9 @@ struct br_day_population {
     uint8_t *codes;    // [n, n_investor_fields]
     float *bond_state; // a bond's half of a collapsed state
     float *scratch;
+    float *halves;     // [n_block, state_floats]
+    uint32_t n_block;
+    bool halves_kept;  // the halves are those of all investors on this day
 };
 
 static br_status allocate(br_day_population *population)
@@ -22,7 +28,12 @@ static br_status allocate(br_day_population *population)
     population->codes = br_calloc(population->n, population->n_investor_fields);
     population->bond_state = br_calloc_aligned(br_collapsed_state_floats(collapsed), sizeof(float));
     population->scratch = br_calloc_aligned(br_collapsed_scratch_floats(collapsed), sizeof(float));
-    if (population->codes == NULL || population->bond_state == NULL || population->scratch == NULL) {
+    size_t half_bytes = br_collapsed_state_floats(collapsed) * sizeof(float);
+    size_t most = HALVES_MAX_BYTES / half_bytes;
+    population->n_block = population->n < most ? population->n : (uint32_t)most;
+    population->halves = br_calloc_aligned(population->n_block, half_bytes);
+    if (population->codes == NULL || population->bond_state == NULL || population->scratch == NULL ||
+        population->halves == NULL) {
         return br_no_memory("investors' codes", population->n);
     }
     return BR_OK;
@@ -55,6 +66,7 @@ void br_day_population_free(br_day_population **population)
     br_free((*population)->codes);
     br_free((*population)->bond_state);
     br_free((*population)->scratch);
+    br_free((*population)->halves);
     br_free(*population);
     *population = NULL;
 }
@@ -80,6 +92,7 @@ br_status br_day_population_move(br_day_population *population, br_day as_of)
         br_builder_investor(population->builder, i, population->codes + (size_t)i * population->n_investor_fields);
     }
     population->as_of = as_of;
+    population->halves_kept = false;
     return BR_OK;
 }
 
@@ -104,7 +117,19 @@ br_status br_day_population_score(br_day_population *population, uint32_t bond, 
     br_assert(population->as_of != BR_DAY_NONE);
     br_encoder_bond(served->snapshot->encoder, population->market, bond, bond_codes_out);
     br_collapsed_bond(served->collapsed, bond_codes_out, population->bond_state);
-    br_collapsed_logits(served->collapsed, population->bond_state, population->codes, population->n, logits_out,
-                        population->scratch);
+    for (uint32_t first = 0; first < population->n; first += population->n_block) {
+        uint32_t n = population->n - first < population->n_block ? population->n - first : population->n_block;
+        if (!population->halves_kept) {
+            br_status status =
+                br_collapsed_investors(served->collapsed, population->codes + (size_t)first * population->n_investor_fields,
+                                       n, population->halves);
+            if (status != BR_OK) {
+                return status;
+            }
+        }
+        br_collapsed_logits(served->collapsed, population->bond_state, population->halves, n, logits_out + first,
+                            population->scratch);
+    }
+    population->halves_kept = population->n_block == population->n;
     return BR_OK;
 }

@@ -183,9 +183,14 @@ br_status br_job_work(br_result *out, br_arena *arena, const br_served *served, 
     br_population population = {
         .codes = codes, .logits = body->scores, .eligible = body->eligible, .n = body->n_population};
     BR_AUTO(br_explain_context) *context = NULL;
-    br_status status = br_explain_context_new(&context, served->collapsed, served->snapshot->encoder,
-                                              served->snapshot->record, served->snapshot->mean_bond,
-                                              body->bond_codes.data, &population, &options);
+    br_explain_bond bond = {
+        .collapsed = served->collapsed,
+        .encoder = served->snapshot->encoder,
+        .record = served->snapshot->record,
+        .mean_bond = served->snapshot->mean_bond,
+        .codes = body->bond_codes.data,
+    };
+    br_status status = br_explain_context_new(&context, &bond, &population, &options);
     if (status == BR_OK) {
         status = explain_all(out, context, body);
     }

@@ -170,14 +170,14 @@ static bool set_flag(br_flags *flags, flag_number number, const char *value)
     return false;
 }
 
-static bool refuse(br_buf *err, const br_service_definition *definition, const char *flag, const char *value)
+static bool refuse(br_buf *err, const br_service_definition *definition, const char *what, const char *value)
 {
     if (value == NULL) {
         br_buf_printf(err, "bookrunner-%s: %s needs a value. See bookrunner-%s --help.\n", definition->name,
-                      flag, definition->name);
+                      what, definition->name);
     } else {
         br_buf_printf(err, "bookrunner-%s: %s cannot be \"%.80s\". See bookrunner-%s --help.\n",
-                      definition->name, flag, value, definition->name);
+                      definition->name, what, value, definition->name);
     }
     return false;
 }

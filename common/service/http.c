@@ -444,7 +444,7 @@ br_status br_http_start(br_http **out, const br_http_options *options)
     if (status != BR_OK) {
         return status;
     }
-    int file;
+    int file = -1;
     status = listen_on(&file, &http->port, options->listen, options->port);
     if (status != BR_OK) {
         return status;

@@ -228,7 +228,7 @@ static void put_histogram(br_buf *out, const br_metric *metric)
     for (size_t i = 0; i <= N_BOUNDS; i++) {
         count += atomic_load_explicit(&metric->buckets[i], memory_order_relaxed);
         br_buf_printf(out, "%s_bucket{%s%sle=\"", metric->name, metric->labels, comma);
-        put_number(out, i == N_BOUNDS ? INFINITY : bounds[i]);
+        put_number(out, i == N_BOUNDS ? (double)INFINITY : bounds[i]);
         br_buf_printf(out, "\"} %llu\n", (unsigned long long)count);
     }
     const char *open = metric->labels[0] == '\0' ? "" : "{";

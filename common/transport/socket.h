@@ -14,25 +14,33 @@
 
 #include "base/status.h"
 
-#define BR_PEER_BYTES        64
-#define BR_ENVELOPE_BYTES    32
-#define BR_PROTOCOL_MAJOR    1
-#define BR_PROTOCOL_MINOR    0
-#define BR_KEY_TEXT          41 ///< a CURVE key as Z85 text with NUL
+#define BR_PEER_BYTES            64
+#define BR_ENVELOPE_BYTES        32
+#define BR_PROTOCOL_MAJOR        1
+#define BR_PROTOCOL_MINOR        0
+#define BR_KEY_TEXT              41 ///< a CURVE key as Z85 text with NUL
+#define BR_DEFAULT_HIGH_WATER    1000
+#define BR_DEFAULT_MESSAGE_BYTES ((size_t)1 << 20)
 
 typedef struct br_bus br_bus; ///< one per process: the ZeroMQ context and the access control
 
 br_status br_bus_new(br_bus **out) BR_MUST_CHECK;
-void br_bus_free(br_bus **bus); ///< waits at most 2 s for what was sent
+/// Waits at most 2 s for what was sent. All sockets of the bus must have been freed.
+void br_bus_free(br_bus **bus);
 
-typedef enum br_socket_kind { BR_SOCKET_ROUTER, BR_SOCKET_DEALER, BR_SOCKET_PUB, BR_SOCKET_SUB } br_socket_kind;
+typedef enum br_socket_kind {
+    BR_SOCKET_ROUTER,
+    BR_SOCKET_DEALER,
+    BR_SOCKET_PUB,
+    BR_SOCKET_SUB
+} br_socket_kind;
 
 /// Keys of a tcp socket. Servers: own secret key and the allowed clients' public keys. Clients: own keys and the server's.
 typedef struct br_curve {
     char public_key[BR_KEY_TEXT];
     char secret_key[BR_KEY_TEXT];
-    char server_key[BR_KEY_TEXT];                 ///< clients
-    const char (*allowed)[BR_KEY_TEXT];           ///< servers: [n_allowed]
+    char server_key[BR_KEY_TEXT];       ///< clients
+    const char (*allowed)[BR_KEY_TEXT]; ///< servers: [n_allowed]
     size_t n_allowed;
 } br_curve;
 
@@ -41,20 +49,26 @@ typedef struct br_socket_options {
     const char *endpoint; ///< ipc://PATH, or tcp://HOST:PORT with `curve`
     bool bind;
     const br_curve *curve; ///< tcp only; NULL for ipc
-    int high_water;        ///< messages; 0 = 1,000
-    size_t max_message_bytes; ///< of one frame; 0 = 1 MiB
+    int high_water;        ///< messages; 0 = BR_DEFAULT_HIGH_WATER
+    size_t
+        max_message_bytes; ///< of one frame, 0 = BR_DEFAULT_MESSAGE_BYTES: a peer that sends a longer one is disconnected
 } br_socket_options;
 
 typedef struct br_socket br_socket;
 
-/// Errors: BR_ERR_EXISTS (address in use), BR_ERR_INVALID (tcp without keys, path too long), BR_ERR_IO.
+/// A path that someone listens on is refused, one that a dead process left is taken over. Two processes that bind the same path at the same
+/// moment could still both succeed, the second taking the path from the first: callers hold a lock (service/paths.h).
+/// Binding narrows the process' umask for a moment, so that the socket's file is the owner's alone (mode 0700).
+/// Errors: BR_ERR_EXISTS (address in use), BR_ERR_INVALID (tcp without keys, ipc with keys, no key, path relative or too
+/// long), BR_ERR_IO, BR_ERR_NO_MEMORY.
 br_status br_socket_open(br_socket **out, br_bus *bus, const br_socket_options *options) BR_MUST_CHECK;
 void br_socket_free(br_socket **socket);
 /// The endpoint really bound (for tcp://...:*).
 const char *br_socket_endpoint(const br_socket *socket);
-/// What dropped messages there were: malformed, wrong version, too large.
+/// How many messages were dropped: wrong number of frames, magic, major version, length or checksum. (Frames above the largest
+/// size are refused below, together with their connection.)
 uint64_t br_socket_dropped(const br_socket *socket);
-/// The file descriptor and raw handle for br_loop.
+/// The raw handle of the library behind it, for tests that look at its options.
 void *br_socket_handle(br_socket *socket);
 
 /// Who a ROUTER's message came from.
@@ -71,7 +85,7 @@ typedef struct br_message {
     size_t n_body;
     const uint8_t *extra; ///< [n_extra]
     size_t n_extra;
-    void *frames[3];     ///< owned
+    void *frames[3]; ///< owned
 } br_message;
 
 typedef struct br_span {
@@ -79,7 +93,8 @@ typedef struct br_span {
     size_t n;
 } br_span;
 
-/// Send without waiting. `to`: ROUTER only. Errors: BR_ERR_AGAIN (full), BR_ERR_UNREACHABLE (no such peer).
+/// Send a copy without waiting; as a whole or not at all. `to`: ROUTER only. PUB drops what a subscriber has no room for.
+/// Errors: BR_ERR_AGAIN (full), BR_ERR_UNREACHABLE (no such peer), BR_ERR_LIMIT, BR_ERR_IO.
 br_status br_socket_send(br_socket *socket, const br_peer *to, uint16_t type, uint64_t request, br_span body,
                          br_span extra) BR_MUST_CHECK;
 /// Receive without waiting. BR_ERR_AGAIN when there is nothing; malformed messages are dropped and counted.
@@ -96,7 +111,7 @@ br_status br_curve_load_server(br_curve *out, const char *directory) BR_MUST_CHE
 br_status br_curve_load_client(br_curve *out, const char *directory) BR_MUST_CHECK;
 void br_curve_deinit(br_curve *curve);
 
-/// Wait until one of the n sockets or file descriptors can be read or `timeout_ms` (-1 = for ever) has passed. ready[i] is set.
+/// Wait until one of the n sockets or file descriptors can be read or `timeout_ms` (-1 = for ever) has passed. `ready` of each item is set; none is after a signal. At most 64 items.
 typedef struct br_poll_item {
     br_socket *socket; ///< or NULL and `fd`
     int fd;

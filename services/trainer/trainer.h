@@ -32,6 +32,7 @@ typedef struct training {
     const char *models;
     br_train_request wanted;
     br_task *task; ///< told how far it is
+    int64_t began_ns; ///< the learning proper
     training_result result;
 } training;
 

@@ -86,10 +86,12 @@ static br_status make_samples(training *self, workshop *w)
 static bool watch_training(void *context, const br_train_progress *progress)
 {
     training *self = context;
+    double seconds = (double)(br_clock_ns() - self->began_ns) * 1e-9;
+    double rate = seconds > 0 ? (double)progress->samples_done / seconds : 0;
     char text[96];
     snprintf(text, sizeof text, "epoch %u, validation log loss %.4f, AUC %.4f", progress->epoch, progress->valid_log_loss,
              progress->valid_auc);
-    br_task_tell(self->task, "train", progress->samples_done, progress->samples_total, progress->samples_per_s, text);
+    br_task_tell(self->task, "train", progress->samples_done, progress->samples_total, rate, text);
     return !br_task_cancelled(self->task);
 }
 
@@ -137,10 +139,10 @@ static br_status learn(training *self, workshop *w)
         return status;
     }
     br_model_init(snapshot->model, options.seed);
-    int64_t start = br_clock_ns();
+    self->began_ns = br_clock_ns();
     status = br_train(snapshot->model, w->train, w->valid, &options, watch_training, self, &snapshot->calibration,
                       &self->result.report);
-    self->result.seconds = (double)(br_clock_ns() - start) * 1e-9;
+    self->result.seconds = (double)(br_clock_ns() - self->began_ns) * 1e-9;
     self->result.n_samples = w->train->n;
     self->result.n_positive = w->train->n_positive;
     return status;

@@ -196,6 +196,18 @@ Test(model_train, the_watcher_sees_each_step_and_may_cancel, .init = start)
     br_samples_free(&valid);
 }
 
+/// Of the raw logits, by the plain network.
+static double plain_log_loss(const br_model *model, const br_dataset *it)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < it->n; i++) {
+        double logit = br_model_logit_plain(model, it->bond_codes + (size_t)it->bond_of[i] * N_BOND,
+                                            it->investor_codes + (size_t)it->row_of[i] * N_INVESTOR, NULL);
+        sum += log1p(exp(it->label[i] != 0 ? -logit : logit));
+    }
+    return sum / (double)it->n;
+}
+
 Test(model_train, patience_ends_both_phases_and_the_best_epoch_is_kept, .init = start)
 {
     // Few samples and a high rate: it overfits soon.
@@ -215,12 +227,117 @@ Test(model_train, patience_ends_both_phases_and_the_best_epoch_is_kept, .init = 
     br_train_report report;
     br_model *model = new_model();
     cr_assert_eq(br_train(model, train, valid, &options, watch, &it, &calibration, &report), BR_OK);
-    cr_assert_lt(report.epochs, 60);
+    // Had patience not ended the first phase, there were at least its 30 epochs.
+    cr_assert_lt(report.epochs, 30);
     cr_assert_eq(report.epochs, it.epochs);
     cr_assert_geq(report.epochs, report.best_epoch + 3);
     cr_assert_lt(it.best_valid, it.last_valid);
-    // Calibrated, the kept parameters cannot be worse than they were raw; the last ones would be.
+    cr_assert(fabs(plain_log_loss(model, valid) - it.best_valid) < 1e-5);
     cr_assert_leq(report.valid_log_loss, it.best_valid + 1e-12);
+    br_model_free(&model);
+    br_samples_free(&train);
+    br_samples_free(&valid);
+}
+
+/// How far the output weights move in each step.
+typedef struct moves {
+    const br_model *model;
+    float last[6];
+    double size[64];
+    uint32_t n;
+} moves;
+
+static bool measure_moves(void *context, const br_train_progress *progress)
+{
+    (void)progress;
+    moves *it = context;
+    double size = 0.0;
+    for (size_t i = 0; i < 6; i++) {
+        size += fabs((double)(it->model->w_deep[i] - it->last[i]));
+        it->last[i] = it->model->w_deep[i];
+    }
+    if (size > 0.0) {
+        cr_assert_lt(it->n, 64);
+        it->size[it->n++] = size;
+    }
+    return true;
+}
+
+Test(model_train, the_rate_falls_along_a_cosine_in_the_last_phase, .init = start)
+{
+    br_dataset *train = draw_samples(6000, 0, 1.0);
+    br_dataset *valid = draw_samples(500, 1, 1.0);
+    br_train_options options = small_options();
+    options.negatives_per_positive = 0.0;
+    options.final_learning_rate = 1e-6;
+    options.max_epochs = 2;
+    options.final_epochs = 1;
+    br_model *model = new_model();
+    moves it = {.model = model};
+    br_calibration calibration;
+    cr_assert_eq(br_train(model, train, valid, &options, measure_moves, &it, &calibration, NULL), BR_OK);
+    // 12 steps of each phase, and what the best epoch's return moves, if anything.
+    cr_assert_geq(it.n, 24);
+    cr_assert_lt(it.size[23], 0.1 * it.size[12]);
+    cr_assert_gt(it.size[11], 0.2 * it.size[6]);
+    br_model_free(&model);
+    br_samples_free(&train);
+    br_samples_free(&valid);
+}
+
+static double norm(const float *values, size_t n)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        sum += (double)values[i] * (double)values[i];
+    }
+    return sqrt(sum);
+}
+
+Test(model_train, l2_shrinks_the_embeddings_and_nothing_else, .init = start)
+{
+    br_dataset *train = draw_samples(6000, 0, 1.0);
+    br_dataset *valid = draw_samples(500, 1, 1.0);
+    double embedding[2];
+    double others[2];
+    for (int k = 0; k < 2; k++) {
+        br_train_options options = small_options();
+        options.l2 = k == 0 ? 0.0 : 1.0;
+        options.max_epochs = 10;
+        options.final_epochs = 0;
+        options.patience = 10;
+        br_model *model = new_model();
+        br_calibration calibration;
+        cr_assert_eq(br_train(model, train, valid, &options, NULL, NULL, &calibration, NULL), BR_OK);
+        embedding[k] = norm(model->embedding, (size_t)(model->u[0] - model->embedding));
+        others[k] = norm(model->w[0], (size_t)(model->w[1] - model->w[0]));
+        br_model_free(&model);
+    }
+    cr_assert_lt(embedding[1], 0.5 * embedding[0]);
+    cr_assert_gt(others[1], 0.8 * others[0]);
+    br_samples_free(&train);
+    br_samples_free(&valid);
+}
+
+Test(model_train, a_fresh_model_starts_at_the_base_rate_and_a_warm_one_where_it_was, .init = start)
+{
+    br_dataset *train = draw_samples(6000, 0, 0.5);
+    br_dataset *valid = draw_samples(500, 1, 0.5);
+    br_train_options options = small_options();
+    options.learning_rate = 1e-12;
+    options.final_learning_rate = 1e-12;
+    options.max_epochs = 1;
+    double n_positive = 0.0;
+    for (size_t i = 0; i < train->n; i++) {
+        n_positive += train->label[i];
+    }
+    br_calibration calibration;
+    br_model *model = new_model();
+    cr_assert_eq(br_train(model, train, valid, &options, NULL, NULL, &calibration, NULL), BR_OK);
+    cr_assert_float_eq((double)model->bias[0], log(0.5 * n_positive / (6000.0 - n_positive)), 1e-5);
+    model->bias[0] = -1.25f;
+    cr_assert_eq(br_train(model, train, valid, &options, NULL, NULL, &calibration, NULL), BR_OK);
+    cr_assert_float_eq(model->bias[0], -1.25f, 1e-6f);
     br_model_free(&model);
     br_samples_free(&train);
     br_samples_free(&valid);
