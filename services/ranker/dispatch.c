@@ -55,6 +55,8 @@ static void count_gauges(dispatcher *d)
     br_metric_set(d->workers_gauge, d->n_workers);
 }
 
+static br_status commit_results(ranker *self);
+
 // --- the queue: job ids in memory, the truth in the store ---
 
 static br_status grow_queue(dispatcher *d)
@@ -152,7 +154,7 @@ static br_status forget_worker(ranker *self, worker *gone, const char *reason)
     dispatcher *d = &self->dispatcher;
     br_peer peer = gone->peer;
     br_log_info("DISPATCH-WORKER-GONE", "worker=%s held=%u reason=\"%s\"", gone->name, gone->held, reason);
-    br_status status = BR_OK;
+    br_status status = commit_results(self); // a job that is given up needs a transaction of its own
     for (uint32_t i = 0; i < d->n_leases && status == BR_OK;) {
         if (same_peer(&d->leases[i].peer, &peer)) {
             status = take_back(self, i, reason);

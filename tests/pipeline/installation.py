@@ -10,7 +10,7 @@ import shutil
 import csv
 import io
 
-BIN = os.environ["BOOKRUNNER_BIN"]
+BIN = os.environ.get("BOOKRUNNER_BIN", os.path.join(os.path.dirname(__file__), "..", "..", "build", "bin"))
 
 # Small and quick: what is tested here is the work between the processes, not the quality of the model.
 QUICK = """\
@@ -36,9 +36,11 @@ class Installation:
     def __exit__(self, kind, value, trace):
         if kind is not None:
             self.show_logs()
+        if kind is not None and "BOOKRUNNER_KEEP" in os.environ:  # left running, to be looked into
+            print("kept:", self.dir)
+            return
         self.run("down", check=False)
-        if kind is None or "BOOKRUNNER_KEEP" not in os.environ:
-            shutil.rmtree(self.dir, ignore_errors=True)
+        shutil.rmtree(self.dir, ignore_errors=True)
 
     def show_logs(self):
         logs = self.path("log")
@@ -100,12 +102,15 @@ class Installation:
         return self.wait("all explained", lambda s: s["todo"] == 0 and s["results"] > 0, seconds)
 
     def kill(self, name):
-        """kill -9 of a process; False if it is down at the moment."""
+        return self.signal(name, signal.SIGKILL)
+
+    def signal(self, name, number):
+        """Send a process a signal; False if it is down at the moment."""
         process = self.processes().get(name)
         if process is None or not process["pid"]:
             return False
         try:
-            os.kill(process["pid"], signal.SIGKILL)
+            os.kill(process["pid"], number)
         except ProcessLookupError:
             return False
         return True

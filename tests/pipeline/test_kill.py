@@ -5,6 +5,7 @@ import glob
 import os
 import random
 import shutil
+import signal
 import tempfile
 
 from installation import Installation, cut_market, simulate
@@ -70,8 +71,10 @@ def disturbed(markets, models, seed):
             kills += kill_while(place, place.start("close-day", day, "--no-wait"), victims)
             for victim in victims:
                 kills += place.kill(victim)
-        # Many jobs at once, so that explainers die with jobs in hand: those must go to others.
-        victims = ["explainer-1", "explainer-2", "ranker"] * ROUNDS
+        # Explainers that hang are dealt jobs and then die with them in hand: those jobs must go to others.
+        for victim in ("explainer-1", "explainer-2"):
+            place.signal(victim, signal.SIGSTOP)
+        victims = ["explainer-1", "explainer-2", "ranker"] * ROUNDS + ["explainer-1", "explainer-2"]
         kills += kill_while(place, place.start("rank", "--test"), victims)
         while victims and place.stores()["todo"] > 0:
             kills += place.kill(victims.pop())
