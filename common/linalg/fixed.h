@@ -2,13 +2,33 @@
 #define BR_LINALG_FIXED_H
 
 /// Kernels of the answer path: the same bytes on every x86-64 host, from every compiler. No BLAS, no libm exp or log:
-/// sixteen fixed lanes, fused multiply-add written out, one reduction tree. Each kernel is compiled for AVX-512, for AVX2
-/// with FMA and for plain x86-64 (where fma is computed by the library: slow, same bytes); the best one the host
-/// has is chosen at start, BOOKRUNNER_KERNEL=avx512|avx2|plain overrides it for tests.
+/// sixteen fixed lanes, fused multiply-add written out, one reduction tree. The source is compiled for AVX-512, for AVX2
+/// with FMA and for plain x86-64 (where fma is computed by the library: slow, same bytes).
+///
+/// Every element has one order of operations, whatever the width of the machine:
+///
+///   dot      lane i mod 16 is a chain of fma over i = 0, 1, ...; then lanes are folded 8, 4, 2, 1 apart
+///   product  y[i, c] is a chain of fma over the rows of A, starting from y[i, c]
+///   sum_rows y[c] is a chain of additions in the order of the list
+///
+/// Only NaNs may differ, in their sign and payload.
 
 #include "base/status.h"
 
 #define BR_LANES 16
+
+/// Y += X A with its shapes: y [n, columns], x [n, rows], a [rows, columns]; strides count floats from row to row.
+typedef struct br_fixed_product {
+    float *y;
+    size_t y_stride;
+    const float *x;
+    size_t x_stride;
+    const float *a;
+    size_t a_stride;
+    size_t n;
+    size_t rows;
+    size_t columns;
+} br_fixed_product;
 
 typedef struct br_fixed_kernels {
     const char *name;
@@ -18,19 +38,22 @@ typedef struct br_fixed_kernels {
     void (*add)(float *y, const float *x, size_t n);
     /// y[i] += a x[i], fused
     void (*axpy)(float *y, float a, const float *x, size_t n);
-    /// y[rows] = A[rows, columns] x, A row-major
+    /// y[rows] = A[rows, columns] x, A row-major: one dot per row
     void (*matvec)(float *y, const float *a, const float *x, size_t rows, size_t columns);
-    /// y[columns] += A^T[columns, rows] x, A row-major [rows, columns]: axpy row by row
-    void (*matvec_transposed_add)(float *y, const float *a, const float *x, size_t rows, size_t columns);
-    // more as rank and explain need them
+    /// Y += X A
+    void (*product)(const br_fixed_product *product);
+    /// y[columns] += sum_i table[list[i], columns]
+    void (*sum_rows)(float *y, const float *table, const uint32_t *list, size_t n, size_t columns);
 } br_fixed_kernels;
 
-/// The kernels in use; never NULL.
+/// The best kernels that this host can run, or those that BOOKRUNNER_KERNEL=avx512|avx2|plain asks for (tests); never
+/// NULL. Looks at the environment each time: keep the pointer.
 const br_fixed_kernels *br_fixed(void);
-/// The kernels by name, or NULL if this host cannot run them; for tests that compare all of them.
+/// The kernels by name, or NULL if this host cannot run them or there are none of this name.
 const br_fixed_kernels *br_fixed_by_name(const char *name);
 
-/// Elementary functions with one result everywhere (double inside, +-2 ulp of float).
+/// Elementary functions with one result everywhere: plain double arithmetic in a fixed order, within 2 ulp of
+/// double. exp and log behave as C17 says at 0, at infinity and for NaN.
 double br_fixed_exp(double x);
 double br_fixed_log(double x);
 /// 1 / (1 + exp(-x))

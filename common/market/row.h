@@ -4,13 +4,13 @@
 /// One row of input, whatever it came in: a line of a file, a message, a ledger record. Everything is borrowed
 /// from the reader or arena that made the row.
 
-#include "market/schema.h"
 #include "base/buf.h"
+#include "market/schema.h"
 
-#define BR_MAX_ID_BYTES        128
-#define BR_MAX_VALUE_BYTES     512
-#define BR_AMOUNT_SCALE        10000 ///< amounts are integers of 1/10,000
-#define BR_AMOUNT_NONE         (-1)
+#define BR_MAX_ID_BYTES    128
+#define BR_MAX_VALUE_BYTES 512
+#define BR_AMOUNT_SCALE    10000 ///< amounts are integers of 1/10,000
+#define BR_AMOUNT_NONE     (-1)
 
 typedef enum br_row_kind {
     BR_ROW_SCHEMA = 1, ///< schema.yaml
@@ -56,10 +56,15 @@ typedef struct br_row_problem {
 
 const char *br_row_kind_name(br_row_kind kind); ///< "bond", "bid", ...
 
+/// Is a feature's text, not empty, a value of this feature? For continuous ones `number_out`, for closed lists and flags (0 no,
+/// 1 yes) `value_out` is set; both may be NULL. False: `problem` tells, with column and cause.
+bool br_value_check(const br_feature *feature, const char *text, double *number_out, uint32_t *value_out,
+                    br_row_problem *problem);
+
 /// The key that tells whether two rows speak of the same thing: "bond\0ID", "investor\0ID\0DAY", ... appended to `key`.
 void br_row_key(const br_row *row, br_buf *key);
 
-/// Is the row right by itself, under this schema? Ids of 1 to 128 bytes of UTF-8 without control characters, days in order,
+/// Is the row right by itself, under this schema (unused, and may be NULL, unless the row has features)? Ids of 1 to 128 bytes of UTF-8 without control characters, days in order,
 /// numbers finite, values of closed lists, no feature twice. Features the schema does not know are not an
 /// error here: readers report and drop them. False and `problem` filled in when not.
 bool br_row_check(const br_schema *schema, const br_row *row, br_row_problem *problem);

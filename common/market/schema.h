@@ -4,15 +4,19 @@
 /// What a market declares: its bond and investor features, and what is derived from them.
 /// Read from schema.yaml by input/schema_yaml.h; checked here, so that every way in is checked alike.
 
+#include "base/buf.h"
 #include "base/day.h"
 
-#define BR_MAX_FEATURES         512 ///< declared features of one kind
-#define BR_MAX_VALUES           250 ///< values of one feature, so that a code fits a byte with missing, other and mask
-#define BR_MAX_WINDOWS          8
-#define BR_WINDOW_EVER          0 ///< a window without begin
-#define BR_DEFAULT_MAX_VALUES   50
-#define BR_DEFAULT_BINS         10
-#define BR_DEFAULT_LATE_DAYS    5
+#define BR_MAX_FEATURES       512 ///< declared features of one kind
+#define BR_MAX_VALUES         250 ///< values of one feature, so that a code fits a byte with missing, other and mask
+#define BR_MAX_NAME_BYTES     128 ///< of a feature
+#define BR_MAX_WINDOWS        8
+#define BR_MAX_WINDOW_DAYS    36500
+#define BR_WINDOW_EVER        0 ///< a window without begin
+#define BR_DEFAULT_MAX_VALUES 50
+#define BR_DEFAULT_BINS       10
+#define BR_DEFAULT_LATE_DAYS  5
+#define BR_MAX_LATE_DAYS      365
 
 typedef enum br_feature_kind {
     BR_KIND_CATEGORICAL,
@@ -62,10 +66,10 @@ typedef struct br_feature {
 
 typedef struct br_schema {
     char *market;
-    uint64_t revision;           ///< a later schema needs a higher one
-    char *date_format;           ///< strptime form of dates in files; NULL: YYYY-MM-DD
-    int32_t late_days;           ///< the book is open from announce to issue + late_days
-    br_feature *bond_features;   ///< [n_bond_features]
+    uint64_t revision;         ///< a later schema needs a higher one
+    char *date_format;         ///< strptime form of dates in files; NULL: YYYY-MM-DD
+    int32_t late_days;         ///< the book is open from announce to issue + late_days
+    br_feature *bond_features; ///< [n_bond_features]
     uint32_t n_bond_features;
     br_feature *investor_features;
     uint32_t n_investor_features;
@@ -73,6 +77,8 @@ typedef struct br_schema {
     uint32_t n_windows;
     int32_t activity_windows_days[BR_MAX_WINDOWS];
     uint32_t n_activity_windows;
+    br_day
+        history_until; ///< bonds issued before it only feed features: they neither train nor test. BR_DAY_NONE: none
     bool activity[BR_ACTIVITY_COUNT];
     uint32_t *activity_of; ///< [n_activity_of] indexes of continuous bond features
     uint32_t n_activity_of;
@@ -88,12 +94,19 @@ br_status br_feature_kind_parse(br_feature_kind *out, const char *name) BR_MUST_
 const char *br_feature_group_name(br_feature_group group);
 br_status br_feature_group_parse(br_feature_group *out, const char *name) BR_MUST_CHECK;
 
+/// "last month" (30), "last year" (365), "last 91 days", "ever", or its Chinese twin; returns `out`.
+#define BR_WINDOW_TEXT 32
+const char *br_window_text(int32_t window_days, bool chinese, char out[BR_WINDOW_TEXT]);
+
 /// Is the schema usable? Names unique and well formed, windows positive and different, closed lists where they
 /// are required, limits kept. Errors: BR_ERR_INVALID with the feature and the cause.
 br_status br_schema_check(const br_schema *schema) BR_MUST_CHECK;
 /// Number of the bond (investor) feature with this name, or UINT32_MAX.
 uint32_t br_schema_bond_feature(const br_schema *schema, const char *name);
 uint32_t br_schema_investor_feature(const br_schema *schema, const char *name);
+/// Append the schema as schema.yaml spells it, every text quoted; reading it back gives an equal schema.
+void br_schema_write(const br_schema *schema, br_buf *out);
+/// Everything in a schema is owned by it and was made by base/alloc.h.
 void br_schema_free(br_schema **schema);
 
 #endif

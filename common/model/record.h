@@ -18,14 +18,22 @@ typedef struct br_record {
     uint32_t *speaks_of;   ///< [n_investor_fields] F(j): a bond field
     uint32_t *n_values;    ///< [n_investor_fields] codes of field j
     uint32_t *bond_values; ///< [n_bond_fields] codes of bond field phi
-    size_t *offset;        ///< [n_investor_fields + 1] of field j in dev and bids: a table [bond_values[F(j)], n_values[j]]
-    float *dev;            ///< sigmas
-    uint32_t *bids;        ///< K
+    size_t *
+        offset; ///< [n_investor_fields + 1] of field j in dev and bids: a table [bond_values[F(j)], n_values[j]]
+    float *dev;     ///< sigmas
+    uint32_t *bids; ///< K
 } br_record;
 
-br_status br_record_learn(br_record **out, br_market *market, const br_encoder *encoder, br_day from, br_day until) BR_MUST_CHECK;
+/// From the bonds issued in [from, until), each with the investors eligible on its issue day.
+///
+/// Choice:  pop is the mean of the bonds' own bid rates, so that a bond counts alike with few or many eligible investors; a missing
+///          bond value never decides F(j); ties go to the lower bond field.
+/// Errors:  BR_ERR_INVALID without bond features or without a bid in the range; BR_ERR_NO_MEMORY.
+br_status br_record_learn(br_record **out, br_market *market, const br_encoder *encoder, br_day from,
+                          br_day until) BR_MUST_CHECK;
 void br_record_free(br_record **record);
 /// d_b(j, v): sigmas that back field j = code for a bond with these codes; `bids_out` may be NULL.
-float br_record_backing(const br_record *record, const uint8_t *bond_codes, uint32_t j, uint8_t code, uint32_t *bids_out);
+float br_record_backing(const br_record *record, const uint8_t *bond_codes, uint32_t j, uint8_t code,
+                        uint32_t *bids_out);
 
 #endif

@@ -34,6 +34,8 @@ typedef struct br_snapshot {
 } br_snapshot;
 
 void br_snapshot_free(br_snapshot **snapshot);
+/// mean[n_bond_fields * d] = mean over the dataset's bonds of their embeddings: what an average bond looks like to the model.
+void br_snapshot_mean_bond(float *mean, const br_model *model, const br_dataset *dataset);
 /// Probability a person sees for a raw logit; in (0, 1). Answer path.
 double br_snapshot_probability(const br_snapshot *snapshot, double logit);
 

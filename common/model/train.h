@@ -15,35 +15,41 @@ typedef struct br_mask_plan {
 
 typedef struct br_train_options {
     uint64_t seed;
-    uint32_t batch;           ///< samples per step, a multiple of BR_TRAIN_SHARDS
-    uint32_t n_threads;       ///< the result does not depend on it
-    uint32_t max_epochs;
-    uint32_t patience;        ///< epochs without better validation log loss before it stops (or lowers the rate)
+    uint32_t batch;        ///< samples per step, a multiple of BR_TRAIN_SHARDS
+    uint32_t n_threads;    ///< the result does not depend on it
+    uint32_t max_epochs;   ///< of both phases
+    uint32_t final_epochs; ///< of them in the last phase, at most max_epochs
+    uint32_t
+        patience; ///< epochs without better validation log loss: the first phase gives way to the last, the last ends
     double negatives_per_positive; ///< drawn anew each epoch; 0 = all
-    double learning_rate;
-    double final_learning_rate;
-    double l2;                ///< on embeddings
-    br_mask_plan masks;       ///< first phase
-    br_mask_plan final_masks; ///< last phase: the end of training, where full samples matter most
-    // extended as the learner needs
+    double learning_rate;          ///< of the first phase
+    double final_learning_rate;    ///< where the last phase's cosine ends
+    double l2;                     ///< on embeddings
+    br_mask_plan masks;            ///< first phase
+    br_mask_plan final_masks;      ///< last phase: the end of training, where full samples matter most
 } br_train_options;
 
+/// Batch 4,096, 4 negatives per positive, 8 epochs of Algorithm 1 at 1e-3, then 6 with mixed masks down to 1e-4.
 br_train_options br_train_options_default(void);
+/// Errors: BR_ERR_INVALID with the option, its value and its range.
 br_status br_train_options_check(const br_train_options *options) BR_MUST_CHECK;
 
-#define BR_TRAIN_SHARDS 8 ///< parts of a batch that are worked separately and added in order
+#define BR_TRAIN_SHARDS      8 ///< parts of a batch that are worked separately and added in order
+#define BR_MAX_TRAIN_THREADS 64
+#define BR_MAX_VALID_SAMPLES                                                                                 \
+    200000 ///< above this, a fixed draw of the validation negatives stands for all of them
 
 typedef struct br_train_progress {
-    uint32_t epoch;
+    uint32_t epoch; ///< epochs done
     uint64_t samples_done;
     uint64_t samples_total; ///< if no early stop comes
-    double samples_per_s;
-    double train_log_loss;
-    double valid_log_loss; ///< NAN before the first validation
+    double train_log_loss;  ///< mean of this epoch so far, under masks and with sampled negatives
+    double valid_log_loss;  ///< NAN before the first validation
     double valid_auc;
 } br_train_progress;
 
-/// Called at least once a second and after each epoch; returning false cancels.
+/// Called after each step and after each epoch's validation; returning false cancels. There is no clock in here: who wants a rate
+/// measures between calls.
 typedef bool (*br_train_watcher)(void *context, const br_train_progress *progress);
 
 /// Platt's form: probability = sigmoid(slope * logit + offset).
@@ -54,21 +60,28 @@ typedef struct br_calibration {
 
 typedef struct br_train_report {
     uint32_t epochs;
-    uint32_t best_epoch;
+    uint32_t best_epoch; ///< from 1
     uint64_t samples;
-    double seconds;
     double valid_log_loss; ///< calibrated, all fields shown
     double valid_auc;
+    bool
+        calibrated; ///< false: Platt's fit did not exist or its slope was not positive; the calibration is the identity
 } br_train_report;
 
 /// Train `model` (initialised or warm) on `train`, stop by `valid`, leave the best epoch's parameters in it and fit the calibration
-/// on `valid`. Nothing is allocated per step. The result depends on data, options and BLAS kernel, not on threads.
+/// on `valid`. Nothing is allocated per step. The result depends on data, options and BLAS kernel, not on threads. A call that fails
+/// leaves the parameters of the step it stopped at. br_gemm_start() must have been called. Watcher and report may be NULL.
+///
+/// Negatives that dataset and epoch leave out shift the logit by exactly -log(share kept) while training, so that the model's own
+/// logit is on the true scale.
 ///
 /// Source:  Algorithm 1; Eq. (3), (4).
+/// Choice:  a bias of exactly 0, a fresh model's, starts at the base rate's logit: Adam would need thousands of steps to get there.
 /// Differs: the loss is the positive log loss in nats (the paper's CE lacks its minus in Eq. (4)).
-/// Errors:  BR_ERR_CANCELLED; BR_ERR_INVALID when the loss is not finite; BR_ERR_NO_MEMORY.
-br_status br_train(br_model *model, const br_dataset *train, const br_dataset *valid, const br_train_options *options,
-                   br_train_watcher watcher, void *context, br_calibration *calibration_out,
-                   br_train_report *report_out) BR_MUST_CHECK;
+/// Errors:  BR_ERR_CANCELLED; BR_ERR_INVALID when the loss is not finite or the data do not fit the model; BR_ERR_NO_MEMORY;
+///          BR_ERR_LIMIT when a thread cannot be started.
+br_status br_train(br_model *model, const br_dataset *train, const br_dataset *valid,
+                   const br_train_options *options, br_train_watcher watcher, void *context,
+                   br_calibration *calibration_out, br_train_report *report_out) BR_MUST_CHECK;
 
 #endif

@@ -1,0 +1,66 @@
+#include "linalg/fixed_tables.h"
+
+typedef struct lanes {
+    float at[BR_LANES];
+} lanes;
+
+static inline lanes lanes_zero(void)
+{
+    return (lanes){{0.0f}};
+}
+
+static inline lanes lanes_load(const float *p)
+{
+    lanes a;
+    for (size_t i = 0; i < BR_LANES; i++) {
+        a.at[i] = p[i];
+    }
+    return a;
+}
+
+static inline void lanes_store(float *p, lanes a)
+{
+    for (size_t i = 0; i < BR_LANES; i++) {
+        p[i] = a.at[i];
+    }
+}
+
+static inline lanes lanes_all(float x)
+{
+    lanes a;
+    for (size_t i = 0; i < BR_LANES; i++) {
+        a.at[i] = x;
+    }
+    return a;
+}
+
+static inline lanes lanes_add(lanes a, lanes b)
+{
+    for (size_t i = 0; i < BR_LANES; i++) {
+        a.at[i] += b.at[i];
+    }
+    return a;
+}
+
+static inline lanes lanes_fma(lanes a, lanes b, lanes c)
+{
+    for (size_t i = 0; i < BR_LANES; i++) {
+        c.at[i] = __builtin_fmaf(a.at[i], b.at[i], c.at[i]);
+    }
+    return c;
+}
+
+static inline float lanes_sum(lanes a)
+{
+    for (size_t distance = BR_LANES / 2; distance > 0; distance /= 2) {
+        for (size_t i = 0; i < distance; i++) {
+            a.at[i] += a.at[i + distance];
+        }
+    }
+    return a.at[0];
+}
+
+#define TILE_LANES   1
+#define KERNELS      br_fixed_plain
+#define KERNELS_NAME "plain"
+#include "linalg/fixed_kernels.inc"

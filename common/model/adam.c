@@ -1,0 +1,58 @@
+// parameters, m, v and each of the gradients: [n_parameters]
+
+#include "model/layers.h"
+
+#include <math.h>
+
+#define BETA1   0.9
+#define BETA2   0.999
+#define EPSILON 1e-8f
+
+/// Summed a piece at a time, so that the sum stays in the first cache.
+enum { PIECE = 1024 };
+
+BR_WIDE static void add(float *restrict sum, const float *restrict g, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        sum[i] += g[i];
+    }
+}
+
+typedef struct step_constants {
+    float rate;    // with the bias correction of both means
+    float epsilon; // likewise
+    float l2;
+} step_constants;
+
+BR_WIDE static void update(float *restrict p, float *restrict m, float *restrict v, const float *restrict g,
+                           const step_constants *constants, size_t n)
+{
+    const float rate = constants->rate;
+    const float epsilon = constants->epsilon;
+    const float l2 = constants->l2;
+    for (size_t i = 0; i < n; i++) {
+        float gradient = g[i] + l2 * p[i];
+        m[i] = (float)BETA1 * m[i] + (float)(1.0 - BETA1) * gradient;
+        v[i] = (float)BETA2 * v[i] + (float)(1.0 - BETA2) * gradient * gradient;
+        p[i] -= rate * m[i] / (sqrtf(v[i]) + epsilon);
+    }
+}
+
+void br_adam_step(float *parameters, const br_adam *adam, float *const *gradients, size_t n_gradients,
+                  size_t from, size_t until, double rate, double l2)
+{
+    double correction = sqrt(1.0 - pow(BETA2, (double)adam->step));
+    step_constants constants = {
+        .rate = (float)(rate * correction / (1.0 - pow(BETA1, (double)adam->step))),
+        .epsilon = EPSILON * (float)correction,
+        .l2 = (float)l2,
+    };
+    for (size_t at = from; at < until; at += PIECE) {
+        size_t n = until - at < PIECE ? until - at : PIECE;
+        float sum[PIECE] = {0};
+        for (size_t k = 0; k < n_gradients; k++) {
+            add(sum, gradients[k] + at, n);
+        }
+        update(parameters + at, adam->m + at, adam->v + at, sum, &constants, n);
+    }
+}

@@ -1,0 +1,787 @@
+#include "model/collapse.h"
+
+#include "base/alloc.h"
+
+#include <string.h>
+
+// Legend: L = n_cross, R = rank rounded up to whole vectors (zeros), d = embedding size, m < l cross layers.
+//
+// A row (and the head of a state) is [P: L R][G: L R][T: h_1 rounded up][c, 15 zeros]. The rest of a state is K, one block per m:
+// K_m [R, (L - 1 - m) R] holds K_lm^T for l = m + 1, ..., so that q_m K_m is what layer m adds to all later ones.
+
+enum {
+    BLOCK = 4,          // states that are evaluated together: what a product keeps in registers
+    SLICE_FLOATS = 128, // of K that br_collapsed_investors() sums in registers
+    CHANGE_ROWS = 16,   // rows of K that a change works at a time
+    MAX_D = 64
+};
+
+typedef struct deep_layer {
+    size_t in, out; // rounded up
+    float *weight;  // [in, out]
+    float *bias;    // [out]
+} deep_layer;
+
+struct br_collapsed {
+    const br_model *model;
+    const br_fixed_kernels *kernels;
+    size_t n_layers, rank, d, width; // L, R, d, n_fields * d
+    size_t n_bond, n_investor;       // fields
+    size_t head;                     // floats of a row
+    size_t at_g, at_t, at_c;         // places in a row
+    size_t k_at[BR_MAX_CROSS];       // places of K_m in a state
+    size_t state;
+    size_t h1, h_max;
+    uint32_t *first;                  // [n_bond + n_investor + 1] first row of each field; masks have none
+    float *rows;                      // [n_rows, head]; investor fields: value - mask
+    float *embedding;                 // [n_rows, d]; the same
+    float *hidden;                    // [state] all investor fields hidden
+    float *u;                         // [L - 1][width][R]           U_m
+    float *u_columns;                 // [L - 1][R][width]           U_m^T
+    float *v;                         // [width][(L - 1) R]          V_1 .. V_{L-1} side by side
+    float *v_columns;                 // [L - 1][R][width]           V_{m+1}^T
+    deep_layer layers[BR_MAX_HIDDEN]; // from the second of the deep tower on
+    size_t n_deep;
+    float *w_deep; // [out of the last]
+    size_t bytes;
+};
+
+static size_t rounded(size_t n)
+{
+    return (n + BR_LANES - 1) / BR_LANES * BR_LANES;
+}
+
+// Layers that take part in K: those before the last give U, those after the first give V.
+static size_t n_inner(const br_collapsed *c)
+{
+    return c->n_layers == 0 ? 0 : c->n_layers - 1;
+}
+
+static size_t k_columns(const br_collapsed *c, size_t m)
+{
+    return (c->n_layers - 1 - m) * c->rank;
+}
+
+// --- tables ---
+
+// The head of one field with embedding e, added to `row` in double precision.
+static void head_add(const br_collapsed *c, double *row, size_t field, const double *e)
+{
+    const br_model *model = c->model;
+    size_t r = model->config.rank;
+    for (size_t i = 0; i < c->d; i++) {
+        size_t at = field * c->d + i;
+        double scale = 1.0;
+        for (size_t l = 0; l < c->n_layers; l++) {
+            const float *u = model->u[l] + at * r;
+            const float *v = model->v[l] + at * r;
+            double weight = (double)model->w_cross[at] * e[i];
+            for (size_t k = 0; k < r; k++) {
+                row[l * c->rank + k] += (double)v[k] * (e[i] * scale);
+                row[c->at_g + l * c->rank + k] += (double)u[k] * weight;
+            }
+            scale += (double)model->b[l][at];
+        }
+        row[c->at_c] += (double)model->w_cross[at] * (e[i] * scale);
+        for (size_t k = 0; k < model->config.hidden[0]; k++) {
+            row[c->at_t + k] += (double)model->w[0][k * c->width + at] * e[i];
+        }
+    }
+}
+
+// K += sign * V_j^T diag(e) U_j for one field.
+static void k_add(const br_collapsed *c, float *state, size_t field, const float *e, float sign)
+{
+    float x[CHANGE_ROWS * MAX_D];
+    for (size_t m = 0; m + 1 < c->n_layers; m++) {
+        const float *u = c->u_columns + m * c->rank * c->width + field * c->d;
+        size_t columns = k_columns(c, m);
+        for (size_t row = 0; row < c->rank; row += CHANGE_ROWS) {
+            for (size_t k = 0; k < CHANGE_ROWS; k++) {
+                for (size_t i = 0; i < c->d; i++) {
+                    x[k * c->d + i] = sign * e[i] * u[(row + k) * c->width + i];
+                }
+            }
+            c->kernels->product(&(br_fixed_product){
+                .y = state + c->k_at[m] + row * columns,
+                .y_stride = columns,
+                .x = x,
+                .x_stride = c->d,
+                .a = c->v + field * c->d * n_inner(c) * c->rank + m * c->rank,
+                .a_stride = n_inner(c) * c->rank,
+                .n = CHANGE_ROWS,
+                .rows = c->d,
+                .columns = columns,
+            });
+        }
+    }
+}
+
+static void narrow(float *out, const double *in, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        out[i] = (float)in[i];
+    }
+}
+
+// state += the field with embedding e (not a tabled one).
+static void field_add(const br_collapsed *c, float *state, size_t field, const double *e, double *row)
+{
+    float head[MAX_D];
+    narrow(head, e, c->d);
+    k_add(c, state, field, head, 1.0f);
+    head_add(c, row, field, e);
+}
+
+static const float *embedding_of(const br_model *model, size_t field, size_t value)
+{
+    return model->embedding + (model->row_of[field] + value) * model->config.d;
+}
+
+static void fill_tables(br_collapsed *c, double *row)
+{
+    double e[MAX_D];
+    for (size_t field = 0; field < c->n_bond + c->n_investor; field++) {
+        uint32_t n_values = c->model->fields[field].n_values;
+        bool masked = field >= c->n_bond;
+        for (size_t value = 0; value < n_values; value++) {
+            size_t at = c->first[field] + value;
+            for (size_t i = 0; i < c->d; i++) {
+                e[i] = (double)embedding_of(c->model, field, value)[i];
+                e[i] -= masked ? (double)embedding_of(c->model, field, n_values)[i] : 0.0;
+            }
+            memset(row, 0, c->head * sizeof *row);
+            head_add(c, row, field, e);
+            narrow(c->rows + at * c->head, row, c->head);
+            narrow(c->embedding + at * c->d, e, c->d);
+        }
+    }
+    memset(row, 0, c->head * sizeof *row);
+    for (size_t field = c->n_bond; field < c->n_bond + c->n_investor; field++) {
+        const float *mask = embedding_of(c->model, field, c->model->fields[field].n_values);
+        for (size_t i = 0; i < c->d; i++) {
+            e[i] = (double)mask[i];
+        }
+        field_add(c, c->hidden, field, e, row);
+    }
+    narrow(c->hidden, row, c->head);
+}
+
+static void fill_layers(br_collapsed *c)
+{
+    const br_model_config *config = &c->model->config;
+    for (size_t m = 0; m + 1 < c->n_layers; m++) {
+        for (size_t at = 0; at < c->width; at++) {
+            for (size_t k = 0; k < config->rank; k++) {
+                float u = c->model->u[m][at * config->rank + k];
+                float v = c->model->v[m + 1][at * config->rank + k];
+                c->u[(m * c->width + at) * c->rank + k] = u;
+                c->u_columns[(m * c->rank + k) * c->width + at] = u;
+                c->v[(at * n_inner(c) + m) * c->rank + k] = v;
+                c->v_columns[(m * c->rank + k) * c->width + at] = v;
+            }
+        }
+    }
+    for (size_t i = 0; i < c->n_deep; i++) {
+        for (size_t out = 0; out < config->hidden[i + 1]; out++) {
+            c->layers[i].bias[out] = c->model->c[i + 1][out];
+            for (size_t in = 0; in < config->hidden[i]; in++) {
+                c->layers[i].weight[in * c->layers[i].out + out] =
+                    c->model->w[i + 1][out * config->hidden[i] + in];
+            }
+        }
+    }
+    memcpy(c->w_deep, c->model->w_deep, config->hidden[config->n_hidden - 1] * sizeof *c->w_deep);
+}
+
+static void shape(br_collapsed *c, const br_model *model)
+{
+    const br_model_config *config = &model->config;
+    br_assert(config->d >= 1 && config->d <= MAX_D && config->n_hidden >= 1 &&
+              config->n_cross <= BR_MAX_CROSS);
+    c->model = model;
+    c->kernels = br_fixed();
+    c->n_layers = config->n_cross;
+    c->rank = rounded(config->rank);
+    c->d = config->d;
+    c->width = model->width;
+    c->n_bond = model->n_bond_fields;
+    c->n_investor = model->n_fields - model->n_bond_fields;
+    c->h1 = rounded(config->hidden[0]);
+    c->at_g = c->n_layers * c->rank;
+    c->at_t = 2 * c->at_g;
+    c->at_c = c->at_t + c->h1;
+    c->head = c->at_c + BR_LANES;
+    c->state = c->head;
+    for (size_t m = 0; m + 1 < c->n_layers; m++) {
+        c->k_at[m] = c->state;
+        c->state += c->rank * k_columns(c, m);
+    }
+    c->h_max = c->h1;
+    c->n_deep = config->n_hidden - 1;
+    for (size_t i = 0; i < c->n_deep; i++) {
+        c->layers[i].in = rounded(config->hidden[i]);
+        c->layers[i].out = rounded(config->hidden[i + 1]);
+        c->h_max = c->layers[i].out > c->h_max ? c->layers[i].out : c->h_max;
+    }
+}
+
+static float *floats(br_collapsed *c, size_t n)
+{
+    c->bytes += n * sizeof(float);
+    return br_calloc_aligned(n, sizeof(float));
+}
+
+static br_status allocate(br_collapsed *c)
+{
+    size_t n_fields = c->n_bond + c->n_investor;
+    c->first = br_calloc(n_fields + 1, sizeof *c->first);
+    if (c->first == NULL) {
+        return br_no_memory("fields of a collapsed model", n_fields);
+    }
+    for (size_t field = 0; field < n_fields; field++) {
+        c->first[field + 1] = c->first[field] + c->model->fields[field].n_values;
+    }
+    size_t n_rows = c->first[n_fields];
+    size_t inner = n_inner(c) * c->width * c->rank;
+    c->rows = floats(c, n_rows * c->head);
+    c->embedding = floats(c, n_rows * c->d);
+    c->hidden = floats(c, c->state);
+    c->u = floats(c, inner);
+    c->u_columns = floats(c, inner);
+    c->v = floats(c, inner);
+    c->v_columns = floats(c, inner);
+    bool complete = c->rows != NULL && c->embedding != NULL && c->hidden != NULL && c->u != NULL &&
+                    c->u_columns != NULL && c->v != NULL && c->v_columns != NULL;
+    for (size_t i = 0; i < c->n_deep; i++) {
+        c->layers[i].weight = floats(c, c->layers[i].in * c->layers[i].out);
+        c->layers[i].bias = floats(c, c->layers[i].out);
+        complete = complete && c->layers[i].weight != NULL && c->layers[i].bias != NULL;
+    }
+    c->w_deep = floats(c, c->h_max);
+    return complete && c->w_deep != NULL ? BR_OK : br_no_memory("bytes of a collapsed model", c->bytes);
+}
+
+br_status br_collapsed_new(br_collapsed **out, const br_model *model)
+{
+    BR_AUTO(br_collapsed) *c = br_calloc(1, sizeof *c);
+    if (c == NULL) {
+        return br_no_memory("collapsed model", 1);
+    }
+    shape(c, model);
+    br_status status = allocate(c);
+    if (status != BR_OK) {
+        return status;
+    }
+    double *row = br_calloc(c->head, sizeof *row);
+    if (row == NULL) {
+        return br_no_memory("numbers of a row", c->head);
+    }
+    fill_layers(c);
+    fill_tables(c, row);
+    br_free(row);
+    *out = c;
+    c = NULL;
+    return BR_OK;
+}
+
+void br_collapsed_free(br_collapsed **collapsed)
+{
+    if (collapsed == NULL || *collapsed == NULL) {
+        return;
+    }
+    br_collapsed *c = *collapsed;
+    br_free(c->first);
+    br_free(c->rows);
+    br_free(c->embedding);
+    br_free(c->hidden);
+    br_free(c->u);
+    br_free(c->u_columns);
+    br_free(c->v);
+    br_free(c->v_columns);
+    for (size_t i = 0; i < c->n_deep; i++) {
+        br_free(c->layers[i].weight);
+        br_free(c->layers[i].bias);
+    }
+    br_free(c->w_deep);
+    br_free(c);
+    *collapsed = NULL;
+}
+
+size_t br_collapsed_bytes(const br_collapsed *c)
+{
+    return c->bytes;
+}
+
+uint32_t br_collapsed_n_investor_fields(const br_collapsed *c)
+{
+    return (uint32_t)c->n_investor;
+}
+
+size_t br_collapsed_state_floats(const br_collapsed *c)
+{
+    return c->state;
+}
+
+// What follows a block's heads and activations in the scratch: three vectors as wide as x_0, for the gradient.
+static size_t wide(const br_collapsed *c)
+{
+    return rounded(c->width > c->rank ? c->width : c->rank);
+}
+
+size_t br_collapsed_scratch_floats(const br_collapsed *c)
+{
+    return BLOCK * (c->head + 2 * c->h_max) + 3 * wide(c);
+}
+
+uint32_t br_collapsed_first_code(const br_collapsed *c, uint32_t j)
+{
+    return c->first[c->n_bond + j] - c->first[c->n_bond];
+}
+
+// --- states ---
+
+static size_t row_of(const br_collapsed *c, size_t field, uint8_t code)
+{
+    br_assert(field < c->n_bond + c->n_investor && code < c->first[field + 1] - c->first[field]);
+    return c->first[field] + code;
+}
+
+static void constants_add(const br_collapsed *c, float *state)
+{
+    for (size_t i = 0; i < c->model->config.hidden[0]; i++) {
+        state[c->at_t + i] += c->model->c[0][i];
+    }
+    state[c->at_c] += c->model->bias[0];
+}
+
+void br_collapsed_bond(const br_collapsed *c, const uint8_t *bond_codes, float *state)
+{
+    memset(state, 0, c->state * sizeof *state);
+    constants_add(c, state);
+    for (size_t field = 0; field < c->n_bond; field++) {
+        size_t row = row_of(c, field, bond_codes[field]);
+        c->kernels->add(state, c->rows + row * c->head, c->head);
+        k_add(c, state, field, c->embedding + row * c->d, 1.0f);
+    }
+}
+
+void br_collapsed_mean_bond(const br_collapsed *c, const float *mean_embedding, float *state)
+{
+    memset(state, 0, c->state * sizeof *state);
+    constants_add(c, state);
+    const br_model *model = c->model;
+    size_t r = model->config.rank;
+    for (size_t field = 0; field < c->n_bond; field++) {
+        const float *e = mean_embedding + field * c->d;
+        k_add(c, state, field, e, 1.0f);
+        for (size_t i = 0; i < c->d; i++) {
+            size_t at = field * c->d + i;
+            float scale = 1.0f;
+            for (size_t l = 0; l < c->n_layers; l++) {
+                c->kernels->axpy(state + l * c->rank, e[i] * scale, model->v[l] + at * r, r);
+                c->kernels->axpy(state + c->at_g + l * c->rank, e[i] * model->w_cross[at],
+                                 model->u[l] + at * r, r);
+                scale += model->b[l][at];
+            }
+            state[c->at_c] += model->w_cross[at] * (e[i] * scale);
+            for (size_t k = 0; k < model->config.hidden[0]; k++) {
+                state[c->at_t + k] += model->w[0][k * c->width + at] * e[i];
+            }
+        }
+    }
+}
+
+void br_collapsed_add_hidden(const br_collapsed *c, float *state)
+{
+    c->kernels->add(state, c->hidden, c->state);
+}
+
+static void change(const br_collapsed *c, float *state, uint32_t j, uint8_t code, float sign)
+{
+    size_t row = row_of(c, c->n_bond + j, code);
+    c->kernels->axpy(state, sign, c->rows + row * c->head, c->head);
+    k_add(c, state, c->n_bond + j, c->embedding + row * c->d, sign);
+}
+
+void br_collapsed_show(const br_collapsed *c, float *state, uint32_t j, uint8_t code)
+{
+    change(c, state, j, code, 1.0f);
+}
+
+void br_collapsed_hide(const br_collapsed *c, float *state, uint32_t j, uint8_t code)
+{
+    change(c, state, j, code, -1.0f);
+}
+
+// --- investors ---
+
+// K of a (field, value) is summed as a row, like the head; a slice of some rows of K_m is tabled for the values that occur,
+// used for all investors and forgotten: the whole table would be r^2 L (L - 1) / 2 floats per value.
+typedef struct k_slice {
+    size_t m, row, n_rows, columns; // n_rows of K_m from `row` on
+    float *table;                   // [n_values of investor fields, n_rows * columns]
+} k_slice;
+
+static void slice_fill(const br_collapsed *c, const k_slice *s, const uint8_t *present)
+{
+    float x[SLICE_FLOATS / BR_LANES * MAX_D];
+    for (size_t field = c->n_bond; field < c->n_bond + c->n_investor; field++) {
+        const float *u = c->u_columns + (s->m * c->rank + s->row) * c->width + field * c->d;
+        for (size_t row = c->first[field]; row < c->first[field + 1]; row++) {
+            size_t at = row - c->first[c->n_bond];
+            if (!present[at]) {
+                continue;
+            }
+            for (size_t k = 0; k < s->n_rows; k++) {
+                for (size_t i = 0; i < c->d; i++) {
+                    x[k * c->d + i] = c->embedding[row * c->d + i] * u[k * c->width + i];
+                }
+            }
+            float *y = s->table + at * s->n_rows * s->columns;
+            memset(y, 0, s->n_rows * s->columns * sizeof *y);
+            c->kernels->product(&(br_fixed_product){
+                .y = y,
+                .y_stride = s->columns,
+                .x = x,
+                .x_stride = c->d,
+                .a = c->v + (field * c->d * n_inner(c) + s->m) * c->rank,
+                .a_stride = n_inner(c) * c->rank,
+                .n = s->n_rows,
+                .rows = c->d,
+                .columns = s->columns,
+            });
+        }
+    }
+}
+
+static void slices_add(const br_collapsed *c, k_slice *s, const uint32_t *list, const uint8_t *present,
+                       size_t n, float *halves)
+{
+    for (s->m = 0; s->m + 1 < c->n_layers; s->m++) {
+        s->columns = k_columns(c, s->m);
+        size_t most = s->columns >= SLICE_FLOATS ? 1 : SLICE_FLOATS / s->columns;
+        for (s->row = 0; s->row < c->rank; s->row += s->n_rows) {
+            s->n_rows = c->rank - s->row < most ? c->rank - s->row : most;
+            slice_fill(c, s, present);
+            size_t at = c->k_at[s->m] + s->row * s->columns;
+            for (size_t i = 0; i < n; i++) {
+                c->kernels->sum_rows(halves + i * c->state + at, s->table, list + i * c->n_investor,
+                                     c->n_investor, s->n_rows * s->columns);
+            }
+        }
+    }
+}
+
+br_status br_collapsed_investors(const br_collapsed *c, const uint8_t *investor_codes, size_t n,
+                                 float *halves)
+{
+    size_t first = c->first[c->n_bond];
+    size_t n_values = c->first[c->n_bond + c->n_investor] - first;
+    size_t widest = c->n_layers < 2 ? 0 : k_columns(c, 0) > SLICE_FLOATS ? k_columns(c, 0) : SLICE_FLOATS;
+    uint32_t *list = br_calloc(n * c->n_investor, sizeof *list);
+    uint8_t *present = br_calloc(n_values, sizeof *present);
+    k_slice s = {.table = br_calloc_aligned(n_values * widest, sizeof(float))};
+    br_status status = BR_OK;
+    if (list == NULL || present == NULL || s.table == NULL) {
+        status = br_no_memory("investors' halves", n);
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            for (size_t j = 0; j < c->n_investor; j++) {
+                uint32_t at =
+                    (uint32_t)(row_of(c, c->n_bond + j, investor_codes[i * c->n_investor + j]) - first);
+                list[i * c->n_investor + j] = at;
+                present[at] = 1;
+            }
+            memcpy(halves + i * c->state, c->hidden, c->state * sizeof *halves);
+            c->kernels->sum_rows(halves + i * c->state, c->rows + first * c->head, list + i * c->n_investor,
+                                 c->n_investor, c->head);
+        }
+        slices_add(c, &s, list, present, n, halves);
+    }
+    br_free(list);
+    br_free(present);
+    br_free(s.table);
+    return status;
+}
+
+// --- evaluation ---
+
+// Up to BLOCK states that are evaluated together. Their heads stand in the scratch; K is one state's, and on top of it each may
+// have one of its own or one changed field.
+typedef struct eval_batch {
+    size_t n;
+    const float *k;
+    const float *k_own[BLOCK];
+    const br_gate_change *change[BLOCK];
+} eval_batch;
+
+// What field j shown (hidden) adds to layer m + 1 and later ones through K_m'.. : e * sum of U_m q_m, then V.
+static void changed_field_add(const br_collapsed *c, const br_gate_change *changed, float *head, size_t m,
+                              float *sum)
+{
+    size_t field = c->n_bond + changed->field;
+    const float *e = c->embedding + row_of(c, field, changed->code) * c->d;
+    float part[MAX_D];
+    c->kernels->matvec(part, c->u + (m * c->width + field * c->d) * c->rank, head + m * c->rank, c->d,
+                       c->rank);
+    for (size_t i = 0; i < c->d; i++) {
+        sum[i] += changed->hide ? -(e[i] * part[i]) : e[i] * part[i];
+    }
+    c->kernels->product(&(br_fixed_product){
+        .y = head + (m + 1) * c->rank,
+        .y_stride = c->rank,
+        .x = sum,
+        .x_stride = c->d,
+        .a = c->v + (field * c->d * n_inner(c) + m) * c->rank,
+        .a_stride = n_inner(c) * c->rank,
+        .n = 1,
+        .rows = c->d,
+        .columns = c->rank,
+    });
+}
+
+// Heads: P becomes q, layer by layer.
+static void cross(const br_collapsed *c, const eval_batch *batch, float *heads)
+{
+    float sum[BLOCK][MAX_D] = {{0.0f}};
+    for (size_t m = 0; m + 1 < c->n_layers; m++) {
+        br_fixed_product product = {
+            .y = heads + (m + 1) * c->rank,
+            .y_stride = c->head,
+            .x = heads + m * c->rank,
+            .x_stride = c->head,
+            .a = batch->k + c->k_at[m],
+            .a_stride = k_columns(c, m),
+            .n = batch->n,
+            .rows = c->rank,
+            .columns = k_columns(c, m),
+        };
+        c->kernels->product(&product);
+        product.n = 1;
+        for (size_t i = 0; i < batch->n; i++) {
+            if (batch->k_own[i] != NULL) {
+                product.y = heads + i * c->head + (m + 1) * c->rank;
+                product.x = heads + i * c->head + m * c->rank;
+                product.a = batch->k_own[i] + c->k_at[m];
+                c->kernels->product(&product);
+            }
+            if (batch->change[i] != NULL) {
+                changed_field_add(c, batch->change[i], heads + i * c->head, m, sum[i]);
+            }
+        }
+    }
+}
+
+static void relu(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        x[i] = x[i] > 0.0f ? x[i] : 0.0f;
+    }
+}
+
+// out[i] = relu(W in[i] + bias) for i < n.
+static void layer_forward(const br_collapsed *c, const deep_layer *layer, float *out, const float *in,
+                          size_t in_stride, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        memcpy(out + i * layer->out, layer->bias, layer->out * sizeof *out);
+    }
+    c->kernels->product(&(br_fixed_product){
+        .y = out,
+        .y_stride = layer->out,
+        .x = in,
+        .x_stride = in_stride,
+        .a = layer->weight,
+        .a_stride = layer->out,
+        .n = n,
+        .rows = layer->in,
+        .columns = layer->out,
+    });
+    relu(out, n * layer->out);
+}
+
+static void evaluate(const br_collapsed *c, const eval_batch *batch, float *scratch, float *logits_out)
+{
+    float *heads = scratch;
+    float *activation[2] = {scratch + BLOCK * c->head, scratch + BLOCK * (c->head + c->h_max)};
+    cross(c, batch, heads);
+    for (size_t i = 0; i < batch->n; i++) {
+        relu(heads + i * c->head + c->at_t, c->h1);
+    }
+    const float *last = heads + c->at_t;
+    size_t stride = c->head;
+    size_t n_last = c->h1;
+    for (size_t i = 0; i < c->n_deep; i++) {
+        layer_forward(c, &c->layers[i], activation[i % 2], last, stride, batch->n);
+        last = activation[i % 2];
+        stride = n_last = c->layers[i].out;
+    }
+    for (size_t i = 0; i < batch->n; i++) {
+        const float *head = heads + i * c->head;
+        float crossed = c->kernels->dot(head, head + c->at_g, c->at_g);
+        logits_out[i] = head[c->at_c] + crossed + c->kernels->dot(c->w_deep, last + i * stride, n_last);
+    }
+}
+
+float br_collapsed_logit(const br_collapsed *c, const float *state, float *scratch)
+{
+    float logit;
+    memcpy(scratch, state, c->head * sizeof *scratch);
+    evaluate(c, &(eval_batch){.n = 1, .k = state}, scratch, &logit);
+    return logit;
+}
+
+void br_collapsed_logits_if(const br_collapsed *c, const float *state, const br_gate_change *changes,
+                            size_t n, float *logits_out, float *scratch)
+{
+    for (size_t start = 0; start < n; start += BLOCK) {
+        eval_batch batch = {.n = n - start < BLOCK ? n - start : BLOCK, .k = state};
+        for (size_t i = 0; i < batch.n; i++) {
+            const br_gate_change *changed = &changes[start + i];
+            size_t row = row_of(c, c->n_bond + changed->field, changed->code);
+            float *head = scratch + i * c->head;
+            memcpy(head, state, c->head * sizeof *head);
+            c->kernels->axpy(head, changed->hide ? -1.0f : 1.0f, c->rows + row * c->head, c->head);
+            batch.change[i] = changed;
+        }
+        evaluate(c, &batch, scratch, logits_out + start);
+    }
+}
+
+void br_collapsed_logits(const br_collapsed *c, const float *bond_state, const float *halves, size_t n,
+                         float *logits_out, float *scratch)
+{
+    for (size_t start = 0; start < n; start += BLOCK) {
+        eval_batch batch = {.n = n - start < BLOCK ? n - start : BLOCK, .k = bond_state};
+        for (size_t i = 0; i < batch.n; i++) {
+            const float *half = halves + (start + i) * c->state;
+            float *head = scratch + i * c->head;
+            memcpy(head, bond_state, c->head * sizeof *head);
+            c->kernels->add(head, half, c->head);
+            batch.k_own[i] = half;
+        }
+        evaluate(c, &batch, scratch, logits_out + start);
+    }
+}
+
+// --- gradient ---
+
+// Forward and backward through the deep tower: T's adjoint replaces T in `head`.
+static void deep_backward(const br_collapsed *c, float *head, float *activations)
+{
+    float *t = head + c->at_t;
+    relu(t, c->h1);
+    const float *last = t;
+    for (size_t i = 0; i < c->n_deep; i++) {
+        float *out = activations + (i + 1) * c->h_max;
+        layer_forward(c, &c->layers[i], out, last, c->layers[i].in, 1);
+        last = out;
+    }
+    float *adjoint = activations; // the first place is free: h_1 itself stands in the head
+    size_t n = c->n_deep == 0 ? c->h1 : c->layers[c->n_deep - 1].out;
+    memcpy(adjoint, c->w_deep, n * sizeof *adjoint);
+    for (size_t i = c->n_deep; i-- > 0;) {
+        float *out = activations + (i + 1) * c->h_max;
+        for (size_t k = 0; k < c->layers[i].out; k++) {
+            out[k] = out[k] > 0.0f ? adjoint[k] : 0.0f;
+        }
+        c->kernels->matvec(adjoint, c->layers[i].weight, out, c->layers[i].in, c->layers[i].out);
+    }
+    for (size_t k = 0; k < c->h1; k++) {
+        t[k] = t[k] > 0.0f ? adjoint[k] : 0.0f;
+    }
+}
+
+// y[investor part of x_0] = A q for A^T [R, width]
+static void times_columns(const br_collapsed *c, float *y, const float *columns, const float *q)
+{
+    size_t bond_width = c->n_bond * c->d;
+    size_t n = c->n_investor * c->d;
+    memset(y, 0, n * sizeof *y);
+    c->kernels->product(&(br_fixed_product){
+        .y = y,
+        .y_stride = n,
+        .x = q,
+        .x_stride = c->rank,
+        .a = columns + bond_width,
+        .a_stride = c->width,
+        .n = 1,
+        .rows = c->rank,
+        .columns = n,
+    });
+}
+
+// The adjoints at a state. A row's part of the logit's derivative is row . adjoint (a head: P meets a_l, G meets q_m) plus
+// e . inner, inner = sum_l (V_l a_l) * (sum_{m<l} U_m q_m), which is what it changes through K.
+typedef struct adjoints {
+    const float *head;
+    const float *inner; // [n_investor * d]
+} adjoints;
+
+static adjoints backward(const br_collapsed *c, const float *state, float *scratch)
+{
+    float *q = scratch; // a head: q in the place of P
+    float *adjoint = scratch + c->head;
+    float *activations = adjoint + c->head;
+    float *inner = scratch + BLOCK * (c->head + 2 * c->h_max);
+    float *u_sum = inner + wide(c);
+    float *part = u_sum + wide(c);
+    memcpy(q, state, c->head * sizeof *q);
+    cross(c, &(eval_batch){.n = 1, .k = state}, q);
+    deep_backward(c, q, activations);
+    // a_l = G_l + sum_{k>l} K_kl^T a_k, last layer first.
+    memcpy(adjoint, q + c->at_g, c->at_g * sizeof *adjoint);
+    for (size_t m = n_inner(c); m-- > 0;) {
+        c->kernels->matvec(part, state + c->k_at[m], adjoint + (m + 1) * c->rank, c->rank, k_columns(c, m));
+        c->kernels->add(adjoint + m * c->rank, part, c->rank);
+    }
+    size_t n = c->n_investor * c->d;
+    memset(inner, 0, n * sizeof *inner);
+    memset(u_sum, 0, n * sizeof *u_sum);
+    for (size_t m = 0; m + 1 < c->n_layers; m++) {
+        times_columns(c, part, c->u_columns + m * c->rank * c->width, q + m * c->rank);
+        c->kernels->add(u_sum, part, n);
+        times_columns(c, part, c->v_columns + m * c->rank * c->width, adjoint + (m + 1) * c->rank);
+        for (size_t i = 0; i < n; i++) {
+            inner[i] += part[i] * u_sum[i];
+        }
+    }
+    memcpy(adjoint + c->at_g, q, c->at_g * sizeof *adjoint);
+    memcpy(adjoint + c->at_t, q + c->at_t, c->h1 * sizeof *adjoint);
+    memset(adjoint + c->at_c, 0, BR_LANES * sizeof *adjoint);
+    adjoint[c->at_c] = 1.0f;
+    return (adjoints){adjoint, inner};
+}
+
+static float row_gradient(const br_collapsed *c, const adjoints *a, size_t j, size_t row)
+{
+    const float *e = c->embedding + row * c->d;
+    const float *inner = a->inner + j * c->d;
+    float sum = 0.0f;
+    for (size_t i = 0; i < c->d; i++) {
+        sum += e[i] * inner[i];
+    }
+    return sum + c->kernels->dot(c->rows + row * c->head, a->head, c->head);
+}
+
+void br_collapsed_gate_gradient(const br_collapsed *c, const float *state, const uint8_t *investor_codes,
+                                float *gradient_out, float *scratch)
+{
+    adjoints a = backward(c, state, scratch);
+    for (size_t j = 0; j < c->n_investor; j++) {
+        gradient_out[j] = row_gradient(c, &a, j, row_of(c, c->n_bond + j, investor_codes[j]));
+    }
+}
+
+void br_collapsed_gate_gradient_of_codes(const br_collapsed *c, const float *state, float *gradient_out,
+                                         float *scratch)
+{
+    adjoints a = backward(c, state, scratch);
+    size_t first = c->first[c->n_bond];
+    for (size_t j = 0; j < c->n_investor; j++) {
+        for (size_t row = c->first[c->n_bond + j]; row < c->first[c->n_bond + j + 1]; row++) {
+            gradient_out[row - first] = row_gradient(c, &a, j, row);
+        }
+    }
+}

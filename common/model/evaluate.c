@@ -1,0 +1,163 @@
+#include "model/evaluate.h"
+
+#include "base/alloc.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/// Take k of the n samples with this label, each set of k with the same probability, in their order (Knuth's algorithm S).
+static void take_some(br_evaluator *evaluator, bool label, size_t n, size_t k, br_rng *rng)
+{
+    const br_dataset *dataset = evaluator->dataset;
+    for (size_t i = 0; i < dataset->n && k > 0; i++) {
+        if ((dataset->label[i] != 0) != label) {
+            continue;
+        }
+        if (k == n || br_rng_below(rng, (uint32_t)n) < k) {
+            evaluator->sample[evaluator->n] = (uint32_t)i;
+            evaluator->label[evaluator->n] = label;
+            evaluator->n++;
+            k--;
+        }
+        n--;
+    }
+}
+
+br_status br_evaluator_new(br_evaluator **out, const br_dataset *dataset, size_t max_samples, uint64_t seed)
+{
+    if (dataset->n == 0 || dataset->n > UINT32_MAX) {
+        return br_fail(BR_ERR_INVALID, "validation: %zu samples, not 1 to %u", dataset->n, UINT32_MAX);
+    }
+    BR_AUTO(br_evaluator) *evaluator = br_calloc(1, sizeof *evaluator);
+    if (evaluator == NULL) {
+        return br_no_memory("evaluator", 1);
+    }
+    size_t n_positive = 0;
+    for (size_t i = 0; i < dataset->n; i++) {
+        n_positive += dataset->label[i] != 0;
+    }
+    size_t n_negative = dataset->n - n_positive;
+    size_t k_positive = n_positive < max_samples / 2 ? n_positive : max_samples / 2;
+    size_t k_negative = n_negative < max_samples - k_positive ? n_negative : max_samples - k_positive;
+    size_t room = k_positive + k_negative;
+    evaluator->dataset = dataset;
+    evaluator->sample = br_calloc(room, sizeof *evaluator->sample);
+    evaluator->label = br_calloc(room, sizeof *evaluator->label);
+    evaluator->logit = br_calloc(room, sizeof *evaluator->logit);
+    evaluator->by_logit = br_calloc(room, sizeof *evaluator->by_logit);
+    if (evaluator->sample == NULL || evaluator->label == NULL || evaluator->logit == NULL ||
+        evaluator->by_logit == NULL) {
+        return br_no_memory("validation samples", room);
+    }
+    br_rng rng = br_rng_at(seed, BR_STREAM_NEGATIVES, UINT32_MAX, 0);
+    take_some(evaluator, true, n_positive, k_positive, &rng);
+    take_some(evaluator, false, n_negative, k_negative, &rng);
+    evaluator->negative_weight = 1.0 / dataset->negative_keep;
+    if (k_positive > 0 && k_negative > 0) {
+        double positives = (double)n_positive / (double)k_positive;
+        evaluator->negative_weight *= (double)n_negative / (double)k_negative / positives;
+    }
+    *out = evaluator;
+    evaluator = NULL;
+    return BR_OK;
+}
+
+void br_evaluator_free(br_evaluator **evaluator)
+{
+    if (evaluator == NULL || *evaluator == NULL) {
+        return;
+    }
+    br_free((*evaluator)->sample);
+    br_free((*evaluator)->label);
+    br_free((*evaluator)->logit);
+    br_free((*evaluator)->by_logit);
+    br_free(*evaluator);
+    *evaluator = NULL;
+}
+
+typedef struct evaluation {
+    br_evaluator *evaluator;
+    br_network *const *networks;
+} evaluation;
+
+static void evaluate_tile(void *context, uint32_t worker, uint32_t item)
+{
+    const evaluation *it = context;
+    br_evaluator *evaluator = it->evaluator;
+    br_network *network = it->networks[worker];
+    const br_dataset *dataset = evaluator->dataset;
+    size_t from = (size_t)item * BR_TILE_ROWS;
+    size_t n_rows = evaluator->n - from < BR_TILE_ROWS ? evaluator->n - from : BR_TILE_ROWS;
+    for (size_t t = 0; t < n_rows; t++) {
+        size_t sample = evaluator->sample[from + t];
+        br_embedding_rows(
+            network->row + t * network->model->n_fields, network->model,
+            dataset->bond_codes + (size_t)dataset->bond_of[sample] * dataset->n_bond_fields,
+            dataset->investor_codes + (size_t)dataset->row_of[sample] * dataset->n_investor_fields, NULL);
+    }
+    br_network_forward(network, n_rows);
+    for (size_t t = 0; t < n_rows; t++) {
+        evaluator->logit[from + t] = network->logit[t];
+    }
+}
+
+void br_evaluator_run(br_evaluator *evaluator, br_workers *workers, br_network *const *networks)
+{
+    evaluation it = {evaluator, networks};
+    br_workers_run(workers, evaluate_tile, &it, (uint32_t)((evaluator->n + BR_TILE_ROWS - 1) / BR_TILE_ROWS));
+}
+
+double br_evaluator_log_loss(const br_evaluator *evaluator, const br_calibration *calibration)
+{
+    double loss = 0.0;
+    double weights = 0.0;
+    for (size_t i = 0; i < evaluator->n; i++) {
+        double z = (double)evaluator->logit[i];
+        if (calibration != NULL) {
+            z = calibration->slope * z + calibration->offset;
+        }
+        double weight = evaluator->label[i] != 0 ? 1.0 : evaluator->negative_weight;
+        double toward = evaluator->label[i] != 0 ? -z : z;
+        loss += weight * ((toward > 0.0 ? toward : 0.0) + log1p(exp(-fabs(z))));
+        weights += weight;
+    }
+    return loss / weights;
+}
+
+static int compare_logits(const void *a, const void *b, void *logits)
+{
+    const float *logit = logits;
+    float x = logit[*(const uint32_t *)a];
+    float y = logit[*(const uint32_t *)b];
+    return (x > y) - (x < y);
+}
+
+double br_evaluator_auc(br_evaluator *evaluator)
+{
+    size_t n = evaluator->n;
+    for (size_t i = 0; i < n; i++) {
+        evaluator->by_logit[i] = (uint32_t)i;
+    }
+    qsort_r(evaluator->by_logit, n, sizeof *evaluator->by_logit, compare_logits, evaluator->logit);
+    double n_positive = 0.0;
+    double n_negative = 0.0;
+    double ordered = 0.0;
+    for (size_t i = 0; i < n;) {
+        double positive = 0.0;
+        double negative = 0.0;
+        size_t j = i;
+        // All with the same logit are one step of the curve.
+        while (j < n &&
+               evaluator->logit[evaluator->by_logit[j]] == evaluator->logit[evaluator->by_logit[i]]) {
+            bool label = evaluator->label[evaluator->by_logit[j]] != 0;
+            positive += label ? 1.0 : 0.0;
+            negative += label ? 0.0 : 1.0;
+            j++;
+        }
+        ordered += positive * (n_negative + 0.5 * negative);
+        n_positive += positive;
+        n_negative += negative;
+        i = j > i ? j : i + 1;
+    }
+    return n_positive > 0.0 && n_negative > 0.0 ? ordered / (n_positive * n_negative) : (double)NAN;
+}

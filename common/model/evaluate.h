@@ -1,0 +1,31 @@
+#ifndef BR_MODEL_EVALUATE_H
+#define BR_MODEL_EVALUATE_H
+
+/// The network on a validation set, all fields shown. Private to the module.
+
+#include "model/network.h"
+#include "model/workers.h"
+
+typedef struct br_evaluator {
+    const br_dataset *dataset; ///< borrowed
+    uint32_t *sample;          ///< [n] which of the dataset's samples stand for it
+    uint8_t *label;            ///< [n]
+    float *logit;              ///< [n] of the last run
+    uint32_t *by_logit;        ///< [n] scratch of the AUC
+    size_t n;
+    double negative_weight; ///< of a sample without a bid, one with a bid weighing 1
+} br_evaluator;
+
+/// Takes at most `max_samples`, the same ones for the same seed: bids first, up to half of the room, the rest at random. Errors:
+/// BR_ERR_INVALID when the dataset is empty; BR_ERR_NO_MEMORY.
+br_status br_evaluator_new(br_evaluator **out, const br_dataset *dataset, size_t max_samples,
+                           uint64_t seed) BR_MUST_CHECK;
+void br_evaluator_free(br_evaluator **evaluator);
+/// Compute all logits; networks[worker] is each worker's scratch.
+void br_evaluator_run(br_evaluator *evaluator, br_workers *workers, br_network *const *networks);
+/// Weighted mean log loss in nats after `calibration` (NULL: of the raw logits).
+double br_evaluator_log_loss(const br_evaluator *evaluator, const br_calibration *calibration);
+/// Area under the ROC curve, ties counting half; NAN without both labels.
+double br_evaluator_auc(br_evaluator *evaluator);
+
+#endif

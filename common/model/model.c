@@ -1,0 +1,283 @@
+#include "model/model.h"
+
+#include "base/alloc.h"
+#include "base/rng.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MAX_D = 64, MAX_RANK = 256, MAX_WIDTH = 1024 };
+
+br_model_config br_model_config_default(void)
+{
+    return (br_model_config){.d = 8, .n_cross = 2, .rank = 32, .n_hidden = 2, .hidden = {128, 64}};
+}
+
+static br_status check_range(const char *name, uint32_t value, uint32_t low, uint32_t high)
+{
+    if (value < low || value > high) {
+        return br_fail(BR_ERR_INVALID, "model: %s is %u, not %u to %u", name, value, low, high);
+    }
+    return BR_OK;
+}
+
+br_status br_model_config_check(const br_model_config *config)
+{
+    br_status status = check_range("d", config->d, 1, MAX_D);
+    if (status == BR_OK) {
+        status = check_range("n_cross", config->n_cross, 0, BR_MAX_CROSS);
+    }
+    if (status == BR_OK) {
+        status = check_range("rank", config->rank, 1, MAX_RANK);
+    }
+    if (status == BR_OK) {
+        status = check_range("n_hidden", config->n_hidden, 1, BR_MAX_HIDDEN);
+    }
+    for (uint32_t i = 0; status == BR_OK && i < config->n_hidden; i++) {
+        status = check_range("width of a hidden layer", config->hidden[i], 1, MAX_WIDTH);
+    }
+    return status;
+}
+
+/// Hand out the next `n` parameters; with a NULL block this only counts.
+static float *take(float *block, size_t *used, size_t n)
+{
+    float *view = block == NULL ? NULL : block + *used;
+    *used += n;
+    return view;
+}
+
+static void place_views(br_model *model, float *block)
+{
+    const br_model_config *config = &model->config;
+    size_t used = 0;
+    model->embedding = take(block, &used, model->row_of[model->n_fields] * config->d);
+    for (uint32_t l = 0; l < config->n_cross; l++) {
+        model->u[l] = take(block, &used, model->width * config->rank);
+    }
+    for (uint32_t l = 0; l < config->n_cross; l++) {
+        model->v[l] = take(block, &used, model->width * config->rank);
+    }
+    for (uint32_t l = 0; l < config->n_cross; l++) {
+        model->b[l] = take(block, &used, model->width);
+    }
+    for (uint32_t i = 0; i < config->n_hidden; i++) {
+        model->w[i] = take(block, &used, config->hidden[i] * (i == 0 ? model->width : config->hidden[i - 1]));
+    }
+    for (uint32_t i = 0; i < config->n_hidden; i++) {
+        model->c[i] = take(block, &used, config->hidden[i]);
+    }
+    model->w_cross = take(block, &used, model->width);
+    model->w_deep = take(block, &used, config->hidden[config->n_hidden - 1]);
+    model->bias = take(block, &used, 1);
+    model->n_parameters = used;
+}
+
+static br_status check_fields(const br_model_field *fields, uint32_t n_fields, uint32_t n_bond_fields)
+{
+    if (n_fields == 0 || n_bond_fields > n_fields) {
+        return br_fail(BR_ERR_INVALID, "model: %u fields, %u of them the bond's", n_fields, n_bond_fields);
+    }
+    for (uint32_t j = 0; j < n_fields; j++) {
+        if (fields[j].n_values == 0 || fields[j].n_values > 256) {
+            return br_fail(BR_ERR_INVALID, "model: field %u has %u values, not 1 to 256", j,
+                           fields[j].n_values);
+        }
+        if (j < n_bond_fields && fields[j].maskable) {
+            return br_fail(BR_ERR_INVALID, "model: bond field %u is maskable; only investor fields can be",
+                           j);
+        }
+    }
+    return BR_OK;
+}
+
+br_status br_model_new(br_model **out, const br_model_config *config, const br_model_field *fields,
+                       uint32_t n_fields, uint32_t n_bond_fields)
+{
+    br_status status = br_model_config_check(config);
+    if (status == BR_OK) {
+        status = check_fields(fields, n_fields, n_bond_fields);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    BR_AUTO(br_model) *model = br_calloc(1, sizeof *model);
+    if (model == NULL) {
+        return br_no_memory("model", 1);
+    }
+    model->config = *config;
+    model->n_fields = n_fields;
+    model->n_bond_fields = n_bond_fields;
+    model->width = (size_t)n_fields * config->d;
+    model->fields = br_memdup(fields, n_fields * sizeof *fields);
+    model->row_of = br_calloc(n_fields + 1, sizeof *model->row_of);
+    if (model->fields == NULL || model->row_of == NULL) {
+        return br_no_memory("fields", n_fields);
+    }
+    for (uint32_t j = 0; j < n_fields; j++) {
+        model->row_of[j + 1] = model->row_of[j] + fields[j].n_values + (fields[j].maskable ? 1 : 0);
+    }
+    place_views(model, NULL);
+    model->parameters = br_calloc_aligned(model->n_parameters, sizeof *model->parameters);
+    if (model->parameters == NULL) {
+        return br_no_memory("parameters", model->n_parameters);
+    }
+    place_views(model, model->parameters);
+    *out = model;
+    model = NULL;
+    return BR_OK;
+}
+
+br_status br_model_new_for(br_model **out, const br_model_config *config, const br_encoder *encoder)
+{
+    br_model_field *fields = br_calloc(encoder->n_fields, sizeof *fields);
+    if (fields == NULL) {
+        return br_no_memory("fields", encoder->n_fields);
+    }
+    for (uint32_t j = 0; j < encoder->n_fields; j++) {
+        fields[j] = (br_model_field){encoder->fields[j].n_values, j >= encoder->n_bond_fields};
+    }
+    br_status status = br_model_new(out, config, fields, encoder->n_fields, encoder->n_bond_fields);
+    br_free(fields);
+    return status;
+}
+
+void br_model_free(br_model **model)
+{
+    if (model == NULL || *model == NULL) {
+        return;
+    }
+    br_free((*model)->fields);
+    br_free((*model)->row_of);
+    br_free((*model)->parameters);
+    br_free(*model);
+    *model = NULL;
+}
+
+/// values[i] ~ N(0, scale^2); `part` keeps the parts of the model from sharing numbers.
+static void draw(float *values, size_t n, double scale, uint64_t seed, uint32_t part)
+{
+    br_rng rng = br_rng_at(seed, BR_STREAM_INIT, part, 0);
+    for (size_t i = 0; i < n; i++) {
+        values[i] = (float)(scale * br_rng_normal(&rng));
+    }
+}
+
+void br_model_init(br_model *model, uint64_t seed)
+{
+    const br_model_config *config = &model->config;
+    uint32_t part = 0;
+    double width = (double)model->width;
+    memset(model->parameters, 0, model->n_parameters * sizeof *model->parameters);
+    draw(model->embedding, model->row_of[model->n_fields] * config->d, 0.1, seed, part++);
+    // Glorot for what is linear, He for what a relu follows.
+    double cross_scale = sqrt(2.0 / (width + config->rank));
+    for (uint32_t l = 0; l < config->n_cross; l++) {
+        draw(model->u[l], model->width * config->rank, cross_scale, seed, part++);
+        draw(model->v[l], model->width * config->rank, cross_scale, seed, part++);
+    }
+    for (uint32_t i = 0; i < config->n_hidden; i++) {
+        size_t fan_in = i == 0 ? model->width : config->hidden[i - 1];
+        draw(model->w[i], fan_in * config->hidden[i], sqrt(2.0 / (double)fan_in), seed, part++);
+    }
+    uint32_t last = config->hidden[config->n_hidden - 1];
+    draw(model->w_cross, model->width, sqrt(1.0 / width), seed, part++);
+    draw(model->w_deep, last, sqrt(1.0 / last), seed, part++);
+}
+
+br_status br_model_check_finite(const br_model *model)
+{
+    for (size_t i = 0; i < model->n_parameters; i++) {
+        if (!isfinite(model->parameters[i])) {
+            return br_fail(BR_ERR_INVALID, "model: parameter %zu of %zu is not finite", i,
+                           model->n_parameters);
+        }
+    }
+    return BR_OK;
+}
+
+/// x[width] = the fields' embeddings in double.
+static void plain_embeddings(const br_model *model, const uint8_t *bond_codes, const uint8_t *investor_codes,
+                             const uint8_t *masked, double *x)
+{
+    size_t d = model->config.d;
+    for (uint32_t j = 0; j < model->n_fields; j++) {
+        bool bond = j < model->n_bond_fields;
+        uint32_t code = bond ? bond_codes[j] : investor_codes[j - model->n_bond_fields];
+        br_assert(code < model->fields[j].n_values);
+        if (!bond && masked != NULL && masked[j - model->n_bond_fields] != 0) {
+            br_assert(model->fields[j].maskable);
+            code = model->fields[j].n_values;
+        }
+        for (size_t i = 0; i < d; i++) {
+            x[j * d + i] = (double)model->embedding[(model->row_of[j] + code) * d + i];
+        }
+    }
+}
+
+/// w_cross . x_L
+static double plain_cross(const br_model *model, const double *x0, double *x, double *product)
+{
+    size_t rank = model->config.rank;
+    memcpy(x, x0, model->width * sizeof *x);
+    for (uint32_t l = 0; l < model->config.n_cross; l++) {
+        for (size_t i = 0; i < model->width; i++) {
+            product[i] = (double)model->b[l][i];
+        }
+        for (size_t k = 0; k < rank; k++) {
+            double q = 0.0;
+            for (size_t i = 0; i < model->width; i++) {
+                q += (double)model->v[l][i * rank + k] * x[i];
+            }
+            for (size_t i = 0; i < model->width; i++) {
+                product[i] += (double)model->u[l][i * rank + k] * q;
+            }
+        }
+        for (size_t i = 0; i < model->width; i++) {
+            x[i] += x0[i] * product[i];
+        }
+    }
+    double sum = 0.0;
+    for (size_t i = 0; i < model->width; i++) {
+        sum += (double)model->w_cross[i] * x[i];
+    }
+    return sum;
+}
+
+/// w_deep . h_last; `x` is read, h and next are overwritten.
+static double plain_deep(const br_model *model, const double *x, double *h, double *next)
+{
+    size_t n_in = model->width;
+    const double *in = x;
+    for (uint32_t layer = 0; layer < model->config.n_hidden; layer++) {
+        size_t n_out = model->config.hidden[layer];
+        for (size_t i = 0; i < n_out; i++) {
+            double sum = (double)model->c[layer][i];
+            for (size_t k = 0; k < n_in; k++) {
+                sum += (double)model->w[layer][i * n_in + k] * in[k];
+            }
+            next[i] = sum > 0.0 ? sum : 0.0;
+        }
+        memcpy(h, next, n_out * sizeof *h);
+        in = h;
+        n_in = n_out;
+    }
+    double sum = 0.0;
+    for (size_t i = 0; i < n_in; i++) {
+        sum += (double)model->w_deep[i] * in[i];
+    }
+    return sum;
+}
+
+double br_model_logit_plain(const br_model *model, const uint8_t *bond_codes, const uint8_t *investor_codes,
+                            const uint8_t *masked)
+{
+    size_t room = model->width > MAX_WIDTH ? model->width : MAX_WIDTH;
+    double *memory = br_malloc(3 * room * sizeof *memory);
+    br_assert(memory != NULL);
+    plain_embeddings(model, bond_codes, investor_codes, masked, memory);
+    double cross = plain_cross(model, memory, memory + room, memory + 2 * room);
+    double deep = plain_deep(model, memory, memory + room, memory + 2 * room);
+    br_free(memory);
+    return cross + deep + (double)model->bias[0];
+}

@@ -1,0 +1,39 @@
+#include "model/snapshot.h"
+
+#include "base/alloc.h"
+#include "linalg/fixed.h"
+
+void br_snapshot_free(br_snapshot **snapshot)
+{
+    if (snapshot == NULL || *snapshot == NULL) {
+        return;
+    }
+    br_schema_free(&(*snapshot)->schema);
+    br_encoder_free(&(*snapshot)->encoder);
+    br_model_free(&(*snapshot)->model);
+    br_record_free(&(*snapshot)->record);
+    br_free((*snapshot)->mean_bond);
+    br_free(*snapshot);
+    *snapshot = NULL;
+}
+
+void br_snapshot_mean_bond(float *mean, const br_model *model, const br_dataset *dataset)
+{
+    br_assert(dataset->n_bond_fields == model->n_bond_fields && dataset->n_bonds > 0);
+    size_t d = model->config.d;
+    for (uint32_t j = 0; j < model->n_bond_fields; j++) {
+        for (size_t i = 0; i < d; i++) {
+            double sum = 0.0;
+            for (uint32_t bond = 0; bond < dataset->n_bonds; bond++) {
+                size_t row = model->row_of[j] + dataset->bond_codes[(size_t)bond * model->n_bond_fields + j];
+                sum += (double)model->embedding[row * d + i];
+            }
+            mean[j * d + i] = (float)(sum / dataset->n_bonds);
+        }
+    }
+}
+
+double br_snapshot_probability(const br_snapshot *snapshot, double logit)
+{
+    return br_fixed_sigmoid(snapshot->calibration.slope * logit + snapshot->calibration.offset);
+}

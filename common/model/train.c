@@ -1,0 +1,448 @@
+#include "model/train.h"
+
+#include "base/alloc.h"
+#include "model/evaluate.h"
+#include "model/layers.h"
+#include "model/network.h"
+#include "model/sampler.h"
+#include "model/workers.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    MAX_BATCH = 1 << 20,
+    MAX_EPOCHS = 10000,
+    UPDATE_PIECE = 8192, // parameters that one worker updates at a time
+};
+
+br_train_options br_train_options_default(void)
+{
+    return (br_train_options){
+        .seed = 1,
+        .batch = 4096,
+        .n_threads = 1,
+        .max_epochs = 14,
+        .final_epochs = 6,
+        .patience = 3,
+        .negatives_per_positive = 4.0,
+        .learning_rate = 1e-3,
+        .final_learning_rate = 1e-4,
+        .l2 = 0.0,
+        .masks = {.algorithm1 = 1.0, .few = 0.0, .few_max = 20},
+        .final_masks = {.algorithm1 = 0.5, .few = 0.25, .few_max = 20},
+    };
+}
+
+static br_status check_number(const char *name, double value, double low, double high)
+{
+    if (!(value >= low && value <= high)) {
+        return br_fail(BR_ERR_INVALID, "training: %s is %g, not %g to %g", name, value, low, high);
+    }
+    return BR_OK;
+}
+
+static br_status check_plan(const char *name, const br_mask_plan *plan)
+{
+    if (!(plan->algorithm1 >= 0.0 && plan->few >= 0.0 && plan->algorithm1 + plan->few <= 1.0)) {
+        return br_fail(BR_ERR_INVALID, "training: %s has shares %g and %g, not two of a whole", name,
+                       plan->algorithm1, plan->few);
+    }
+    if (plan->few > 0.0 && plan->few_max == 0) {
+        return br_fail(BR_ERR_INVALID, "training: %s shows few fields, but few_max is 0", name);
+    }
+    return BR_OK;
+}
+
+br_status br_train_options_check(const br_train_options *options)
+{
+    const struct {
+        const char *name;
+        double value, low, high;
+    } numbers[] = {
+        {"batch", options->batch, BR_TRAIN_SHARDS, MAX_BATCH},
+        {"n_threads", options->n_threads, 1, BR_MAX_TRAIN_THREADS},
+        {"max_epochs", options->max_epochs, 1, MAX_EPOCHS},
+        {"final_epochs", options->final_epochs, 0, options->max_epochs},
+        {"patience", options->patience, 1, MAX_EPOCHS},
+        {"negatives_per_positive", options->negatives_per_positive, 0, 1e9},
+        {"learning_rate", options->learning_rate, 1e-12, 10},
+        {"final_learning_rate", options->final_learning_rate, 0, options->learning_rate},
+        {"l2", options->l2, 0, 10},
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        br_status status = check_number(numbers[i].name, numbers[i].value, numbers[i].low, numbers[i].high);
+        if (status != BR_OK) {
+            return status;
+        }
+    }
+    if (options->batch % BR_TRAIN_SHARDS != 0) {
+        return br_fail(BR_ERR_INVALID, "training: batch is %u, not a multiple of %d", options->batch,
+                       BR_TRAIN_SHARDS);
+    }
+    br_status status = check_plan("masks", &options->masks);
+    return status == BR_OK ? check_plan("final_masks", &options->final_masks) : status;
+}
+
+/// Everything a training holds; made once, so that steps allocate nothing.
+typedef struct learner {
+    br_model *model;
+    const br_dataset *train;
+    const br_train_options *options;
+    br_sampler *sampler;
+    br_evaluator *evaluator;
+    br_workers *workers;
+    br_network *networks[BR_MAX_TRAIN_THREADS]; // each thread's
+    uint8_t *masked;                            // [n_threads, n_investor_fields]
+    uint32_t *maskable;                         // [n_maskable] among the investor fields
+    uint32_t n_maskable;
+    br_model *gradients[BR_TRAIN_SHARDS];
+    float *gradient_blocks[BR_TRAIN_SHARDS];
+    double losses[BR_TRAIN_SHARDS]; // of the step under way
+    br_adam adam;
+    float *best; // [n_parameters]
+    // The step under way.
+    uint32_t epoch;
+    size_t from, until; // in the sampler's order
+    const br_mask_plan *plan;
+    double rate;
+    // What the watcher is told.
+    br_train_watcher watcher;
+    void *watcher_context;
+    br_train_progress progress;
+} learner;
+
+static void learner_deinit(learner *it)
+{
+    br_workers_free(&it->workers);
+    br_sampler_free(&it->sampler);
+    br_evaluator_free(&it->evaluator);
+    for (uint32_t i = 0; i < BR_MAX_TRAIN_THREADS; i++) {
+        br_network_free(&it->networks[i]);
+    }
+    for (uint32_t s = 0; s < BR_TRAIN_SHARDS; s++) {
+        br_model_free(&it->gradients[s]);
+    }
+    br_free(it->masked);
+    br_free(it->maskable);
+    br_free(it->adam.m);
+    br_free(it->adam.v);
+    br_free(it->best);
+}
+
+static br_status make_blocks(learner *it)
+{
+    br_model *model = it->model;
+    for (uint32_t s = 0; s < BR_TRAIN_SHARDS; s++) {
+        br_status status = br_model_new(&it->gradients[s], &model->config, model->fields, model->n_fields,
+                                        model->n_bond_fields);
+        if (status != BR_OK) {
+            return status;
+        }
+        it->gradient_blocks[s] = it->gradients[s]->parameters;
+    }
+    it->adam.m = br_calloc_aligned(model->n_parameters, sizeof(float));
+    it->adam.v = br_calloc_aligned(model->n_parameters, sizeof(float));
+    it->best = br_calloc_aligned(model->n_parameters, sizeof(float));
+    if (it->adam.m == NULL || it->adam.v == NULL || it->best == NULL) {
+        return br_no_memory("parameters' moments", model->n_parameters);
+    }
+    return BR_OK;
+}
+
+static br_status make_masks(learner *it)
+{
+    const br_model *model = it->model;
+    uint32_t n_investor = model->n_fields - model->n_bond_fields;
+    it->masked = br_calloc((size_t)it->options->n_threads * n_investor, 1);
+    it->maskable = br_calloc(n_investor, sizeof *it->maskable);
+    if (it->masked == NULL || it->maskable == NULL) {
+        return br_no_memory("masks", n_investor);
+    }
+    for (uint32_t j = 0; j < n_investor; j++) {
+        if (model->fields[model->n_bond_fields + j].maskable) {
+            it->maskable[it->n_maskable++] = j;
+        }
+    }
+    return BR_OK;
+}
+
+static br_status learner_init(learner *it, const br_dataset *valid)
+{
+    const br_train_options *options = it->options;
+    br_status status = br_sampler_new(&it->sampler, it->train, options->negatives_per_positive);
+    if (status == BR_OK) {
+        status = br_evaluator_new(&it->evaluator, valid, BR_MAX_VALID_SAMPLES, options->seed);
+    }
+    if (status == BR_OK) {
+        status = make_blocks(it);
+    }
+    if (status == BR_OK) {
+        status = make_masks(it);
+    }
+    for (uint32_t i = 0; status == BR_OK && i < options->n_threads; i++) {
+        status = br_network_new(&it->networks[i], it->model);
+    }
+    if (status == BR_OK) {
+        status = br_workers_new(&it->workers, options->n_threads);
+    }
+    return status;
+}
+
+static br_status check_codes(const char *what, const uint8_t *codes, size_t n_rows,
+                             const br_model_field *fields, uint32_t n_fields)
+{
+    for (size_t row = 0; row < n_rows; row++) {
+        for (uint32_t j = 0; j < n_fields; j++) {
+            if (codes[row * n_fields + j] >= fields[j].n_values) {
+                return br_fail(BR_ERR_INVALID, "training: %s row %zu, field %u: code %u of %u values", what,
+                               row, j, codes[row * n_fields + j], fields[j].n_values);
+            }
+        }
+    }
+    return BR_OK;
+}
+
+/// Do the data speak of this model's fields?
+static br_status check_dataset(const br_model *model, const br_dataset *dataset)
+{
+    if (dataset->n_bond_fields != model->n_bond_fields ||
+        dataset->n_bond_fields + dataset->n_investor_fields != model->n_fields) {
+        return br_fail(BR_ERR_INVALID, "training: data of %u + %u fields, model of %u + %u",
+                       dataset->n_bond_fields, dataset->n_investor_fields, model->n_bond_fields,
+                       model->n_fields - model->n_bond_fields);
+    }
+    if (!(dataset->negative_keep > 0.0 && dataset->negative_keep <= 1.0)) {
+        return br_fail(BR_ERR_INVALID, "training: negatives kept with probability %g",
+                       dataset->negative_keep);
+    }
+    br_status status =
+        check_codes("bond", dataset->bond_codes, dataset->n_bonds, model->fields, model->n_bond_fields);
+    if (status == BR_OK) {
+        status = check_codes("investor", dataset->investor_codes, dataset->n_rows,
+                             model->fields + model->n_bond_fields, dataset->n_investor_fields);
+    }
+    return status;
+}
+
+/// Rows and labels of `n_rows` samples from `from` on, under this epoch's masks.
+static void load_tile(const learner *it, uint32_t worker, size_t from, size_t n_rows, uint8_t *label)
+{
+    const br_model *model = it->model;
+    const br_dataset *train = it->train;
+    br_network *network = it->networks[worker];
+    uint8_t *masked = it->masked + (size_t)worker * train->n_investor_fields;
+    for (size_t t = 0; t < n_rows; t++) {
+        uint32_t sample = it->sampler->order[from + t];
+        br_rng rng = br_rng_at(it->options->seed, BR_STREAM_MASKS, it->epoch, sample);
+        br_mask_draw(masked, train->n_investor_fields, it->maskable, it->n_maskable, it->plan, &rng);
+        br_embedding_rows(network->row + t * model->n_fields, model,
+                          train->bond_codes + (size_t)train->bond_of[sample] * train->n_bond_fields,
+                          train->investor_codes + (size_t)train->row_of[sample] * train->n_investor_fields,
+                          masked);
+        label[t] = train->label[sample];
+    }
+}
+
+/// Loss and gradient of one shard of the batch, tile by tile.
+static void work_shard(void *context, uint32_t worker, uint32_t shard)
+{
+    learner *it = context;
+    br_network *network = it->networks[worker];
+    br_model *gradient = it->gradients[shard];
+    size_t n_batch = it->until - it->from;
+    size_t from = it->from + n_batch * shard / BR_TRAIN_SHARDS;
+    size_t until = it->from + n_batch * (shard + 1) / BR_TRAIN_SHARDS;
+    double offset = -log(it->sampler->negative_keep);
+    double loss = 0.0;
+    memset(gradient->parameters, 0, gradient->n_parameters * sizeof(float));
+    for (size_t at = from; at < until; at += BR_TILE_ROWS) {
+        size_t n_rows = until - at < BR_TILE_ROWS ? until - at : BR_TILE_ROWS;
+        uint8_t label[BR_TILE_ROWS];
+        load_tile(it, worker, at, n_rows, label);
+        br_network_forward(network, n_rows);
+        loss += br_loss(network->dlogit, network->logit, label, n_rows, offset, 1.0 / (double)n_batch);
+        br_network_backward(network, gradient, n_rows);
+    }
+    it->losses[shard] = loss;
+}
+
+/// Adam on one piece of the parameters; the l2 term is the embeddings' alone.
+static void work_update(void *context, uint32_t worker, uint32_t piece)
+{
+    (void)worker;
+    learner *it = context;
+    br_model *model = it->model;
+    size_t n_embedding = model->row_of[model->n_fields] * model->config.d;
+    size_t from = (size_t)piece * UPDATE_PIECE;
+    size_t until = from + UPDATE_PIECE < model->n_parameters ? from + UPDATE_PIECE : model->n_parameters;
+    size_t middle = n_embedding < from ? from : n_embedding < until ? n_embedding : until;
+    br_adam_step(model->parameters, &it->adam, it->gradient_blocks, BR_TRAIN_SHARDS, from, middle, it->rate,
+                 it->options->l2);
+    br_adam_step(model->parameters, &it->adam, it->gradient_blocks, BR_TRAIN_SHARDS, middle, until, it->rate,
+                 0.0);
+}
+
+static bool tell(learner *it)
+{
+    return it->watcher == NULL || it->watcher(it->watcher_context, &it->progress);
+}
+
+/// The learning rate `done` of the way through the epoch.
+static double rate_at(const learner *it, uint32_t final_from, double done)
+{
+    const br_train_options *options = it->options;
+    if (it->epoch < final_from) {
+        return options->learning_rate;
+    }
+    double part = ((double)(it->epoch - final_from) + done) / options->final_epochs;
+    return options->final_learning_rate + 0.5 * (options->learning_rate - options->final_learning_rate) *
+                                              (1.0 + cos(3.14159265358979323846 * part));
+}
+
+/// One pass over the epoch's samples; `final_from` is the first epoch of the last phase.
+static br_status run_epoch(learner *it, uint32_t final_from)
+{
+    const br_train_options *options = it->options;
+    br_model *model = it->model;
+    br_sampler_epoch(it->sampler, options->seed, it->epoch);
+    it->plan = it->epoch < final_from ? &options->masks : &options->final_masks;
+    size_t n = it->sampler->n_order;
+    size_t n_steps = (n + options->batch - 1) / options->batch;
+    uint32_t n_pieces = (uint32_t)((model->n_parameters + UPDATE_PIECE - 1) / UPDATE_PIECE);
+    double loss_sum = 0.0;
+    for (size_t step = 0; step < n_steps; step++) {
+        // Steps of nearly equal size: no short last batch with a noisy gradient.
+        it->from = n * step / n_steps;
+        it->until = n * (step + 1) / n_steps;
+        br_workers_run(it->workers, work_shard, it, BR_TRAIN_SHARDS);
+        for (uint32_t s = 0; s < BR_TRAIN_SHARDS; s++) {
+            loss_sum += it->losses[s];
+        }
+        if (!isfinite(loss_sum)) {
+            return br_fail(BR_ERR_INVALID, "training: the loss is not finite in epoch %u, step %zu of %zu",
+                           it->epoch + 1, step + 1, n_steps);
+        }
+        it->adam.step++;
+        it->rate = rate_at(it, final_from, (double)step / (double)n_steps);
+        br_workers_run(it->workers, work_update, it, n_pieces);
+        it->progress.samples_done += it->until - it->from;
+        it->progress.train_log_loss = loss_sum / (double)it->until;
+        if (!tell(it)) {
+            return br_fail(BR_ERR_CANCELLED, "training: cancelled in epoch %u, step %zu of %zu",
+                           it->epoch + 1, step + 1, n_steps);
+        }
+    }
+    return BR_OK;
+}
+
+/// A fresh model starts at the base rate.
+static void set_base_rate(br_model *model, const learner *it)
+{
+    if (model->bias[0] == 0.0f) {
+        double negatives = (double)it->sampler->n_negatives / it->train->negative_keep;
+        model->bias[0] = (float)log((double)it->sampler->n_positives / negatives);
+    }
+}
+
+/// Both phases; on success the best epoch's parameters are in the model.
+static br_status run_epochs(learner *it, br_train_report *report)
+{
+    const br_train_options *options = it->options;
+    size_t n_bytes = it->model->n_parameters * sizeof(float);
+    uint32_t final_from = options->max_epochs - options->final_epochs;
+    uint32_t stale = 0;
+    double best = (double)INFINITY;
+    for (it->epoch = 0; it->epoch < final_from + options->final_epochs; it->epoch++) {
+        br_status status = run_epoch(it, final_from);
+        if (status != BR_OK) {
+            return status;
+        }
+        br_evaluator_run(it->evaluator, it->workers, it->networks);
+        double loss = br_evaluator_log_loss(it->evaluator, NULL);
+        it->progress.epoch = it->epoch + 1;
+        it->progress.valid_log_loss = loss;
+        it->progress.valid_auc = br_evaluator_auc(it->evaluator);
+        if (!isfinite(loss)) {
+            return br_fail(BR_ERR_INVALID, "training: the validation loss is not finite after epoch %u",
+                           it->epoch + 1);
+        }
+        stale++;
+        if (loss < best) {
+            best = loss;
+            stale = 0;
+            report->best_epoch = it->epoch + 1;
+            memcpy(it->best, it->model->parameters, n_bytes);
+        }
+        if (!tell(it)) {
+            return br_fail(BR_ERR_CANCELLED, "training: cancelled after epoch %u", it->epoch + 1);
+        }
+        if (stale >= options->patience) {
+            if (it->epoch >= final_from || options->final_epochs == 0) {
+                it->epoch++;
+                break;
+            }
+            final_from = it->epoch + 1;
+            stale = 0;
+        }
+    }
+    report->epochs = it->epoch;
+    memcpy(it->model->parameters, it->best, n_bytes);
+    return br_model_check_finite(it->model);
+}
+
+/// Calibration and figures of the model as it is now.
+static void conclude(learner *it, br_calibration *calibration_out, br_train_report *report)
+{
+    br_evaluator *evaluator = it->evaluator;
+    br_evaluator_run(evaluator, it->workers, it->networks);
+    report->calibrated = br_calibrate(calibration_out, evaluator->logit, evaluator->label, evaluator->n,
+                                      evaluator->negative_weight);
+    report->samples = it->progress.samples_done;
+    report->valid_log_loss = br_evaluator_log_loss(evaluator, calibration_out);
+    report->valid_auc = br_evaluator_auc(evaluator);
+}
+
+br_status br_train(br_model *model, const br_dataset *train, const br_dataset *valid,
+                   const br_train_options *options, br_train_watcher watcher, void *context,
+                   br_calibration *calibration_out, br_train_report *report_out)
+{
+    br_status status = br_train_options_check(options);
+    if (status == BR_OK) {
+        status = check_dataset(model, train);
+    }
+    if (status == BR_OK) {
+        status = check_dataset(model, valid);
+    }
+    if (status == BR_OK) {
+        status = br_model_check_finite(model);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    BR_AUTO_DEINIT(learner)
+    it = {
+        .model = model,
+        .train = train,
+        .options = options,
+        .watcher = watcher,
+        .watcher_context = context,
+        .progress = {.valid_log_loss = (double)NAN, .valid_auc = (double)NAN},
+    };
+    status = learner_init(&it, valid);
+    if (status != BR_OK) {
+        return status;
+    }
+    it.progress.samples_total = (uint64_t)it.sampler->n_order * options->max_epochs;
+    set_base_rate(model, &it);
+    br_train_report report = {0};
+    status = run_epochs(&it, &report);
+    if (status != BR_OK) {
+        return status;
+    }
+    conclude(&it, calibration_out, &report);
+    if (report_out != NULL) {
+        *report_out = report;
+    }
+    return BR_OK;
+}
