@@ -8,7 +8,7 @@ void br_snapshot_free(br_snapshot **snapshot)
     if (snapshot == NULL || *snapshot == NULL) {
         return;
     }
-    br_schema_free(&(*snapshot)->schema);
+    br_free((*snapshot)->schema_yaml);
     br_encoder_free(&(*snapshot)->encoder);
     br_model_free(&(*snapshot)->model);
     br_record_free(&(*snapshot)->record);
