@@ -23,7 +23,7 @@ static inline const char *long_text(size_t n)
         change;                                                                                              \
         BR_AUTO(br_arena) *memory = NULL;                                                                    \
         BR_AUTO_DEINIT(br_buf) packed = {0};                                                                 \
-        cr_assert_eq(br_arena_new(&memory, BR_UNPACK_BYTES), BR_OK);                                          \
+        cr_assert_eq(br_arena_new(&memory, BR_UNPACK_BYTES), BR_OK);                                         \
         cr_assert_eq(type##_pack(&m, &packed), BR_OK);                                                       \
         type got = {0};                                                                                      \
         static const type untouched = {0};                                                                   \
@@ -41,7 +41,7 @@ static inline const char *long_text(size_t n)
         change;                                                                                              \
         BR_AUTO(br_arena) *memory = NULL;                                                                    \
         BR_AUTO_DEINIT(br_buf) packed = {0};                                                                 \
-        cr_assert_eq(br_arena_new(&memory, BR_UNPACK_BYTES), BR_OK);                                          \
+        cr_assert_eq(br_arena_new(&memory, BR_UNPACK_BYTES), BR_OK);                                         \
         cr_assert_eq(type##_pack(&m, &packed), BR_OK);                                                       \
         type got;                                                                                            \
         br_status outcome = type##_unpack(&got, memory, packed.data, packed.length);                         \

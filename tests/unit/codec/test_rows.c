@@ -64,7 +64,7 @@ Test(codec_rows, each_wrong_field_is_refused_by_name)
     REFUSED(br_row, "Row.known_from", m.known_from = INT32_MIN + 1);
     REFUSED(br_row, "Row.amount", m.amount = -2);
     REFUSED(br_row, "Row.rate", m.rate = (double)INFINITY);
-    REFUSED(br_row, "Row.yaml", m.yaml = "\xFF");
+    REFUSED(br_row, "Row.yaml", (m.yaml = "\xFF", m.yaml_bytes = 1));
     static const br_named_value unnamed = {"", "AAA"};
     static const br_named_value blank = {"rating", "A\tA"};
     REFUSED(br_row, "Row.features[0].name", (m.features = &unnamed, m.n_features = 1));

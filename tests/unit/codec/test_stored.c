@@ -215,7 +215,7 @@ Test(codec_stored, a_model_of_too_many_parameters_is_refused)
     BR_AUTO(br_snapshot) *got = NULL;
     br_status status = unpack_changed(&got, m, EXAMPLE_CHUNKS);
     cr_assert_eq(status, BR_ERR_INVALID);
-    cr_expect(strncmp(br_why(status), "Manifest.model.n_parameters: ", 29) == 0, "%s", br_why(status));
+    cr_expect(strstr(br_why(status), "is not between 1 and 67108864") != NULL, "%s", br_why(status));
 }
 
 Test(codec_stored, another_number_of_chunks_is_refused)

@@ -264,7 +264,7 @@ Test(transport_socket, malformed_messages_are_dropped_and_counted)
     br_socket_free(&server);
 }
 
-Test(transport_socket, a_changed_body_is_dropped)
+Test(transport_socket, changed_parts_are_dropped)
 {
     br_socket *server = open_local(BR_SOCKET_ROUTER, ipc_endpoint("s"), true);
     raw_peer peer = raw_connect(ipc_endpoint("s"));
@@ -272,11 +272,20 @@ Test(transport_socket, a_changed_body_is_dropped)
     cr_assert_eq(br_envelope_write(envelope, 1, 7, span_of("body"), nothing), BR_OK);
     raw_send(&peer, envelope, sizeof envelope, true);
     raw_send(&peer, "bodY", 4, false);
+    uint8_t with_extra[BR_ENVELOPE_BYTES];
+    cr_assert_eq(br_envelope_write(with_extra, 1, 7, span_of("body"), span_of("extra")), BR_OK);
+    raw_send(&peer, with_extra, sizeof with_extra, true);
+    raw_send(&peer, "body", 4, true);
+    raw_send(&peer, "Extra", 5, false);
     raw_send(&peer, envelope, sizeof envelope, true); // an empty third frame says nothing, in a second way
     raw_send(&peer, "body", 4, true);
     raw_send(&peer, "", 0, false);
+    raw_send(&peer, envelope, sizeof envelope, true); // and so do two
+    raw_send(&peer, "body", 4, true);
+    raw_send(&peer, "", 0, true);
+    raw_send(&peer, "", 0, false);
     raw_message(&peer, 0, 0, BR_ENVELOPE_BYTES, 2);
-    expect_right_message(server, 2);
+    expect_right_message(server, 4);
     raw_close(&peer);
     br_socket_free(&server);
 }
