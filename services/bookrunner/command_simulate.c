@@ -39,8 +39,16 @@ static br_status take_row(void *context, const br_row *row)
     return status == BR_OK ? br_folder_writer_row(sink->writer, row) : status;
 }
 
+/// The directory and those above it.
 static br_status make_directory(const char *path)
 {
+    char part[PATH_BYTES];
+    snprintf(part, sizeof part, "%s", path);
+    for (char *slash = strchr(part + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(part, 0777); // what cannot be made shows below
+        *slash = '/';
+    }
     return mkdir(path, 0777) == 0 || errno == EEXIST ? BR_OK : br_fail(BR_ERR_IO, "%s: %s", path, strerror(errno));
 }
 

@@ -3,12 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <poll.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define DOWN_MS 60000 ///< for the supervisor to stop everything
@@ -95,6 +96,7 @@ static exit_code detach(const char *directory)
         say_here(NULL, true, text + 1);
         return EXIT_CODE_OK;
     }
+    waitpid(pid, NULL, 0); // then its lock is free and a second try can follow at once
     fprintf(stderr, "bookrunner up: %s\n", length > 1 ? text + 1 : "the supervisor died; see DIR/log/supervisor.log");
     return EXIT_CODE_FAILED;
 }

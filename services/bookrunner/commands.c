@@ -47,6 +47,9 @@ static const command commands[] = {
      "  bookrunner replay B000123\n"
      "  bookrunner replay --all\n",
      "Exit code 5 when something differs.\n", command_replay},
+    {"digest", "what the stores hold, as hashes", "", 0, 0, "dir format",
+     "  bookrunner digest --format csv | sort > before.csv\n",
+     "Two installations that were fed the same and worked the same print the same lines.\n", command_digest},
     {"doctor", "check installation, stores, sockets and clock", "", 0, 0, "dir full format nagios",
      "  bookrunner doctor\n"
      "  bookrunner doctor --format nagios\n",

@@ -122,7 +122,7 @@ static br_status count_explanations(job *j, stores *s, const char *version, uint
         status = br_recommendations_result(s->recommendations, arena, &items[i].job_id, &result);
         if (status == BR_OK && result.n_explanations > 0) {
             *out += result.n_explanations;
-            snprintf(j->example, sizeof j->example, "%s", j->example[0] == '\0' ? items[i].bond_id : j->example);
+            snprintf(j->example, sizeof j->example, "%s", items[i].bond_id);
         }
         status = status == BR_ERR_NOT_FOUND ? BR_OK : status;
     }

@@ -36,6 +36,7 @@ typedef struct supervisor {
     bool was_ready;
     bool stopping;
     bool failed;
+    char failure[2000]; ///< why, told when everything has stopped
     supervisor_speaker speaker;
     void *context;
 } supervisor;
@@ -86,7 +87,8 @@ static void fail(supervisor *s, const char *text)
 {
     s->failed = true;
     s->n_signals = s->n_signals == 0 ? 1 : s->n_signals;
-    say(s, false, text);
+    snprintf(s->failure, sizeof s->failure, "%s", text);
+    br_log_error("START-FAILED", "reason=\"%s\"", text);
 }
 
 /// Start what is due. A process that cannot even be forked waits its back-off like one that ended.
@@ -357,6 +359,7 @@ static br_status open_notify(supervisor *s)
 
 static br_status open_signals(supervisor *s)
 {
+    signal(SIGPIPE, SIG_IGN); // who reads the messages may go; the processes stay up
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
@@ -394,5 +397,8 @@ br_status supervisor_run(const char *directory, supervisor_speaker speaker, void
     supervise(&s);
     stop_all(&s);
     unlink(s.notify);
+    if (s.failed) {
+        say(&s, false, s.failure);
+    }
     return s.failed ? br_fail(BR_ERR_UNREACHABLE, "not everything became ready") : BR_OK;
 }
