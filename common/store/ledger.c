@@ -7,9 +7,9 @@
 
 enum {
     TABLE_RECORDS = 1, // be64 record number -> packed row
-    TABLE_KEYS,        // hash of the row's key, be64 revision -> be64 record number, content
+    TABLE_KEYS,        // row's key, 0, be64 revision -> be64 record number, content
     CONTENT_BYTES = BR_CHECKSUM_BYTES,
-    KEY_BYTES = BR_HASH_BYTES + 8,
+    REVISION_BYTES = 8,
     KNOWN_BYTES = 8 + CONTENT_BYTES,
     RECORDS_PER_VIEW = 10000, // a visitor's read transaction ends after so many: pages it sees are not reused
 };
@@ -31,9 +31,10 @@ struct br_ledger {
     uint32_t features_capacity;
 };
 
-// What the ledger needs to know of a row before it can look it up.
+// What the ledger needs to know of a row before it can look it up. The key is kept as it is, not as a hash: ids that arrive in
+// order then stand side by side, and a batch changes few pages.
 typedef struct row_name {
-    uint8_t key[KEY_BYTES];
+    br_bytes key; // of TABLE_KEYS; in the ledger's scratch
     uint8_t content[CONTENT_BYTES];
 } row_name;
 
@@ -130,12 +131,13 @@ static br_status name_row(br_ledger *ledger, const br_row *row, row_name *out)
     }
     br_scratch_clear(&ledger->key);
     br_row_key(row, &ledger->key);
+    uint8_t revision[1 + REVISION_BYTES] = {0}; // the zero byte: no key is the beginning of another
+    br_be64_put(revision + 1, row->revision);
+    br_buf_append(&ledger->key, revision, sizeof revision);
     if (ledger->key.failed) {
         return br_no_memory("row key", 1);
     }
-    br_hash hash = br_hash_of(ledger->key.data, ledger->key.length);
-    memcpy(out->key, hash.bytes, sizeof hash.bytes);
-    br_be64_put(out->key + BR_HASH_BYTES, row->revision);
+    out->key = br_bytes_of(ledger->key.data, ledger->key.length);
     br_checksum(out->content, ledger->packed.data, ledger->packed.length);
     return BR_OK;
 }
@@ -145,24 +147,25 @@ static br_status name_row(br_ledger *ledger, const br_row *row, row_name *out)
 // Is the cursor on an entry of this row's key, whatever its revision?
 static bool same_key(const br_cursor *cursor, const row_name *name)
 {
-    return cursor->key.data != NULL && cursor->key.n == KEY_BYTES && cursor->value.n == KNOWN_BYTES &&
-           memcmp(cursor->key.data, name->key, BR_HASH_BYTES) == 0;
+    return cursor->key.data != NULL && cursor->key.n == name->key.n && cursor->value.n == KNOWN_BYTES &&
+           memcmp(cursor->key.data, name->key.data, name->key.n - REVISION_BYTES) == 0;
 }
 
 static br_status look(br_cursor *cursor, const row_name *name, br_ledger_known *out, uint64_t *record_out)
 {
-    br_status status = br_cursor_seek(cursor, br_bytes_of(name->key, KEY_BYTES));
+    br_status status = br_cursor_seek(cursor, name->key);
     if (status != BR_OK) {
         return status;
     }
-    bool same_revision = same_key(cursor, name) && memcmp(cursor->key.data, name->key, KEY_BYTES) == 0;
+    bool same_revision = same_key(cursor, name) && memcmp(cursor->key.data, name->key.data, name->key.n) == 0;
     bool higher_known = same_key(cursor, name) && !same_revision;
     if (!same_revision) {
         // The newest revision of this key, if there is one.
-        uint8_t end[KEY_BYTES];
-        memcpy(end, name->key, BR_HASH_BYTES);
-        memset(end + BR_HASH_BYTES, 0xff, 8);
-        status = br_cursor_before(cursor, br_bytes_of(end, sizeof end));
+        uint8_t end[BR_ENV_MAX_KEY];
+        br_assert(name->key.n <= sizeof end);
+        memcpy(end, name->key.data, name->key.n - REVISION_BYTES);
+        memset(end + name->key.n - REVISION_BYTES, 0xff, REVISION_BYTES);
+        status = br_cursor_before(cursor, br_bytes_of(end, name->key.n));
         if (status != BR_OK) {
             return status;
         }
@@ -264,8 +267,7 @@ static br_status append(br_ledger *ledger, const br_row *row)
     uint8_t known[KNOWN_BYTES];
     memcpy(known, record, sizeof record);
     memcpy(known + sizeof record, name.content, CONTENT_BYTES);
-    return br_env_put(ledger->env, TABLE_KEYS, br_bytes_of(name.key, KEY_BYTES),
-                      br_bytes_of(known, sizeof known), BR_PUT_NEW);
+    return br_env_put(ledger->env, TABLE_KEYS, name.key, br_bytes_of(known, sizeof known), BR_PUT_NEW);
 }
 
 br_status br_ledger_append(br_ledger *ledger, const br_row *row, uint64_t *record_out)

@@ -277,7 +277,7 @@ static br_status last_list(br_recommendations *store, br_arena *arena, const cha
     return status == BR_OK ? br_list_unpack(out, arena, cursor.value.data, cursor.value.n) : status;
 }
 
-// Does the list say the same as the last one of its bond and day? What else came into the ledger meanwhile does not count:
+// Does the list say the same, its day included, as the last one of its bond up to that day? What else came into the ledger meanwhile does not count:
 // replay with the earlier head gives the same list.
 static br_status is_known(br_recommendations *store, const br_list *list, bool *out)
 {
@@ -285,7 +285,7 @@ static br_status is_known(br_recommendations *store, const br_list *list, bool *
     *out = false;
     br_arena_reset(store->arena);
     br_status status = last_list(store, store->arena, list->bond_id, list->as_of, &last);
-    if (status == BR_ERR_AGAIN || (status == BR_OK && last.as_of != list->as_of)) {
+    if (status == BR_ERR_AGAIN) {
         return BR_OK;
     }
     if (status != BR_OK) {

@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -78,10 +80,17 @@ bool made_row_equal(const br_row *a, const br_row *b)
     return equal;
 }
 
-int in_child(int (*body)(void *context), void *context)
+int fork_child(void)
 {
     pid_t child = fork();
     br_assert(child >= 0);
+    br_assert(child != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
+    return (int)child;
+}
+
+int in_child(int (*body)(void *context), void *context)
+{
+    pid_t child = fork_child();
     if (child == 0) {
         int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
         br_assert(nowhere >= 0 && dup2(nowhere, STDERR_FILENO) >= 0);

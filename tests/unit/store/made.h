@@ -18,6 +18,8 @@ void made_row_init(made_row *made, uint64_t n);
 /// Are the rows equal in all that a ledger keeps?
 bool made_row_equal(const br_row *a, const br_row *b);
 
+/// fork(); the child does not outlive the test, so that a failing test leaves nothing behind.
+int fork_child(void);
 /// Run `body` in a child process and return its exit code, or minus the signal that ended it. The child's stderr goes nowhere.
 int in_child(int (*body)(void *context), void *context);
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/rng.h"
+#include "store/environment.h"
 #include "support/temp.h"
 #include "unit/store/made.h"
 
@@ -356,8 +357,7 @@ static uint64_t one_life(br_rng *rng)
 {
     int pipe_ends[2];
     cr_assert_eq(pipe(pipe_ends), 0);
-    pid_t child = fork();
-    cr_assert(child >= 0);
+    pid_t child = fork_child();
     if (child == 0) {
         close(pipe_ends[0]);
         write_until_killed(pipe_ends[1]);
@@ -484,6 +484,16 @@ static uint8_t *file_bytes(const char *file, size_t *n_out)
     return bytes;
 }
 
+// Where the id stands in its record: behind its length. In the table of keys it stands behind a zero byte.
+static const uint8_t *record_id(const uint8_t *bytes, size_t n, const char *id)
+{
+    char text[48];
+    int length = snprintf(text, sizeof text, "%c%s", (int)strlen(id), id);
+    const uint8_t *found = memmem(bytes, n, text, (size_t)length);
+    cr_assert_not_null(found);
+    return found + 1;
+}
+
 Test(store_ledger, every_flipped_bit_of_a_record_is_found)
 {
     enum { RECORDS = 120 };
@@ -499,8 +509,7 @@ Test(store_ledger, every_flipped_bit_of_a_record_is_found)
         uint64_t record = 1 + br_rng_below(&rng, RECORDS);
         made_row made;
         made_row_init(&made, record);
-        const uint8_t *found = memmem(bytes, n_bytes, made.id, strlen(made.id));
-        cr_assert_not_null(found);
+        const uint8_t *found = record_id(bytes, n_bytes, made.id);
         // The record's key and checksum stand before its id (an 8-byte header too, left alone), the row's rest behind.
         off_t place = found - bytes - 12 + (off_t)br_rng_below(&rng, 32);
         unsigned bit = br_rng_below(&rng, 8);
@@ -520,6 +529,68 @@ Test(store_ledger, every_flipped_bit_of_a_record_is_found)
     br_ledger_free(&ledger);
     close(fd);
     free(bytes);
+}
+
+static void delete_record(uint64_t record)
+{
+    static const br_env_kind kind = {.name = "ledger",
+                                     .format = 1,
+                                     .map_bytes = 1 << 30,
+                                     .n_tables = 3,
+                                     .tables = {"meta", "records", "keys"}};
+    br_env *env = NULL;
+    uint8_t key[8];
+    br_be64_put(key, record);
+    cr_assert_eq(br_env_open_writer(&env, &kind, path), BR_OK);
+    cr_assert_eq(br_env_begin(env), BR_OK);
+    cr_assert_eq(br_env_delete(env, 1, br_bytes_of(key, sizeof key)), BR_OK);
+    cr_assert_eq(br_env_commit(env), BR_OK);
+    br_env_free(&env);
+}
+
+Test(store_ledger, a_missing_record_is_found)
+{
+    br_ledger *ledger = writer_at(path);
+    cr_assert_eq(add(ledger, 1, 20), BR_OK);
+    br_ledger_free(&ledger);
+    delete_record(7);
+    ledger = writer_at(path);
+    cr_assert_eq(head_of(ledger), 20);
+    seen so_far = {.next = 1};
+    br_status status = br_ledger_visit(ledger, 0, UINT64_MAX, look_at, &so_far);
+    cr_assert_eq(status, BR_ERR_CORRUPT);
+    cr_assert_not_null(strstr(br_why(status), "record 7 is missing"), "%s", br_why(status));
+    cr_assert_eq(so_far.n, 6);
+    br_ledger_free(&ledger);
+    delete_record(20);
+    ledger = writer_at(path);
+    uint64_t head = 0;
+    cr_assert_eq(br_ledger_head(ledger, &head), BR_ERR_CORRUPT);
+    cr_assert_eq(br_ledger_begin(ledger), BR_ERR_CORRUPT);
+    cr_assert_eq(br_ledger_visit(ledger, 18, UINT64_MAX, look_at, &so_far), BR_ERR_CORRUPT);
+    br_ledger_free(&ledger);
+}
+
+Test(store_ledger, an_id_that_begins_like_another_is_another)
+{
+    static const char *const ids[] = {"a", "ab", "a", "b", "Ã¿", "a-very-long-one"};
+    br_ledger *ledger = writer_at(path);
+    cr_assert_eq(br_ledger_begin(ledger), BR_OK);
+    for (uint64_t pass = 0; pass < 2; pass++) {
+        for (uint64_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+            made_row made;
+            made_row_init(&made, 4);
+            made.row.bond_id = ids[i];
+            made.row.revision = pass * 5;
+            uint64_t record = 0;
+            cr_assert_eq(known_as(ledger, &made.row, &record),
+                         pass == 0 ? BR_LEDGER_NEW : BR_LEDGER_SUPERSEDES);
+            cr_assert_eq(record, pass == 0 ? 0 : i + 1);
+            cr_assert_eq(br_ledger_append(ledger, &made.row, &record), BR_OK);
+        }
+    }
+    cr_assert_eq(br_ledger_commit(ledger), BR_OK);
+    br_ledger_free(&ledger);
 }
 
 enum { WRONG_DATA = 42 };

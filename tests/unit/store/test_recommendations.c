@@ -339,6 +339,8 @@ Test(store_recommendations, things_to_do_come_in_order_of_arrival)
     cr_assert(put(store, &made));
     cr_assert_eq(br_recommendations_todo(store, &after, found, attempts, 10, &n), BR_OK);
     cr_assert_eq(n, 1, "an arrival number is never used again");
+    cr_assert_eq(br_recommendations_todo(store, &after, found, attempts, 10, &n), BR_OK);
+    cr_assert_eq(n, 0, "what was given out is not given out again, though it is still to do");
     br_recommendations_free(&store);
 }
 
