@@ -19,10 +19,10 @@ typedef struct br_field_set {
     uint32_t fields[BR_MAX_REASONS];
 } br_field_set;
 
-/// The largest pool is that of `backed` without preferences: 4 k.
-enum {
-    BR_MAX_SHORTLIST = 4 * BR_MAX_REASONS > BR_EXPLAIN_SHORTLIST ? 4 * BR_MAX_REASONS : BR_EXPLAIN_SHORTLIST
-};
+/// The longest list is the pool of `backed` without preferences.
+enum { BR_MAX_SHORTLIST = 4 * BR_MAX_REASONS };
+_Static_assert(BR_EXPLAIN_SHORTLIST <= (int)BR_MAX_SHORTLIST && BR_EXPLAIN_AGAINST <= (int)BR_MAX_SHORTLIST,
+               "lists fit");
 
 typedef struct br_shortlist {
     uint32_t n;

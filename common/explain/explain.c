@@ -378,7 +378,7 @@ static void describe_against(br_explain_context *context, const br_field_set *se
     for (uint32_t j = 0; j < context->n; j++) {
         context->score[j] = -context->score[j];
     }
-    br_shortlist list = br_shortlist_of(context->score, context->n, BR_EXPLAIN_SHORTLIST, set);
+    br_shortlist list = br_shortlist_of(context->score, context->n, BR_EXPLAIN_AGAINST, set);
     br_explain_try(context, context->own.state, list.fields, list.n, context->logits);
     context->evaluations += list.n;
     float lowest = out->logit_selected;

@@ -38,7 +38,9 @@ typedef enum br_objective {
     BR_OBJECTIVE_BACKED,    ///< sufficient among reasons that the record backs
 } br_objective;
 
-#define BR_EXPLAIN_SHORTLIST 32
+#define BR_EXPLAIN_SHORTLIST 8
+/// Fields that are tried as the reason against.
+#define BR_EXPLAIN_AGAINST 32
 /// A swap must gain more than this, in logit: less is within the rounding of the states.
 #define BR_EXPLAIN_GAIN 1e-4f
 
@@ -74,7 +76,7 @@ typedef struct br_explanation {
     uint32_t n_reasons;
     br_reason reasons[BR_MAX_REASONS]; ///< by loss when removed, largest first
     br_reason
-        against; ///< shown as well, it would lower f(S) most (of the BR_EXPLAIN_SHORTLIST fields with the lowest
+        against; ///< shown as well, it would lower f(S) most (of the BR_EXPLAIN_AGAINST fields with the lowest
                  ///< gradient); field UINT32_MAX if none would
     float logit_selected;             ///< f(x_S)
     float logit_all;                  ///< f(x)

@@ -58,7 +58,7 @@ static const br_column *fixed_columns(br_row_kind kind, uint32_t *n_out)
     case BR_ROW_KIND_END:
         break;
     }
-    br_assert(!"rows of this kind have no columns");
+    br_assert(false && "rows of this kind have no columns");
     return NULL;
 }
 
@@ -276,6 +276,6 @@ bool br_row_set(br_row *row, br_named_value *features, const br_columns *columns
         features[row->n_features++] = (br_named_value){what->name, text};
         return true;
     }
-    br_assert(!"a column stands for nothing");
+    br_assert(false && "a column stands for nothing");
     return false;
 }

@@ -279,6 +279,9 @@ static br_status read_record(br_csv *csv, const br_line *line, br_record *record
         return finish(csv, record);
     }
     bool spans_lines = !csv->complete && csv->parser.quoted != 0;
+    if (!csv->complete && !spans_lines) {
+        return finish(csv, record); // a blank line
+    }
     if (spans_lines) {
         hold_from(csv, line);
         br_status status = read_rest(csv, line, record);

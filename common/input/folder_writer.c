@@ -256,7 +256,7 @@ static br_status append_value(br_buf *text, const br_row *row, const br_column *
         append_text(text, feature_value(row, column->name));
         return BR_OK;
     }
-    br_assert(!"a column stands for nothing");
+    br_assert(false && "a column stands for nothing");
     return BR_OK;
 }
 

@@ -156,15 +156,39 @@ static void *resize(void *context, void *block, size_t n)
     return br_reallocarray(block, n, 1);
 }
 
+typedef struct place {
+    unsigned long line; ///< from 1; 0: not known
+    unsigned long column;
+} place;
+
+/// libcyaml places a wrong key where the value before it ends: move on to the key itself.
+static place place_of_key(const char *yaml, place before, const char *key, size_t n)
+{
+    place here = {.line = 1, .column = 1};
+    for (const char *at = yaml; *at != '\0'; at++) {
+        bool behind = here.line > before.line || (here.line == before.line && here.column >= before.column);
+        bool begins = at == yaml || strchr(" \t\n{,\"'", at[-1]) != NULL;
+        if (behind && begins && strncmp(at, key, n) == 0 && strchr(" \t:\"'", at[n]) != NULL) {
+            return here;
+        }
+        here.column += 1;
+        if (*at == '\n') {
+            here.line += 1;
+            here.column = 1;
+        }
+    }
+    return before;
+}
+
 /// "Load: Unexpected key: x\n...  in mapping field 'y' (line: 3, column: 5)\n" as "NAME line 3, column 5: ...".
-static br_status log_failed(const char *name, cyaml_err_t error, const br_buf *log)
+static br_status log_failed(const char *name, const char *yaml, cyaml_err_t error, const br_buf *log)
 {
     const char *text = br_buf_text(log);
     const char *prefix = "Load: ";
     const char *cause = strncmp(text, prefix, strlen(prefix)) == 0 ? text + strlen(prefix) : text;
     size_t n_cause = strcspn(cause, "\n");
-    const char *place = strstr(text, "(line: ");
-    const char *column = place == NULL ? NULL : strstr(place, "column: ");
+    const char *line = strstr(text, "(line: ");
+    const char *column = line == NULL ? NULL : strstr(line, "column: ");
     if (error == CYAML_ERR_OOM || log->failed) {
         return br_no_memory("schema", 1);
     }
@@ -175,19 +199,30 @@ static br_status log_failed(const char *name, cyaml_err_t error, const br_buf *l
     if (column == NULL) {
         return br_fail(BR_ERR_INVALID, "%s: %.*s", name, (int)n_cause, cause);
     }
-    return br_fail(BR_ERR_INVALID, "%s line %lu, column %lu: %.*s (%s)", name,
-                   strtoul(place + strlen("(line: "), NULL, 10),
-                   strtoul(column + strlen("column: "), NULL, 10), (int)n_cause, cause,
-                   cyaml_strerror(error));
+    place where = {strtoul(line + strlen("(line: "), NULL, 10),
+                   strtoul(column + strlen("column: "), NULL, 10)};
+    static const char *const about_keys[] = {"Unexpected key: ", "Mapping field already seen: "};
+    for (size_t i = 0; i < sizeof about_keys / sizeof about_keys[0]; i++) {
+        size_t n = strlen(about_keys[i]);
+        if (strncmp(cause, about_keys[i], n) == 0) {
+            where = place_of_key(yaml, where, cause + n, n_cause - n);
+        }
+    }
+    return br_fail(BR_ERR_INVALID, "%s line %lu, column %lu: %.*s (%s)", name, where.line, where.column,
+                   (int)n_cause, cause, cyaml_strerror(error));
 }
 
-/// Line of the first `key` at the start of a line or behind "- " or "{", from 1; 0 if there is none.
-static unsigned line_of(const char *yaml, const char *key)
+/// Line that declares `key`, or the feature of this name, from 1; 0 if there is none.
+static unsigned line_of(const char *yaml, const char *key, bool of_feature)
 {
     unsigned number = 1;
     for (const char *at = yaml; at != NULL && *at != '\0'; number++) {
         const char *text = at + strspn(at, " -\t{");
-        if (strncmp(text, key, strlen(key)) == 0 && strchr(" :", text[strlen(key)]) != NULL) {
+        if (of_feature && strncmp(text, "name:", strlen("name:")) == 0) {
+            text += strlen("name:");
+            text += strspn(text, " \"'");
+        }
+        if (strncmp(text, key, strlen(key)) == 0 && strchr(" :,\"'\r\n", text[strlen(key)]) != NULL) {
             return number;
         }
         at = strchr(at, '\n');
@@ -345,9 +380,11 @@ static br_status place_failure(br_status status, const char *name, const char *y
     char reason[512];
     char word[BR_MAX_NAME_BYTES + 1];
     snprintf(reason, sizeof reason, "%s", br_why(status));
-    size_t n = strcspn(reason, ": ");
-    snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : 0), reason);
-    unsigned line = word[0] == '\0' ? 0 : line_of(yaml, word);
+    const char *feature = strstr(reason, "feature '");
+    const char *from = feature == NULL ? reason : feature + strlen("feature '");
+    size_t n = strcspn(from, feature == NULL ? ": " : "'");
+    snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : 0), from);
+    unsigned line = word[0] == '\0' ? 0 : line_of(yaml, word, feature != NULL);
     if (line == 0) {
         return br_fail(status, "%s: %s", name, reason);
     }
@@ -419,7 +456,7 @@ br_status br_schema_read(br_schema **out, const char *name, const char *yaml, si
     cyaml_err_t error =
         cyaml_load_data((const uint8_t *)br_buf_text(&text), n, &config, &document, &data, NULL);
     if (error != CYAML_OK) {
-        return log_failed(name, error, &log);
+        return log_failed(name, br_buf_text(&text), error, &log);
     }
     if (data == NULL) {
         return br_fail(BR_ERR_INVALID, "%s: holds no mapping", name);

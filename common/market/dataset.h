@@ -39,7 +39,7 @@ typedef struct br_dataset {
 } br_dataset;
 
 typedef struct br_dataset_options {
-    size_t max_bytes;     ///< bound for codes and samples; negatives are thinned until they fit
+    size_t max_bytes;     ///< bound for codes and samples, negatives are thinned until they fit; 0 = none
     double max_negatives; ///< at most this many negatives per positive are kept; 0 = no such limit
     uint64_t seed;
 } br_dataset_options;

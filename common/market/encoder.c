@@ -220,7 +220,7 @@ static int digits_for(const double *cuts, uint16_t n_cuts)
 
 static br_status name_bins(br_field *field)
 {
-    enum { BIN_TEXT = 96 };
+    enum { BIN_TEXT = 640 }; // two numbers of any precision
     uint32_t n = 2u + field->n_cuts;
     int digits = digits_for(field->cuts, field->n_cuts);
     char(*texts)[BIN_TEXT] = br_calloc(n, BIN_TEXT);

@@ -13,7 +13,8 @@ double br_auc_plain(const float *scores, const uint8_t *labels, size_t n);
 /// Mean log loss in nats of probabilities in (0, 1). Source: Eq. (3), with its minus.
 double br_log_loss(const double *probabilities, const uint8_t *labels, size_t n);
 /// Expected calibration error over `n_bins` bins of equal count. Errors: BR_ERR_NO_MEMORY.
-br_status br_calibration_error(double *out, const double *probabilities, const uint8_t *labels, size_t n, uint32_t n_bins) BR_MUST_CHECK;
+br_status br_calibration_error(double *out, const double *probabilities, const uint8_t *labels, size_t n,
+                               uint32_t n_bins) BR_MUST_CHECK;
 
 /// One bond's list against the bids that came: recall = hits / bidders, precision = hits / n_top (always, even if the list is shorter).
 typedef struct br_list_quality {
@@ -31,7 +32,8 @@ typedef struct br_mean_interval {
     uint32_t n;
     uint32_t skipped;
 } br_mean_interval;
-br_status br_mean_bootstrap(br_mean_interval *out, const double *values, uint32_t n, uint32_t n_resamples, uint64_t seed) BR_MUST_CHECK;
+br_status br_mean_bootstrap(br_mean_interval *out, const double *values, uint32_t n, uint32_t n_resamples,
+                            uint64_t seed) BR_MUST_CHECK;
 
 /// Wilson's interval for a share k of n, 95 %.
 void br_wilson(uint32_t k, uint32_t n, double *low_out, double *high_out);

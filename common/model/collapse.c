@@ -313,6 +313,11 @@ size_t br_collapsed_bytes(const br_collapsed *c)
     return c->bytes;
 }
 
+uint32_t br_collapsed_n_bond_fields(const br_collapsed *c)
+{
+    return (uint32_t)c->n_bond;
+}
+
 uint32_t br_collapsed_n_investor_fields(const br_collapsed *c)
 {
     return (uint32_t)c->n_investor;

@@ -49,6 +49,7 @@ typedef struct br_gate_change {
 br_status br_collapsed_new(br_collapsed **out, const br_model *model) BR_MUST_CHECK;
 void br_collapsed_free(br_collapsed **collapsed);
 size_t br_collapsed_bytes(const br_collapsed *collapsed);
+uint32_t br_collapsed_n_bond_fields(const br_collapsed *collapsed);
 uint32_t br_collapsed_n_investor_fields(const br_collapsed *collapsed);
 /// Floats of a state: 2 L r + h_1 + 16 + r^2 L (L - 1) / 2, r and h_1 rounded up to 16. Callers own the memory.
 size_t br_collapsed_state_floats(const br_collapsed *collapsed);

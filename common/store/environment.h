@@ -110,6 +110,15 @@ static inline br_bytes br_bytes_of(const void *data, size_t n)
     return (br_bytes){.data = (const uint8_t *)data, .n = n};
 }
 
+/// Empty a buffer that is used again and again, also after it ran out of memory.
+static inline void br_scratch_clear(br_buf *buf)
+{
+    if (buf->failed) {
+        br_buf_deinit(buf);
+    }
+    br_buf_clear(buf);
+}
+
 /// Big-endian numbers: their bytes sort as they do.
 static inline void br_be64_put(uint8_t out[8], uint64_t number)
 {

@@ -123,15 +123,14 @@ static br_status name_row(br_ledger *ledger, const br_row *row, row_name *out)
     if (status != BR_OK) {
         return status;
     }
-    br_buf_clear(&ledger->packed);
+    br_scratch_clear(&ledger->packed);
     status = br_row_pack(&plain, &ledger->packed);
     if (status != BR_OK) {
         return status;
     }
-    br_buf_clear(&ledger->key);
+    br_scratch_clear(&ledger->key);
     br_row_key(row, &ledger->key);
     if (ledger->key.failed) {
-        br_buf_deinit(&ledger->key);
         return br_no_memory("row key", 1);
     }
     br_hash hash = br_hash_of(ledger->key.data, ledger->key.length);
@@ -250,7 +249,7 @@ static br_status append(br_ledger *ledger, const br_row *row)
     if (status != BR_OK) {
         return status;
     }
-    br_buf_clear(&ledger->packed);
+    br_scratch_clear(&ledger->packed);
     status = br_row_pack(row, &ledger->packed);
     if (status != BR_OK) {
         return status;
@@ -343,7 +342,7 @@ static br_status visit_some(record_walk *walk)
     br_status status = br_view_init_committed(&view, walk->ledger->env);
     uint64_t head = 0;
     if (status == BR_OK) {
-        status = read_head(&view, &head);
+        status = br_view_number(&view, "head", &head);
     }
     if (status != BR_OK) {
         return status;

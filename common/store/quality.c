@@ -109,7 +109,7 @@ static br_status put_bond(br_quality *quality, const br_bond_quality *bond)
 {
     uint8_t key[KEY_BYTES];
     br_bytes place = bond_key(key, br_day_order(bond->issue_day), bond->bond_id);
-    br_buf_clear(&quality->packed);
+    br_scratch_clear(&quality->packed);
     br_status status = br_bond_quality_pack(bond, &quality->packed);
     if (status == BR_OK) {
         status = forget_other_day(quality, bond);
@@ -140,7 +140,7 @@ static br_bytes report_key(const char *name)
 
 static br_status put_report(br_quality *quality, const char *name, const br_report *report)
 {
-    br_buf_clear(&quality->packed);
+    br_scratch_clear(&quality->packed);
     br_status status = br_report_pack(report, &quality->packed);
     return status != BR_OK
                ? status

@@ -174,11 +174,10 @@ static br_status put_population(br_recommendations *store, const uint8_t *codes,
                    : br_fail(BR_ERR_INVALID, "population of equal codes in another shape than %u x %u",
                              info.n, info.n_investor_fields);
     }
-    br_buf_clear(&store->packed);
+    br_scratch_clear(&store->packed);
     br_buf_append(&store->packed, head, sizeof head);
     br_buf_append(&store->packed, codes, (size_t)info.n * info.n_investor_fields);
     if (store->packed.failed) {
-        br_buf_deinit(&store->packed);
         return br_no_memory("population rows", info.n);
     }
     return br_env_put(store->env, TABLE_POPULATIONS, hash_key(&info.hash), packed_bytes(&store->packed),
@@ -293,8 +292,8 @@ static br_status is_known(br_recommendations *store, const br_list *list, bool *
         return status;
     }
     last.ledger_head = list->ledger_head;
-    br_buf_clear(&store->packed);
-    br_buf_clear(&store->other);
+    br_scratch_clear(&store->packed);
+    br_scratch_clear(&store->other);
     status = br_list_pack(list, &store->packed);
     if (status == BR_OK) {
         status = br_list_pack(&last, &store->other);
@@ -320,7 +319,7 @@ static br_status put_job(br_recommendations *store, const br_hash *job, const br
     if (status != BR_OK) {
         return status;
     }
-    br_buf_clear(&store->packed);
+    br_scratch_clear(&store->packed);
     status = br_job_body_pack(body, &store->packed);
     if (status != BR_OK) {
         return status;
@@ -358,7 +357,7 @@ static br_status put_list(br_recommendations *store, const br_list *list, const 
     if (status != BR_OK) {
         return status;
     }
-    br_buf_clear(&store->packed);
+    br_scratch_clear(&store->packed);
     status = br_list_pack(list, &store->packed);
     if (status != BR_OK) {
         return status;
@@ -492,7 +491,7 @@ static br_status put_result(br_recommendations *store, const br_result *result, 
         *first_out = false;
         return status;
     }
-    br_buf_clear(&store->packed);
+    br_scratch_clear(&store->packed);
     status = br_result_pack(result, &store->packed);
     if (status == BR_OK) {
         status = br_env_put(store->env, TABLE_RESULTS, hash_key(&result->job_id),
@@ -519,7 +518,7 @@ static br_status put_dead(br_recommendations *store, const br_dead_job *dead)
     if (status != BR_OK || !found) {
         return status;
     }
-    br_buf_clear(&store->packed);
+    br_scratch_clear(&store->packed);
     status = br_dead_job_pack(dead, &store->packed);
     if (status == BR_OK) {
         status = br_env_put(store->env, TABLE_DEAD, hash_key(&dead->job_id), packed_bytes(&store->packed),

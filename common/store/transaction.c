@@ -175,8 +175,8 @@ br_status br_view_find(const br_view *view, uint32_t table, br_bytes key, br_byt
     MDB_val mdb_key = val_of(key);
     MDB_val stored;
     int code = mdb_get(view->txn, view->env->shared->tables[table], &mdb_key, &stored);
+    *value_out = (br_bytes){0};
     if (code == MDB_NOTFOUND) {
-        *value_out = (br_bytes){0};
         return BR_OK;
     }
     return code == 0 ? unseal(view->env, table, key, &stored, value_out)
@@ -186,7 +186,7 @@ br_status br_view_find(const br_view *view, uint32_t table, br_bytes key, br_byt
 br_status br_view_number(const br_view *view, const char *name, uint64_t *number_out)
 {
     br_bytes key = br_bytes_of(name, strnlen(name, MAX_NUMBER_NAME));
-    br_bytes value;
+    br_bytes value = {0};
     br_status status = br_view_find(view, BR_ENV_META, key, &value);
     if (status != BR_OK) {
         return status;

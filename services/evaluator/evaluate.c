@@ -17,18 +17,13 @@ static br_status open_readers(evaluation *self, const char *directory)
     if (status == BR_OK) {
         status = br_place_path(path, directory, BR_PLACE_RECOMMENDATIONS);
     }
-    if (status == BR_OK) {
-        status = br_recommendations_open_reader(&self->lists, path);
-    }
-    if (status == BR_OK) {
-        status = br_place_path(path, directory, BR_PLACE_METRICS);
-    }
-    return status == BR_OK ? br_quality_open_writer(&self->quality, path) : status;
+    return status == BR_OK ? br_recommendations_open_reader(&self->lists, path) : status;
 }
 
-br_status evaluation_open(evaluation *self, const br_config *config)
+br_status evaluation_open(evaluation *self, const br_config *config, br_quality *quality)
 {
     self->config = config;
+    self->quality = quality;
     br_status status = open_readers(self, config->directory);
     if (status == BR_OK) {
         status = br_follower_new(&self->follower);
@@ -46,7 +41,6 @@ br_status evaluation_open(evaluation *self, const br_config *config)
 void evaluation_close(evaluation *self)
 {
     br_follower_free(&self->follower);
-    br_quality_free(&self->quality);
     br_recommendations_free(&self->lists);
     br_ledger_free(&self->ledger);
     br_arena_free(&self->arena);

@@ -16,7 +16,7 @@ typedef struct evaluation {
     const br_config *config;
     br_ledger *ledger;
     br_recommendations *lists;
-    br_quality *quality;
+    br_quality *quality; ///< borrowed: the process has one
     br_follower *follower;
     br_arena *arena;
     float *activity;    ///< [n_investors]
@@ -35,14 +35,14 @@ typedef struct evaluation_sums {
     double recall, precision, recall_activity, precision_activity;
 } evaluation_sums;
 
-br_status evaluation_open(evaluation *self, const br_config *config) BR_MUST_CHECK;
+br_status evaluation_open(evaluation *self, const br_config *config, br_quality *quality) BR_MUST_CHECK;
 void evaluation_close(evaluation *self);
 /// Make room for the market's investors; call after the follower moved.
 br_status evaluation_fit(evaluation *self) BR_MUST_CHECK;
 /// One bond's list against its bids, written into the open transaction of `quality`, added to `sums` (may be NULL).
 br_status evaluate_bond(evaluation *self, uint32_t bond, evaluation_sums *sums) BR_MUST_CHECK;
 
-/// A request, worked on the task's thread with readers of its own; the bonds' figures are written by the loop's `quality`.
+/// A request, worked on the task's thread with readers of its own; the loop leaves `quality` alone meanwhile.
 typedef struct evaluation_request {
     evaluation evaluation;
     br_task *task;

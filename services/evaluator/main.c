@@ -10,12 +10,14 @@ enum { MAX_REQUEST_BYTES = 16 << 20, MAX_FIGURES = 24 };
 
 typedef struct evaluator {
     br_service *service;
+    br_quality *quality;
     evaluation daily; ///< follows the closes of days
     br_socket *requests, *hints, *ingester_hints, *ranker_hints;
     char models[BR_PATH_BYTES];
     bool look;
     uint64_t offset;
     uint64_t waits_for; ///< a close that the ranker has not worked yet; 0 = none
+    br_day last_close;  ///< the close before it
     br_task task;
     evaluation_request request;
     br_buf buffer;
@@ -75,7 +77,7 @@ static br_status add_to_month(void *context, const br_bond_quality *bond)
 static br_status set_gauges(evaluator *self)
 {
     month_sums sums = {.n_top = self->daily.config->n_top};
-    br_status status = br_quality_visit(self->daily.quality, -719162, BR_DAY_MAX, add_to_month, &sums);
+    br_status status = br_quality_visit(self->quality, -719162, BR_DAY_MAX, add_to_month, &sums);
     if (status == BR_OK && sums.n > 0) {
         br_metric_set(self->recall, sums.recall / sums.n);
         br_metric_set(self->precision, sums.precision / sums.n);
@@ -85,11 +87,12 @@ static br_status set_gauges(evaluator *self)
 
 // --- daily ---
 
-// At the close of day D the bonds whose books are open or have just closed change; older ones stand.
+// At the close of day D the bonds change that were issued since the close before it, or whose books were still open then; older ones stand.
 static br_status evaluate_open_books(evaluator *self, br_market *market)
 {
     br_day business = br_market_business_day(market);
-    br_day from = business - br_market_schema(market)->late_days;
+    br_day late_days = br_market_schema(market)->late_days;
+    br_day from = (self->last_close == BR_DAY_NONE ? business : self->last_close) - late_days;
     const uint32_t *bonds;
     uint32_t n = 0, evaluated = 0;
     br_status status = br_market_bonds_by_issue(market, &bonds, &n);
@@ -139,6 +142,8 @@ static br_status step_ledger(evaluator *self)
 {
     evaluation *daily = &self->daily;
     uint64_t before = br_follower_head(daily->follower);
+    br_market *market = br_follower_market(daily->follower);
+    self->last_close = market == NULL ? BR_DAY_NONE : br_market_business_day(market);
     br_status status = br_follower_catch_up(daily->follower, daily->ledger, 0, BR_KIND_BIT(BR_ROW_CLOSE_DAY));
     if (status != BR_OK || br_follower_head(daily->follower) == before) {
         self->look = false;
@@ -199,7 +204,7 @@ static uint32_t fill_figures(const evaluation_request *request, br_figure *figur
 
 static br_status store_report(evaluator *self, const br_report *report)
 {
-    br_quality *quality = self->daily.quality;
+    br_quality *quality = self->quality;
     br_status status = br_quality_begin(quality);
     if (status != BR_OK) {
         return status;
@@ -245,7 +250,7 @@ static br_status begin(evaluator *self, const br_message *message)
         status = br_evaluate_request_unpack(&request->wanted, request->arena, message->body, message->n_body);
     }
     if (status == BR_OK) {
-        status = evaluation_open(&request->evaluation, self->daily.config);
+        status = evaluation_open(&request->evaluation, self->daily.config, self->quality);
     }
     if (status == BR_OK) {
         status = br_task_begin(&self->task, self->service, self->requests, message, evaluation_request_run, request);
@@ -319,16 +324,23 @@ static br_status open_sockets(evaluator *self)
 static br_status open_stores(evaluator *self)
 {
     const br_config *config = br_service_config(self->service);
+    char path[BR_PATH_BYTES];
     br_status status = br_place_path(self->models, config->directory, BR_PLACE_MODELS);
     if (status == BR_OK) {
-        status = evaluation_open(&self->daily, config);
+        status = br_place_path(path, config->directory, BR_PLACE_METRICS);
+    }
+    if (status == BR_OK && self->quality == NULL) {
+        status = br_quality_open_writer(&self->quality, path);
+    }
+    if (status == BR_OK) {
+        status = evaluation_open(&self->daily, config, self->quality);
     }
     if (status == BR_ERR_NOT_FOUND) {
         evaluation_close(&self->daily);
         return BR_ERR_AGAIN; // ingester and ranker make their stores at their first start
     }
     if (status == BR_OK) {
-        status = br_quality_offset(self->daily.quality, &self->offset);
+        status = br_quality_offset(self->quality, &self->offset);
     }
     if (status == BR_OK && self->offset > 0) {
         status = br_follower_catch_up(self->daily.follower, self->daily.ledger, self->offset, 0);
@@ -368,6 +380,7 @@ static void stop(void *state)
     br_arena_free(&self->request.arena);
     evaluation_close(&self->request.evaluation);
     evaluation_close(&self->daily);
+    br_quality_free(&self->quality);
     br_buf_deinit(&self->buffer);
 }
 

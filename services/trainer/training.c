@@ -102,26 +102,6 @@ static bool watch_assessment(void *context, uint64_t done, uint64_t total)
     return !br_task_cancelled(self->task);
 }
 
-// The embeddings of an average bond: the mean over the training bonds, field by field.
-static br_status average_bond(br_snapshot *snapshot, const br_dataset *train)
-{
-    const br_model *model = snapshot->model;
-    size_t d = model->config.d, width = model->n_bond_fields * d;
-    snapshot->mean_bond = br_calloc(width == 0 ? 1 : width, sizeof *snapshot->mean_bond);
-    if (snapshot->mean_bond == NULL) {
-        return br_no_memory("mean bond", width);
-    }
-    for (size_t i = 0; i < width; i++) {
-        double sum = 0;
-        for (uint32_t b = 0; b < train->n_bonds; b++) {
-            uint8_t code = train->bond_codes[(size_t)b * train->n_bond_fields + i / d];
-            sum += (double)model->embedding[(model->row_of[i / d] + code) * d + i % d];
-        }
-        snapshot->mean_bond[i] = (float)(sum / train->n_bonds);
-    }
-    return BR_OK;
-}
-
 static br_status learn(training *self, workshop *w)
 {
     br_snapshot *snapshot = br_calloc(1, sizeof *snapshot);
@@ -154,12 +134,15 @@ static br_status complete_snapshot(training *self, workshop *w)
     br_snapshot *snapshot = w->snapshot;
     const br_schema *schema = br_market_schema(w->market);
     br_status status = br_record_learn(&snapshot->record, w->market, w->encoder, w->split.train_from, w->split.train_until);
-    if (status == BR_OK) {
-        status = average_bond(snapshot, w->train);
-    }
     if (status != BR_OK) {
         return status;
     }
+    size_t mean_floats = (size_t)snapshot->model->n_bond_fields * snapshot->model->config.d;
+    snapshot->mean_bond = br_calloc(mean_floats, sizeof *snapshot->mean_bond);
+    if (snapshot->mean_bond == NULL) {
+        return br_no_memory("mean bond", mean_floats);
+    }
+    br_snapshot_mean_bond(snapshot->mean_bond, snapshot->model, w->train);
     snapshot->schema_bytes = schema->yaml_bytes;
     snapshot->schema_yaml = br_memdup(schema->yaml, schema->yaml_bytes);
     if (snapshot->schema_yaml == NULL) {

@@ -1,0 +1,121 @@
+#include "pipeline/present.h"
+
+#include <string.h>
+
+static void string_member(br_buf *out, const char *name, const char *text)
+{
+    br_buf_printf(out, "\"%s\": ", name);
+    br_buf_json_string(out, text, strlen(text));
+}
+
+static void number_member(br_buf *out, const char *name, double value)
+{
+    br_buf_printf(out, "\"%s\": ", name);
+    br_buf_json_number(out, value);
+}
+
+const br_explanation *br_present_explanation(const br_presented *presented, uint32_t i)
+{
+    const br_result *result = presented->result;
+    if (result == NULL || i >= result->n_explanations) {
+        return NULL;
+    }
+    const br_explanation *explanation = &result->explanations[i];
+    return explanation->investor == presented->list->entries[i].investor ? explanation : NULL;
+}
+
+static void reason_json(br_buf *out, const br_presented *presented, const br_reason *reason)
+{
+    const br_encoder *encoder = presented->encoder;
+    const br_field *field = &encoder->fields[encoder->n_bond_fields + reason->field];
+    BR_AUTO_DEINIT(br_buf) text = {0};
+    br_buf_char(out, '{');
+    br_reason_tag(&text, encoder, reason->field, reason->code, presented->language);
+    string_member(out, "tag", br_buf_text(&text));
+    br_buf_clear(&text);
+    br_reason_sentence(&text, encoder, reason, presented->language);
+    br_buf_string(out, ", ");
+    string_member(out, "sentence", br_buf_text(&text));
+    br_buf_string(out, ", ");
+    string_member(out, "category", br_reason_category(encoder, reason->field));
+    br_buf_string(out, ", ");
+    string_member(out, "field", field->name);
+    br_buf_string(out, ", ");
+    string_member(out, "value", reason->code < field->n_values ? field->value_names[reason->code] : "");
+    br_buf_string(out, ", ");
+    number_member(out, "gain", (double)reason->gain);
+    br_buf_string(out, ", ");
+    number_member(out, "backing", (double)reason->backing);
+    br_buf_printf(out, ", \"bids\": %u}", reason->bids);
+    out->failed = out->failed || text.failed;
+}
+
+static bool reason_fits(const br_encoder *encoder, const br_reason *reason)
+{
+    return reason->field < br_encoder_n_investor_fields(encoder);
+}
+
+static void explanation_json(br_buf *out, const br_presented *presented, const br_explanation *explanation)
+{
+    br_buf_string(out, ", \"reasons\": [");
+    bool first = true;
+    for (uint32_t i = 0; i < explanation->n_reasons; i++) {
+        if (reason_fits(presented->encoder, &explanation->reasons[i])) {
+            br_buf_string(out, first ? "" : ", ");
+            reason_json(out, presented, &explanation->reasons[i]);
+            first = false;
+        }
+    }
+    br_buf_string(out, "], \"against\": ");
+    if (reason_fits(presented->encoder, &explanation->against)) {
+        reason_json(out, presented, &explanation->against);
+    } else {
+        br_buf_string(out, "null");
+    }
+    br_buf_printf(out, ", \"support\": {\"matching\": %u, ", explanation->n_matching);
+    number_member(out, "mean_probability", explanation->mean_probability_matching);
+    br_buf_printf(out, "}, \"certified\": %s", explanation->certified ? "true" : "false");
+}
+
+static void entry_json(br_buf *out, const br_presented *presented, uint32_t i)
+{
+    const br_list_entry *entry = &presented->list->entries[i];
+    const br_explanation *explanation = br_present_explanation(presented, i);
+    br_buf_printf(out, "{\"rank\": %u, ", i + 1);
+    string_member(out, "id", entry->investor_id);
+    br_buf_string(out, ", ");
+    number_member(out, "probability", entry->probability);
+    if (explanation != NULL) {
+        explanation_json(out, presented, explanation);
+    }
+    br_buf_char(out, '}');
+}
+
+void br_present_json(br_buf *out, const br_presented *presented)
+{
+    const br_list *list = presented->list;
+    char day[BR_DAY_TEXT];
+    br_buf_char(out, '{');
+    string_member(out, "bond", list->bond_id);
+    br_buf_string(out, ", ");
+    string_member(out, "as_of", br_day_text(list->as_of, day));
+    br_buf_string(out, ", ");
+    string_member(out, "snapshot", list->version);
+    br_buf_printf(out, ", \"ledger_head\": %llu, \"eligible\": %u, \"pending\": %s", (unsigned long long)list->ledger_head,
+                  list->n_eligible, presented->result == NULL && list->has_job ? "true" : "false");
+    if (presented->result != NULL && presented->result->failure[0] != '\0') {
+        br_buf_string(out, ", ");
+        string_member(out, "failure", presented->result->failure);
+    }
+    br_buf_string(out, ", \"investors\": [");
+    bool first = true;
+    for (uint32_t i = 0; i < list->n_entries; i++) {
+        const char *only = presented->only_investor;
+        if (only == NULL || strcmp(only, list->entries[i].investor_id) == 0) {
+            br_buf_string(out, first ? "\n " : ",\n ");
+            entry_json(out, presented, i);
+            first = false;
+        }
+    }
+    br_buf_string(out, "]}");
+}

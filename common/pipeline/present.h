@@ -1,0 +1,25 @@
+#ifndef BR_PIPELINE_PRESENT_H
+#define BR_PIPELINE_PRESENT_H
+
+/// A stored list with its reasons as JSON: what the API answers and what the command prints.
+///
+///     {"bond": ..., "as_of": ..., "snapshot": ..., "pending": false, "investors": [{"rank": 1, "id": ..., "probability": ...,
+///       "reasons": [{"tag": ..., "sentence": ..., "category": ..., "field": ..., "value": ..., "gain": ..., "backing": ..., "bids": ...}],
+///       "against": {...} or null, "support": {"matching": 12, "mean_probability": 0.1}, "certified": true}]}
+
+#include "codec/stored.h"
+#include "pipeline/words.h"
+
+typedef struct br_presented {
+    const br_list *list;
+    const br_result *result;   ///< NULL: the explanation is still to do, or none was asked for
+    const br_encoder *encoder; ///< of the list's snapshot
+    br_language language;
+    const char *only_investor; ///< NULL: all of them
+} br_presented;
+
+void br_present_json(br_buf *out, const br_presented *presented);
+/// The explanation of the i-th entry of the list; NULL when there is none (yet).
+const br_explanation *br_present_explanation(const br_presented *presented, uint32_t i);
+
+#endif

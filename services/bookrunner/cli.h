@@ -1,0 +1,99 @@
+#ifndef BOOKRUNNER_CLI_H
+#define BOOKRUNNER_CLI_H
+
+/// The command people type: one table of commands, one table of options. Help, usage errors and suggestions come from the tables, so a
+/// command is added by adding a line.
+///
+/// Data goes to stdout, messages to stderr.
+
+#include "base/day.h"
+#include "service/paths.h"
+
+/// What the program's exit code says; part of its interface.
+typedef enum exit_code {
+    EXIT_CODE_OK = 0,
+    EXIT_CODE_FAILED = 1,
+    EXIT_CODE_USAGE = 2,
+    EXIT_CODE_REJECTED = 3,    ///< some input was rejected
+    EXIT_CODE_UNREACHABLE = 4, ///< a service does not answer
+    EXIT_CODE_CHECK = 5,       ///< a check found a difference or a fault
+} exit_code;
+
+typedef enum output_format {
+    FORMAT_TABLE,
+    FORMAT_JSON,
+    FORMAT_NDJSON,
+    FORMAT_CSV,
+    FORMAT_NAGIOS ///< doctor only: one line and the plugin's exit codes
+} output_format;
+
+/// The values of all options of all commands: an option means the same wherever it is accepted.
+typedef struct arguments {
+    const char *directory;
+    output_format format;
+    double timeout_s;
+    const char *size;
+    uint64_t seed;
+    double combinations;
+    bool dry_run;
+    const char *rejects;
+    bool detach;
+    br_day before;
+    uint64_t epochs;
+    bool force;
+    bool test;
+    bool no_wait;
+    br_day as_of;
+    bool all;
+    bool full;
+    const char *market;
+    const char *json;
+    uint64_t port;
+    bool has_combinations;
+    bool has_port;
+    char **words; ///< [n_words] what is no option
+    int n_words;
+} arguments;
+
+typedef struct command {
+    const char *name;
+    const char *summary;
+    const char *words;    ///< "BOND [INVESTOR]"
+    int min_words;
+    int max_words;        ///< -1 = any number
+    const char *options;  ///< names of the options it accepts, separated by spaces; "nagios": --format takes that too
+    const char *examples; ///< lines
+    const char *details;  ///< what help says below the options, or NULL
+    exit_code (*run)(const arguments *args);
+} command;
+
+/// Run the command that argv names and return the exit code.
+int cli_main(int argc, char **argv);
+
+/// All commands, ended by one without a name.
+const command *cli_commands(void);
+
+/// Say on stderr what went wrong, with its reason, and return the exit code that fits the status.
+exit_code cli_failed(br_status status, const char *doing);
+
+/// DIR of the arguments, made absolute (it need not exist). Errors: BR_ERR_IO, BR_ERR_LIMIT.
+br_status cli_directory(char out[BR_PATH_BYTES], const arguments *args) BR_MUST_CHECK;
+
+exit_code command_simulate(const arguments *args);
+exit_code command_validate(const arguments *args);
+exit_code command_import(const arguments *args);
+exit_code command_up(const arguments *args);
+exit_code command_down(const arguments *args);
+exit_code command_status(const arguments *args);
+exit_code command_train(const arguments *args);
+exit_code command_rank(const arguments *args);
+exit_code command_explain(const arguments *args);
+exit_code command_evaluate(const arguments *args);
+exit_code command_close_day(const arguments *args);
+exit_code command_snapshots(const arguments *args);
+exit_code command_replay(const arguments *args);
+exit_code command_digest(const arguments *args);
+exit_code command_doctor(const arguments *args);
+exit_code command_run(const arguments *args);
+
+#endif

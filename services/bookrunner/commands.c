@@ -1,0 +1,63 @@
+#include "cli.h"
+
+static const command commands[] = {
+    {"run", "the whole job on a market: import, train, rank, explain, evaluate", "", 0, 0,
+     "dir market size seed json timeout format",
+     "  bookrunner run --size small --seed 1\n"
+     "  bookrunner run --market ./my-market --json result.json\n",
+     "The services must be up. A simulated market is written to DIR/market-SIZE-SEED first.\n", command_run},
+    {"up", "start the services of a data directory and keep them running", "", 0, 0, "dir detach port",
+     "  bookrunner up --detach\n"
+     "  bookrunner up --dir /srv/bookrunner\n",
+     "A process that ends is started again, after 200 ms at first and 10 s at most. Their output is in DIR/log.\n", command_up},
+    {"down", "stop the services", "", 0, 0, "dir", "  bookrunner down\n", NULL, command_down},
+    {"status", "what runs, and how far each store is", "", 0, 0, "dir format", "  bookrunner status --format json\n", NULL,
+     command_status},
+    {"simulate", "write a simulated market with known truth", "DIR", 1, 1, "size seed combinations",
+     "  bookrunner simulate ./market --size small --seed 1\n",
+     "The truth is in DIR/truth and is never read by the services.\n", command_simulate},
+    {"validate", "check a market folder as an empty ledger would", "DIR", 1, 1, "dir rejects format",
+     "  bookrunner validate ./market --rejects wrong.csv\n", NULL, command_validate},
+    {"import", "bring a market folder into the ledger", "DIR", 1, 1, "dir dry-run rejects timeout format",
+     "  bookrunner import ./market\n"
+     "  bookrunner import ./market --dry-run\n",
+     "Importing the same rows twice changes nothing. Exit code 3 when some rows were rejected.\n", command_import},
+    {"close-day", "close a business day", "DATE", 1, 1, "dir no-wait timeout", "  bookrunner close-day 2026-03-02\n", NULL,
+     command_close_day},
+    {"train", "train a snapshot and serve it if the gate lets it", "", 0, 0, "dir before seed epochs force timeout format",
+     "  bookrunner train\n"
+     "  bookrunner train --before 2026-03-02\n",
+     "Without --before: 6:2:2 over the bonds in order of issue date, the last part kept for tests.\n", command_train},
+    {"rank", "make the lists of upcoming, test or named bonds", "[BOND...]", 0, -1, "dir test timeout format",
+     "  bookrunner rank\n"
+     "  bookrunner rank --test\n"
+     "  bookrunner rank B000123\n",
+     NULL, command_rank},
+    {"explain", "a bond's list with reasons in words", "BOND [INVESTOR]", 1, 2, "dir timeout format",
+     "  bookrunner explain B000123\n"
+     "  bookrunner explain B000123 I0042 --format json\n",
+     NULL, command_explain},
+    {"evaluate", "lists against the bids that came", "[BOND...]", 0, -1, "dir test timeout format",
+     "  bookrunner evaluate --test\n", NULL, command_evaluate},
+    {"snapshots", "list the snapshots, or go back to an earlier one", "list|rollback [VERSION]", 1, 2, "dir timeout format",
+     "  bookrunner snapshots list\n"
+     "  bookrunner snapshots rollback\n",
+     NULL, command_snapshots},
+    {"replay", "make a stored list and its explanations again and compare the bytes", "[BOND]", 0, 1, "dir as-of all format",
+     "  bookrunner replay B000123\n"
+     "  bookrunner replay --all\n",
+     "Exit code 5 when something differs.\n", command_replay},
+    {"digest", "what the stores hold, as hashes", "", 0, 0, "dir format",
+     "  bookrunner digest --format csv | sort > before.csv\n",
+     "Two installations that were fed the same and worked the same print the same lines.\n", command_digest},
+    {"doctor", "check installation, stores, sockets and clock", "", 0, 0, "dir full format nagios",
+     "  bookrunner doctor\n"
+     "  bookrunner doctor --format nagios\n",
+     "Exit code 5 when a check fails; with --format nagios the plugin codes 0, 1, 2.\n", command_doctor},
+    {0},
+};
+
+const command *cli_commands(void)
+{
+    return commands;
+}

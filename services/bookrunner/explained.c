@@ -1,0 +1,89 @@
+#include "explained.h"
+
+#include "base/alloc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ARENA_BYTES (32u << 20)
+
+br_status explained_read(explained *out, stores *s, const char *bond_id)
+{
+    br_status status = out->arena == NULL ? br_arena_new(&out->arena, ARENA_BYTES) : BR_OK;
+    if (status != BR_OK) {
+        return status;
+    }
+    br_arena_reset(out->arena);
+    out->has_result = false;
+    status = br_recommendations_list(s->recommendations, out->arena, bond_id, BR_DAY_MAX, &out->list);
+    if (status == BR_OK && out->list.has_job) {
+        br_status found = br_recommendations_result(s->recommendations, out->arena, &out->list.job_id, &out->result);
+        out->has_result = found == BR_OK;
+        status = found == BR_ERR_NOT_FOUND ? BR_OK : found;
+    }
+    if (status == BR_OK && strcmp(out->version, out->list.version) != 0) {
+        br_snapshot_free(&out->snapshot);
+        status = br_snapshots_load(&out->snapshot, s->models, out->list.version);
+        snprintf(out->version, sizeof out->version, "%s", status == BR_OK ? out->list.version : "");
+    }
+    return status;
+}
+
+br_presented explained_presented(const explained *e, const char *only_investor)
+{
+    return (br_presented){.list = &e->list,
+                          .result = e->has_result ? &e->result : NULL,
+                          .encoder = e->snapshot->encoder,
+                          .language = BR_LANGUAGE_EN,
+                          .only_investor = only_investor};
+}
+
+static void reason_text(br_buf *out, const explained *e, const char *lead, const br_reason *reason)
+{
+    BR_AUTO_DEINIT(br_buf) sentence = {0};
+    br_reason_sentence(&sentence, e->snapshot->encoder, reason, BR_LANGUAGE_EN);
+    br_buf_printf(out, "      %s%s\n", lead, br_buf_text(&sentence));
+}
+
+static void explanation_text(br_buf *out, const explained *e, const br_explanation *explanation)
+{
+    for (uint32_t i = 0; i < explanation->n_reasons; i++) {
+        char lead[16];
+        snprintf(lead, sizeof lead, "%u. ", i + 1);
+        reason_text(out, e, lead, &explanation->reasons[i]);
+    }
+    if (explanation->against.field != UINT32_MAX) {
+        reason_text(out, e, "against: ", &explanation->against);
+    }
+    br_buf_printf(out, "      %u other investors share these reasons%s\n", explanation->n_matching,
+                  explanation->certified ? "; no other single reason would do better" : "");
+}
+
+void explained_text(br_buf *out, const explained *e, const char *only_investor, uint32_t n_investors)
+{
+    char day[BR_DAY_TEXT];
+    br_presented presented = explained_presented(e, only_investor);
+    br_buf_printf(out, "Bond %s as of %s: %u of %u eligible investors, snapshot %.12s\n", e->list.bond_id,
+                  br_day_text(e->list.as_of, day), e->list.n_entries, e->list.n_eligible, e->list.version);
+    if (e->has_result && e->result.failure[0] != '\0') {
+        br_buf_printf(out, "The explanation could not be made: %s\n", e->result.failure);
+    }
+    for (uint32_t i = 0, shown = 0; i < e->list.n_entries && shown < n_investors; i++) {
+        const br_list_entry *entry = &e->list.entries[i];
+        if (only_investor != NULL && strcmp(only_investor, entry->investor_id) != 0) {
+            continue;
+        }
+        shown++;
+        br_buf_printf(out, "%4u  %s  %.1f %%\n", i + 1, entry->investor_id, 100.0 * entry->probability);
+        const br_explanation *explanation = br_present_explanation(&presented, i);
+        if (explanation != NULL) {
+            explanation_text(out, e, explanation);
+        }
+    }
+}
+
+void explained_deinit(explained *e)
+{
+    br_arena_free(&e->arena);
+    br_snapshot_free(&e->snapshot);
+}

@@ -1,0 +1,25 @@
+#ifndef BOOKRUNNER_EXPLAINED_H
+#define BOOKRUNNER_EXPLAINED_H
+
+/// A bond's stored list with its reasons: what `explain` and `run` print.
+
+#include "pipeline/present.h"
+#include "stores.h"
+
+typedef struct explained {
+    br_arena *arena;
+    br_list list;
+    br_result result;
+    bool has_result;
+    br_snapshot *snapshot;
+    char version[BR_VERSION_TEXT]; ///< of `snapshot`; "" without one
+} explained;
+
+/// Read the newest list of the bond and, if it is there, its result. Errors: BR_ERR_NOT_FOUND without a list.
+br_status explained_read(explained *out, stores *s, const char *bond_id) BR_MUST_CHECK;
+br_presented explained_presented(const explained *e, const char *only_investor);
+/// As text: at most n_investors with their reasons in words.
+void explained_text(br_buf *out, const explained *e, const char *only_investor, uint32_t n_investors);
+void explained_deinit(explained *e);
+
+#endif

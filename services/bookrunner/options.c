@@ -1,0 +1,229 @@
+#include "options.h"
+
+#include "market/row.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_SPELLING 32 ///< longer names are never suggested
+#define MAX_OPTIONS  24
+
+#define AT(member) offsetof(arguments, member)
+
+static const option_spec options[] = {
+    {"dir", "DIR", OPTION_TEXT, AT(directory), 0, "data directory (default $BOOKRUNNER_DIR, else ./bookrunner-data)"},
+    {"format", "FORM", OPTION_FORMAT, AT(format), 0, "table (default), json, ndjson or csv"},
+    {"timeout", "SECONDS", OPTION_NUMBER, AT(timeout_s), 0, "give up after this long without any answer (default 60)"},
+    {"size", "SIZE", OPTION_TEXT, AT(size), 0, "size of the simulated market: small (default) or paper"},
+    {"seed", "N", OPTION_WHOLE, AT(seed), 0, "seed of the random numbers (default 1)"},
+    {"combinations", "P", OPTION_NUMBER, AT(combinations), AT(has_combinations),
+     "share of favourites that count only with a second bond feature, 0 to 1"},
+    {"dry-run", NULL, OPTION_FLAG, AT(dry_run), 0, "only check, change nothing"},
+    {"rejects", "FILE", OPTION_TEXT, AT(rejects), 0, "where rejected lines go (default: rejects-MARKET.csv in the data directory; when only checking, here)"},
+    {"detach", NULL, OPTION_FLAG, AT(detach), 0, "return as soon as everything is ready"},
+    {"before", "DATE", OPTION_DAY, AT(before), 0, "use only what was known before this day"},
+    {"epochs", "N", OPTION_WHOLE, AT(epochs), 0, "at most this many epochs (default: the configuration's)"},
+    {"force", NULL, OPTION_FLAG, AT(force), 0, "serve the new snapshot even if the gate says no; this is recorded"},
+    {"test", NULL, OPTION_FLAG, AT(test), 0, "the bonds of the served snapshot's test range"},
+    {"no-wait", NULL, OPTION_FLAG, AT(no_wait), 0, "do not wait until the others have taken the day in"},
+    {"as-of", "DATE", OPTION_DAY, AT(as_of), 0, "the list as it stood on this day (default: the newest)"},
+    {"all", NULL, OPTION_FLAG, AT(all), 0, "every bond that has a list"},
+    {"full", NULL, OPTION_FLAG, AT(full), 0, "verify every record of the ledger, not only the last 10,000"},
+    {"market", "DIR", OPTION_TEXT, AT(market), 0, "market folder to use instead of a simulated one"},
+    {"json", "FILE", OPTION_TEXT, AT(json), 0, "also write the result as JSON to FILE"},
+    {"port", "N", OPTION_WHOLE, AT(port), AT(has_port), "port of the page (default: the configuration's, 8080; 0 = any free one)"},
+};
+
+static const char *const format_names[] = {"table", "json", "ndjson", "csv", "nagios"};
+
+static size_t distance(const char *a, const char *b)
+{
+    size_t n = strlen(a);
+    size_t m = strlen(b);
+    if (n > MAX_SPELLING || m > MAX_SPELLING) {
+        return SIZE_MAX;
+    }
+    size_t row[MAX_SPELLING + 1];
+    for (size_t j = 0; j <= m; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 1; i <= n; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+            size_t edge = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            diagonal = row[j];
+            row[j] = change < edge ? change : edge;
+        }
+    }
+    return row[m];
+}
+
+const char *nearest_name(const char *typed, const char *const *names, size_t n)
+{
+    const char *best = NULL;
+    size_t best_distance = strlen(typed) < 5 ? 2 : 3;
+    for (size_t i = 0; i < n; i++) {
+        bool prefix = strlen(typed) >= 3 && strncmp(names[i], typed, strlen(typed)) == 0;
+        size_t d = prefix ? 0 : distance(typed, names[i]);
+        if (d < best_distance) {
+            best = names[i];
+            best_distance = d;
+        }
+    }
+    return best;
+}
+
+static bool accepts(const char *accepted, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *at = accepted; (at = strstr(at, name)) != NULL; at += n) {
+        bool begins = at == accepted || at[-1] == ' ';
+        if (begins && (at[n] == ' ' || at[n] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const option_spec *option_at(const char *accepted, int i)
+{
+    for (size_t k = 0; k < sizeof options / sizeof *options; k++) {
+        if (accepts(accepted, options[k].name) && i-- == 0) {
+            return &options[k];
+        }
+    }
+    return NULL;
+}
+
+const option_spec *option_find(const char *accepted, const char *name)
+{
+    const option_spec *spec = NULL;
+    for (int i = 0; (spec = option_at(accepted, i)) != NULL; i++) {
+        if (strcmp(spec->name, name) == 0) {
+            return spec;
+        }
+    }
+    return NULL;
+}
+
+static br_status unknown_option(const char *accepted, const char *name)
+{
+    const char *names[MAX_OPTIONS] = {"help"};
+    size_t n = 1;
+    const option_spec *spec = NULL;
+    for (int i = 0; n < MAX_OPTIONS && (spec = option_at(accepted, i)) != NULL; i++) {
+        names[n++] = spec->name;
+    }
+    const char *near = nearest_name(name, names, n);
+    if (near == NULL) {
+        return br_fail(BR_ERR_INVALID, "there is no option --%s here", name);
+    }
+    return br_fail(BR_ERR_INVALID, "there is no option --%s here; did you mean --%s?", name, near);
+}
+
+static br_status parse_format(output_format *out, const char *accepted, const char *value)
+{
+    size_t n = accepts(accepted, "nagios") ? 5 : 4;
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(value, format_names[i]) == 0) {
+            *out = (output_format)i;
+            return BR_OK;
+        }
+    }
+    return br_fail(BR_ERR_INVALID, "--format %s: use table, json, ndjson or csv%s", value, n == 5 ? ", or nagios" : "");
+}
+
+static br_status parse_whole(uint64_t *out, const char *name, const char *value)
+{
+    char *end = NULL;
+    unsigned long long number = strtoull(value, &end, 10);
+    if (value[0] < '0' || value[0] > '9' || *end != '\0' || strlen(value) > 19) {
+        return br_fail(BR_ERR_INVALID, "--%s %s: a whole number is needed", name, value);
+    }
+    *out = number;
+    return BR_OK;
+}
+
+static br_status set_option(arguments *out, const char *accepted, const option_spec *spec, const char *value)
+{
+    char *place = (char *)out + spec->offset;
+    if (spec->given != 0) {
+        *(bool *)((char *)out + spec->given) = true;
+    }
+    switch (spec->kind) {
+    case OPTION_FLAG:
+        *(bool *)place = true;
+        return BR_OK;
+    case OPTION_TEXT:
+        *(const char **)place = value;
+        return BR_OK;
+    case OPTION_WHOLE:
+        return parse_whole((uint64_t *)(void *)place, spec->name, value);
+    case OPTION_NUMBER:
+        if (br_number_parse((double *)(void *)place, value, strlen(value)) != BR_OK) {
+            return br_fail(BR_ERR_INVALID, "--%s %s: a number is needed", spec->name, value);
+        }
+        return BR_OK;
+    case OPTION_DAY:
+        if (br_day_parse((br_day *)(void *)place, value, strlen(value), NULL) != BR_OK) {
+            return br_fail(BR_ERR_INVALID, "--%s %s: a date YYYY-MM-DD is needed", spec->name, value);
+        }
+        return BR_OK;
+    case OPTION_FORMAT:
+        return parse_format((output_format *)(void *)place, accepted, value);
+    }
+    return BR_OK;
+}
+
+/// One option at argv[*at]; moves *at to the last argument it used.
+static br_status parse_option(arguments *out, const char *accepted, int argc, char **argv, int *at)
+{
+    char name[64];
+    const char *text = argv[*at] + 2;
+    const char *equals = strchr(text, '=');
+    size_t n = equals == NULL ? strlen(text) : (size_t)(equals - text);
+    if (n >= sizeof name) {
+        return br_fail(BR_ERR_INVALID, "there is no option %.60s...", argv[*at]);
+    }
+    memcpy(name, text, n);
+    name[n] = '\0';
+    const option_spec *spec = option_find(accepted, name);
+    if (spec == NULL) {
+        return unknown_option(accepted, name);
+    }
+    if (spec->kind == OPTION_FLAG) {
+        return equals != NULL ? br_fail(BR_ERR_INVALID, "--%s takes no value", name) : set_option(out, accepted, spec, NULL);
+    }
+    if (equals == NULL && *at + 1 >= argc) {
+        return br_fail(BR_ERR_INVALID, "--%s needs a value: %s", name, spec->value);
+    }
+    return set_option(out, accepted, spec, equals != NULL ? equals + 1 : argv[++*at]);
+}
+
+br_status options_parse(arguments *out, const char *accepted, int argc, char **argv, bool *help_out)
+{
+    bool only_words = false;
+    *help_out = false;
+    out->words = argv;
+    for (int i = 0; i < argc; i++) {
+        bool option = !only_words && argv[i][0] == '-' && argv[i][1] != '\0';
+        if (!option) {
+            out->words[out->n_words++] = argv[i];
+        } else if (strcmp(argv[i], "--") == 0) {
+            only_words = true;
+        } else if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
+            *help_out = true;
+        } else if (argv[i][1] != '-') {
+            return br_fail(BR_ERR_INVALID, "there is no option %s; options begin with --", argv[i]);
+        } else {
+            br_status status = parse_option(out, accepted, argc, argv, &i);
+            if (status != BR_OK) {
+                return status;
+            }
+        }
+    }
+    return BR_OK;
+}

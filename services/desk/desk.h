@@ -1,0 +1,115 @@
+#ifndef DESK_DESK_H
+#define DESK_DESK_H
+
+/// The desk: lists and reasons for people, over HTTP. It only reads. The loop's thread follows the ledger; requests are answered on server
+/// threads under the read side of one lock.
+
+#include "pipeline/follow.h"
+#include "pipeline/present.h"
+#include "service/service.h"
+#include "store/quality.h"
+#include "store/recommendations.h"
+#include "store/snapshots.h"
+
+#include <pthread.h>
+
+#define DESK_SNAPSHOTS 4 ///< versions whose words are kept at hand
+
+/// What is known of a bond's newest list without reading it.
+typedef struct listed_bond {
+    br_day as_of;
+    uint32_t n_entries;
+    bool pending;
+} listed_bond;
+
+typedef struct cached_snapshot {
+    br_snapshot *snapshot;
+    char version[BR_VERSION_TEXT];
+    uint64_t used; ///< larger = later
+    unsigned readers;
+} cached_snapshot;
+
+typedef struct desk {
+    br_service *service;
+    char models[BR_PATH_BYTES];
+    br_ledger *ledger;
+    br_recommendations *recommendations;
+    br_quality *quality;
+    br_snapshots *snapshots;
+    br_socket *hints;
+    br_socket *ranker_hints;
+
+    bool locks_made;
+    pthread_rwlock_t lock; ///< guards the fields up to `seen`
+    br_follower *follower;
+    const uint32_t *bonds; ///< [n_bonds] by issue day; borrowed from the market
+    uint32_t n_bonds;
+    br_index *listed_ids;
+    listed_bond *listed;   ///< [capacity] by number in listed_ids
+    uint64_t seen[4];      ///< the store's counts when `listed` was made
+
+    pthread_mutex_t cache_lock;
+    cached_snapshot cache[DESK_SNAPSHOTS];
+    uint64_t cache_clock;
+} desk;
+
+// --- state.c ---
+
+br_status desk_open(desk *self) BR_MUST_CHECK;
+/// Take in what is new in the ledger and among the lists.
+br_status desk_refresh(desk *self) BR_MUST_CHECK;
+void desk_close(desk *self);
+/// The snapshot of a version, loaded once; give it back with desk_release(). Errors: those of br_snapshots_load().
+br_status desk_borrow(desk *self, const char *version, cached_snapshot **out) BR_MUST_CHECK;
+void desk_release(desk *self, cached_snapshot *snapshot);
+
+// --- bonds.c: under the read lock ---
+
+typedef struct bond_filter {
+    const char *state; ///< "upcoming", "issued", "announced" or NULL: upcoming and listed ones
+    uint32_t limit;
+    uint32_t offset;
+} bond_filter;
+
+const char *bond_state(const br_market *market, uint32_t bond);
+/// Numbers of the bonds that pass, last issue first: [at most limit]. *total_out: how many pass without limit and offset.
+uint32_t bonds_select(const desk *self, const bond_filter *filter, uint32_t *out, uint32_t *total_out);
+/// NULL when the bond has no list.
+const listed_bond *bond_listed(const desk *self, uint32_t bond);
+void bond_json(br_buf *out, const desk *self, uint32_t bond, bool with_features);
+
+// --- request.c ---
+
+br_language request_language(const br_http_request *request);
+/// 0 to `max`, or `otherwise` when it is absent. False: it is there and no such number; the answer is a problem then.
+bool request_whole(const br_http_request *request, br_http_answer *answer, const char *name, uint32_t max, uint32_t *value_io);
+/// The same for a date.
+bool request_day(const br_http_request *request, br_http_answer *answer, const char *name, br_day *value_io);
+/// Set the tag of a finished answer, or turn it into a problem when memory ran out.
+void answer_finish(br_http_answer *answer);
+/// The problem that fits a status.
+void answer_failed(br_http_answer *answer, br_status status);
+void json_member(br_buf *out, const char *name, const char *text);
+
+// --- handlers: context is the desk ---
+
+void handle_bonds(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_bond(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_daily(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_monthly(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_report(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_snapshots(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_status(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_home(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_bond_page(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_style(void *context, const br_http_request *request, br_http_answer *answer);
+
+/// A bond's list and, if it is there, its result, in the arena. Errors: BR_ERR_NOT_FOUND without a list.
+typedef struct stored_list {
+    br_list list;
+    br_result result;
+    bool has_result;
+} stored_list;
+br_status stored_list_read(const desk *self, br_arena *arena, const char *bond_id, stored_list *out) BR_MUST_CHECK;
+
+#endif

@@ -1,0 +1,154 @@
+// How good the lists were, by issue day and by month.
+
+#include "base/alloc.h"
+#include "desk.h"
+#include "metrics/metrics.h"
+
+#include <string.h>
+
+#define REPORT_ARENA_BYTES (1u << 20)
+
+/// Figures of one day or month, gathered bond by bond in order of issue day.
+typedef struct quality_group {
+    char key[BR_DAY_TEXT]; ///< "2026-03-02" or "2026-03"; "" = none yet
+    uint32_t n_bonds;      ///< with a list and bidders
+    uint32_t n_skipped;    ///< without bidders
+    uint32_t n_unranked;
+    uint32_t hits;
+    uint32_t bidders;
+    uint32_t bidders_outside;
+    double recall; ///< sums over bonds
+    double precision;
+    double recall_activity;
+    double precision_activity;
+    bool provisional;
+} quality_group;
+
+typedef struct gathering {
+    br_buf *out;
+    size_t key_length; ///< of the day's text: 10 = day, 7 = month
+    uint32_t n_top;
+    quality_group group;
+    bool first;
+} gathering;
+
+static void mean_json(br_buf *out, const char *name, double sum, uint32_t n)
+{
+    br_buf_printf(out, ", \"%s\": ", name);
+    if (n == 0) {
+        br_buf_string(out, "null");
+    } else {
+        br_buf_json_number(out, sum / n);
+    }
+}
+
+static void end_group(gathering *g)
+{
+    const quality_group *q = &g->group;
+    if (q->key[0] == '\0') {
+        return;
+    }
+    br_buf_printf(g->out, "%s{\"%s\": \"%s\"", g->first ? "\n " : ",\n ", g->key_length == 7 ? "month" : "day", q->key);
+    mean_json(g->out, "recall_at_50", q->recall, q->n_bonds);
+    mean_json(g->out, "precision_at_50", q->precision, q->n_bonds);
+    mean_json(g->out, "recall_at_50_activity", q->recall_activity, q->n_bonds);
+    mean_json(g->out, "precision_at_50_activity", q->precision_activity, q->n_bonds);
+    br_buf_printf(g->out,
+                  ", \"bonds\": %u, \"bonds_skipped\": %u, \"bonds_unranked\": %u, \"hits\": %u, \"bidders\": %u, "
+                  "\"bidders_outside\": %u, \"provisional\": %s}",
+                  q->n_bonds, q->n_skipped, q->n_unranked, q->hits, q->bidders, q->bidders_outside, q->provisional ? "true" : "false");
+    g->first = false;
+}
+
+static br_status add_bond(void *context, const br_bond_quality *bond)
+{
+    gathering *g = context;
+    char day[BR_DAY_TEXT];
+    br_day_text(bond->issue_day, day);
+    day[g->key_length] = '\0';
+    if (strcmp(day, g->group.key) != 0) {
+        end_group(g);
+        g->group = (quality_group){.key = ""};
+        memcpy(g->group.key, day, sizeof day);
+    }
+    quality_group *q = &g->group;
+    q->provisional = q->provisional || bond->provisional;
+    q->bidders_outside += bond->bidders_outside;
+    if (bond->unranked) {
+        q->n_unranked++;
+        return BR_OK;
+    }
+    if (bond->bidders == 0) {
+        q->n_skipped++;
+        return BR_OK;
+    }
+    br_list_quality list = br_list_quality_of(bond->hits, bond->bidders, g->n_top);
+    br_list_quality activity = br_list_quality_of(bond->hits_activity, bond->bidders, g->n_top);
+    q->n_bonds++;
+    q->hits += bond->hits;
+    q->bidders += bond->bidders;
+    q->recall += list.recall;
+    q->precision += list.precision;
+    q->recall_activity += activity.recall;
+    q->precision_activity += activity.precision;
+    return g->out->failed ? br_no_memory("figures", 1) : BR_OK;
+}
+
+static void answer_series(desk *self, const br_http_request *request, br_http_answer *answer, size_t key_length)
+{
+    br_day from = BR_DAY_NONE + 1;
+    br_day until = BR_DAY_MAX;
+    if (!request_day(request, answer, "from", &from) || !request_day(request, answer, "until", &until)) {
+        return;
+    }
+    gathering g = {.out = &answer->body, .key_length = key_length, .n_top = br_service_config(self->service)->n_top, .first = true};
+    br_buf_printf(&answer->body, "{\"top\": %u, \"%s\": [", g.n_top, key_length == 7 ? "months" : "days");
+    br_status status = br_quality_visit(self->quality, from, until, add_bond, &g);
+    if (status != BR_OK) {
+        answer_failed(answer, status);
+        return;
+    }
+    end_group(&g);
+    br_buf_string(&answer->body, "]}\n");
+    answer_finish(answer);
+}
+
+void handle_daily(void *context, const br_http_request *request, br_http_answer *answer)
+{
+    answer_series(context, request, answer, 10);
+}
+
+void handle_monthly(void *context, const br_http_request *request, br_http_answer *answer)
+{
+    answer_series(context, request, answer, 7);
+}
+
+void handle_report(void *context, const br_http_request *request, br_http_answer *answer)
+{
+    desk *self = context;
+    BR_AUTO(br_arena) *arena = NULL;
+    br_report report;
+    br_status status = br_arena_new(&arena, REPORT_ARENA_BYTES);
+    if (status == BR_OK) {
+        status = br_quality_report(self->quality, arena, request->rest, &report);
+    }
+    if (status != BR_OK) {
+        answer_failed(answer, status);
+        return;
+    }
+    br_buf *out = &answer->body;
+    br_buf_char(out, '{');
+    for (uint32_t i = 0; i < report.n_figures; i++) {
+        const br_figure *figure = &report.figures[i];
+        br_buf_string(out, i == 0 ? "" : ", ");
+        br_buf_json_string(out, figure->name, strlen(figure->name));
+        br_buf_string(out, ": ");
+        if (figure->text[0] != '\0') {
+            br_buf_json_string(out, figure->text, strlen(figure->text));
+        } else {
+            br_buf_json_number(out, figure->number);
+        }
+    }
+    br_buf_string(out, "}\n");
+    answer_finish(answer);
+}

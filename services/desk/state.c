@@ -1,0 +1,250 @@
+#include "desk.h"
+
+#include "base/alloc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static br_status open_stores(desk *self)
+{
+    const char *directory = br_service_directory(self->service);
+    char path[BR_PATH_BYTES];
+    br_status status = br_place_path(path, directory, BR_PLACE_LEDGER);
+    if (status == BR_OK) {
+        status = br_ledger_open_reader(&self->ledger, path);
+    }
+    if (status == BR_OK) {
+        status = br_place_path(self->models, directory, BR_PLACE_MODELS);
+    }
+    if (status == BR_OK) {
+        status = br_snapshots_open_reader(&self->snapshots, self->models);
+    }
+    if (status == BR_OK) {
+        status = br_place_path(path, directory, BR_PLACE_RECOMMENDATIONS);
+    }
+    if (status == BR_OK) {
+        status = br_recommendations_open_reader(&self->recommendations, path);
+    }
+    if (status == BR_OK) {
+        status = br_place_path(path, directory, BR_PLACE_METRICS);
+    }
+    if (status == BR_OK) {
+        status = br_quality_open_reader(&self->quality, path);
+    }
+    if (status == BR_ERR_NOT_FOUND) {
+        br_service_not_ready(self->service, br_why(status));
+        return BR_ERR_AGAIN; // each process makes its store at its first start
+    }
+    return status;
+}
+
+br_status desk_open(desk *self)
+{
+    br_status status = open_stores(self);
+    if (status != BR_OK) {
+        return status;
+    }
+    if (pthread_rwlock_init(&self->lock, NULL) != 0) {
+        return br_fail(BR_ERR_IO, "cannot make a lock");
+    }
+    if (pthread_mutex_init(&self->cache_lock, NULL) != 0) {
+        pthread_rwlock_destroy(&self->lock);
+        return br_fail(BR_ERR_IO, "cannot make a lock");
+    }
+    self->locks_made = true;
+    status = br_follower_new(&self->follower);
+    return status == BR_OK ? desk_refresh(self) : status;
+}
+
+void desk_close(desk *self)
+{
+    for (size_t i = 0; i < DESK_SNAPSHOTS; i++) {
+        br_snapshot_free(&self->cache[i].snapshot);
+    }
+    br_index_free(&self->listed_ids);
+    br_free(self->listed);
+    self->listed = NULL;
+    br_follower_free(&self->follower);
+    br_ledger_free(&self->ledger);
+    br_recommendations_free(&self->recommendations);
+    br_quality_free(&self->quality);
+    br_snapshots_free(&self->snapshots);
+    if (self->locks_made) {
+        pthread_rwlock_destroy(&self->lock);
+        pthread_mutex_destroy(&self->cache_lock);
+        self->locks_made = false;
+    }
+}
+
+// --- the newest lists ---
+
+typedef struct listing {
+    br_index *ids;
+    listed_bond *bonds;
+    br_hash *jobs; ///< [n] of lists with one
+    uint8_t *has_job;
+    uint32_t n;
+    uint32_t capacity;
+} listing;
+
+static void listing_deinit(listing *l)
+{
+    br_index_free(&l->ids);
+    br_free(l->bonds);
+    br_free(l->jobs);
+    br_free(l->has_job);
+}
+
+static br_status grow(listing *l)
+{
+    uint32_t capacity = l->capacity == 0 ? 256 : 2 * l->capacity;
+    listed_bond *bonds = br_reallocarray(l->bonds, capacity, sizeof *bonds);
+    l->bonds = bonds == NULL ? l->bonds : bonds;
+    br_hash *jobs = br_reallocarray(l->jobs, capacity, sizeof *jobs);
+    l->jobs = jobs == NULL ? l->jobs : jobs;
+    uint8_t *has_job = br_reallocarray(l->has_job, capacity, 1);
+    l->has_job = has_job == NULL ? l->has_job : has_job;
+    if (bonds == NULL || jobs == NULL || has_job == NULL) {
+        return br_no_memory("lists", capacity);
+    }
+    l->capacity = capacity;
+    return BR_OK;
+}
+
+static br_status note_list(void *context, const br_list *list)
+{
+    listing *l = context;
+    uint32_t number = 0;
+    br_status status = br_index_add(l->ids, list->bond_id, strlen(list->bond_id), &number, NULL);
+    if (status == BR_OK && number >= l->capacity) {
+        status = grow(l);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    l->bonds[number] = (listed_bond){.as_of = list->as_of, .n_entries = list->n_entries};
+    l->jobs[number] = list->job_id;
+    l->has_job[number] = list->has_job ? 1 : 0;
+    l->n = br_index_count(l->ids);
+    return BR_OK;
+}
+
+static br_status make_listing(const desk *self, listing *l)
+{
+    br_status status = br_index_new(&l->ids);
+    if (status == BR_OK) {
+        status = br_recommendations_visit(self->recommendations, note_list, l);
+    }
+    for (uint32_t i = 0; i < l->n && status == BR_OK; i++) {
+        if (l->has_job[i] != 0) {
+            status = br_recommendations_is_todo(self->recommendations, &l->jobs[i], &l->bonds[i].pending);
+        }
+    }
+    return status;
+}
+
+static br_status refresh_lists(desk *self)
+{
+    uint64_t counts[4];
+    br_status status = br_recommendations_counts(self->recommendations, &counts[0], &counts[1], &counts[2], &counts[3]);
+    if (status != BR_OK || (self->listed_ids != NULL && memcmp(counts, self->seen, sizeof counts) == 0)) {
+        return status;
+    }
+    listing l = {.ids = NULL};
+    status = make_listing(self, &l);
+    if (status == BR_OK) {
+        pthread_rwlock_wrlock(&self->lock);
+        br_index *old_ids = self->listed_ids;
+        listed_bond *old_bonds = self->listed;
+        self->listed_ids = l.ids;
+        self->listed = l.bonds;
+        pthread_rwlock_unlock(&self->lock);
+        l.ids = old_ids;
+        l.bonds = old_bonds;
+        memcpy(self->seen, counts, sizeof counts);
+    }
+    listing_deinit(&l);
+    return status;
+}
+
+static br_status follow_ledger(desk *self)
+{
+    uint64_t head = 0;
+    br_status status = br_ledger_head(self->ledger, &head);
+    if (status != BR_OK || head == br_follower_head(self->follower)) {
+        return status;
+    }
+    pthread_rwlock_wrlock(&self->lock);
+    status = br_follower_catch_up(self->follower, self->ledger, 0, 0);
+    br_market *market = br_follower_market(self->follower);
+    self->bonds = NULL;
+    self->n_bonds = 0;
+    if (status == BR_OK && market != NULL) {
+        status = br_market_bonds_by_issue(market, &self->bonds, &self->n_bonds);
+    }
+    pthread_rwlock_unlock(&self->lock);
+    return status;
+}
+
+br_status desk_refresh(desk *self)
+{
+    br_status status = follow_ledger(self);
+    return status == BR_OK ? refresh_lists(self) : status;
+}
+
+// --- snapshots ---
+
+static cached_snapshot *find_cached(desk *self, const char *version)
+{
+    for (size_t i = 0; i < DESK_SNAPSHOTS; i++) {
+        if (self->cache[i].snapshot != NULL && strcmp(self->cache[i].version, version) == 0) {
+            return &self->cache[i];
+        }
+    }
+    return NULL;
+}
+
+/// The place to load into: an empty one, or the one used least lately that nobody reads.
+static cached_snapshot *find_place(desk *self)
+{
+    cached_snapshot *best = NULL;
+    for (size_t i = 0; i < DESK_SNAPSHOTS; i++) {
+        cached_snapshot *c = &self->cache[i];
+        if (c->readers == 0 && (best == NULL || c->snapshot == NULL || (best->snapshot != NULL && c->used < best->used))) {
+            best = c;
+        }
+    }
+    return best;
+}
+
+br_status desk_borrow(desk *self, const char *version, cached_snapshot **out)
+{
+    // Loading happens under the lock: two requests for the same new version then read it once.
+    pthread_mutex_lock(&self->cache_lock);
+    br_status status = BR_OK;
+    cached_snapshot *c = find_cached(self, version);
+    if (c == NULL) {
+        c = find_place(self);
+        if (c == NULL) {
+            status = br_fail(BR_ERR_LIMIT, "more than %d snapshots are being read at once", DESK_SNAPSHOTS);
+        } else {
+            br_snapshot_free(&c->snapshot);
+            status = br_snapshots_load(&c->snapshot, self->models, version);
+            snprintf(c->version, sizeof c->version, "%s", version);
+        }
+    }
+    if (status == BR_OK) {
+        c->readers++;
+        c->used = ++self->cache_clock;
+        *out = c;
+    }
+    pthread_mutex_unlock(&self->cache_lock);
+    return status;
+}
+
+void desk_release(desk *self, cached_snapshot *snapshot)
+{
+    pthread_mutex_lock(&self->cache_lock);
+    snapshot->readers--;
+    pthread_mutex_unlock(&self->cache_lock);
+}
