@@ -50,6 +50,7 @@ int64_t br_notify_watchdog_ms(void);
 
 #define BR_SERVICE_SOCKETS  16
 #define BR_SERVICE_TIMERS   16
+#define BR_SERVICE_ROUTES   64
 #define BR_SERVICE_MESSAGES 64 ///< of one socket in a row before the others have their turn
 #define BR_SERVICE_DRAIN_MS 10000
 #define BR_SERVICE_RETRY_MS 100  ///< between two attempts to start
@@ -80,6 +81,9 @@ struct br_service {
     size_t n_sources;
     br_service_alarm alarms[BR_SERVICE_TIMERS];
     size_t n_alarms;
+    br_http_route routes
+        [BR_SERVICE_ROUTES]; ///< served as soon as start() has succeeded, so that none meets a half-made state
+    size_t n_routes;
     br_timer_handler idle;
     br_timer_handler on_wake;
     bool idle_wanted; ///< something happened since idle work had nothing to do
@@ -104,7 +108,7 @@ struct br_service {
 
 /// Start, serve, drain. BR_OK: stopped as asked.
 br_status br_service_loop(br_service *service);
-/// Undo what start() did: routes, the service's own state, sockets, timers.
+/// Undo what start() did: the service's own state, sockets, timers. The HTTP server is gone by then or has no routes of the service yet.
 void br_service_undo(br_service *service);
 
 #endif

@@ -49,10 +49,6 @@ void br_service_ready(br_service *service)
 
 void br_service_undo(br_service *service)
 {
-    if (service->http != NULL && br_http_routes(service->http, NULL, 0) != BR_OK) {
-        // The routes point into the state that goes away now: without the server none can be asked.
-        br_http_free(&service->http);
-    }
     if (service->definition->stop != NULL) {
         service->definition->stop(service->state);
     }
@@ -62,6 +58,7 @@ void br_service_undo(br_service *service)
     memset(service->state, 0, service->definition->state_bytes);
     service->n_sources = 0;
     service->n_alarms = 0;
+    service->n_routes = 0;
     service->idle = NULL;
     service->on_wake = NULL;
 }
@@ -78,7 +75,10 @@ static br_status start(br_service *service, int64_t now_ms)
             br_ready_set(false, "starting");
         }
         service->retry_ms = now_ms + BR_SERVICE_RETRY_MS;
-        return service->http == NULL ? br_fail(BR_ERR_NO_MEMORY, "no memory to start once more") : BR_OK;
+        return BR_OK;
+    }
+    if (status == BR_OK && service->n_routes > 0) {
+        status = br_http_routes(service->http, service->routes, service->n_routes);
     }
     if (status != BR_OK) {
         return status;

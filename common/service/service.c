@@ -99,7 +99,12 @@ void br_service_on_wake(br_service *service, br_timer_handler handler)
 
 br_status br_service_routes(br_service *service, const br_http_route *routes, size_t n)
 {
-    return br_http_routes(service->http, routes, n);
+    if (n > BR_SERVICE_ROUTES - service->n_routes) {
+        return br_fail(BR_ERR_LIMIT, "a service has at most %d routes", BR_SERVICE_ROUTES);
+    }
+    memcpy(service->routes + service->n_routes, routes, n * sizeof routes[0]);
+    service->n_routes += n;
+    return BR_OK;
 }
 
 bool br_service_draining(const br_service *service)

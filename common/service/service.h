@@ -62,7 +62,7 @@ void br_service_idle(br_service *service, br_timer_handler handler);
 /// Wake the loop from another thread: `handler` of br_service_on_wake() runs on the loop's thread.
 void br_service_wake(br_service *service); ///< from any thread
 void br_service_on_wake(br_service *service, br_timer_handler handler);
-/// Further HTTP routes (desk); call in start, once. Handlers run on server threads until the loop has ended; none runs while or after stop() is called.
+/// Further HTTP routes (desk), at most 64; call in start, they are served when it has succeeded. The array is copied, the texts are borrowed. Handlers run on server threads until the loop has ended; none runs while or after stop() is called.
 br_status br_service_routes(br_service *service, const br_http_route *routes, size_t n) BR_MUST_CHECK;
 /// The process can do its work: tell the supervisor and /readyz. Called once by the loop after start; a service that is not ready by then
 /// calls br_service_not_ready() in start and br_service_ready() later.

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -162,6 +163,7 @@ Test(service_paths, a_killed_holder_lets_go)
     cr_assert_eq(pipe(ready), 0);
     pid_t child = fork();
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); // also when the test fails
         char answer = br_process_lock(directory, "ranker") == BR_OK ? 'y' : 'n';
         if (write(ready[1], &answer, 1) == 1) {
             pause();
