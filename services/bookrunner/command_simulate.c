@@ -218,8 +218,8 @@ br_status simulate_folder(const arguments *args, const char *folder)
         status = write_readme(args, folder, &options);
     }
     if (status == BR_OK) {
-        fprintf(stderr, "%s: simulated market (%s, seed %llu): %u bonds, %u investors, %llu rows\n", folder,
-                args->size, (unsigned long long)args->seed, br_index_count(bonds), br_index_count(investors),
+        fprintf(stderr, "simulated market (%s, seed %llu): %u bonds, %u investors, %llu rows\n", args->size,
+                (unsigned long long)args->seed, br_index_count(bonds), br_index_count(investors),
                 (unsigned long long)sink.n_rows);
     }
     return status;
