@@ -111,9 +111,11 @@ void br_read_fail(br_reading *in, const char *field, const char *format, ...)
     }
     char place[128] = "";
     size_t used = 0;
-    for (unsigned d = 0; d < BR_READ_DEPTH && in->place[d].list != NULL && used < sizeof place; d++) {
-        used += (size_t)snprintf(place + used, sizeof place - used, "%s[%zu].", in->place[d].list,
-                                 in->place[d].i);
+    for (unsigned d = 0; d < BR_READ_DEPTH && used < sizeof place; d++) {
+        if (in->place[d].list != NULL) {
+            used += (size_t)snprintf(place + used, sizeof place - used, "%s[%zu].", in->place[d].list,
+                                     in->place[d].i);
+        }
     }
     char cause[256];
     va_list args;

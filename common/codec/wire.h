@@ -25,7 +25,7 @@ typedef struct br_reading {
     br_status status;
     const char *message; ///< its name, for reasons
     struct {
-        const char *list; ///< NULL: not inside a list
+        const char *list; ///< NULL: not inside a list at this depth
         size_t i;
     } place[BR_READ_DEPTH]; ///< "rows[3].features[2]"
     bool exhausted;         ///< the arena refused memory

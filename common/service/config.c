@@ -50,6 +50,7 @@ static void *allocate(void *context, void *block, size_t size_bytes)
 }
 
 // The first line says what is wrong, then come "in mapping field 'NAME' (line: N, column: M)" from the inside out.
+BR_PRINTF(3, 0)
 static void listen_to(cyaml_log_t level, void *context, const char *format, va_list args)
 {
     (void)level;

@@ -172,15 +172,30 @@ static br_status start_http(br_service *service, const char *instance)
 
 // --- the life ---
 
-// Blocked before any thread is there, so that only the loop hears them.
+static pthread_t loop_thread;
+
+static void pass_on(int number)
+{
+    pthread_kill(loop_thread, number);
+}
+
+// Blocked here and in all threads from here on, so that only the loop hears them. Threads that a library started before
+// main(), as OpenBLAS does, do not block them: what the system hands to one of those is passed on.
 static br_status take_signals(br_service *service)
 {
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
     signal(SIGPIPE, SIG_IGN);
+    loop_thread = pthread_self();
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        struct sigaction old, action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+        sigaddset(&set, numbers[i]);
+        // What was to be ignored, as nohup(1) asks for, stays so.
+        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
+            sigaction(numbers[i], &action, NULL);
+        }
+    }
     if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0) {
         return br_fail(BR_ERR_IO, "cannot block signals");
     }

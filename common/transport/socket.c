@@ -532,20 +532,17 @@ static bool open_envelope(br_message *message, size_t n_parts)
     return true;
 }
 
+// One message, right or not: *good_out tells. A status other than BR_OK: there was none.
 static br_status receive_one(br_socket *socket, br_message *message, bool *good_out)
 {
     bool more = true;
-    *good_out = true;
-    if (socket->kind == BR_SOCKET_ROUTER) {
-        br_status status = receive_peer(socket, message, &more, good_out);
-        if (status != BR_OK) {
-            *good_out = false;
-            return status;
-        }
-    }
+    bool good = true;
+    br_status status = socket->kind == BR_SOCKET_ROUTER ? receive_peer(socket, message, &more, &good) : BR_OK;
     size_t n_parts = 0;
-    br_status status = more ? receive_parts(socket, message, &n_parts) : BR_OK;
-    *good_out = status == BR_OK && *good_out && open_envelope(message, n_parts);
+    if (status == BR_OK && more) {
+        status = receive_parts(socket, message, &n_parts);
+    }
+    *good_out = good && status == BR_OK && open_envelope(message, n_parts);
     return status;
 }
 
@@ -556,7 +553,7 @@ br_status br_socket_receive(br_socket *socket, br_message *out)
         br_message message = {0};
         bool good;
         br_status status = receive_one(socket, &message, &good);
-        if (good) {
+        if (status == BR_OK && good) {
             *out = message;
             return BR_OK;
         }

@@ -17,6 +17,7 @@ typedef struct evaluator {
     bool look;
     uint64_t offset;
     uint64_t waits_for; ///< a close that the ranker has not worked yet; 0 = none
+    br_day last_close;  ///< the close before it
     br_task task;
     evaluation_request request;
     br_buf buffer;
@@ -86,11 +87,12 @@ static br_status set_gauges(evaluator *self)
 
 // --- daily ---
 
-// At the close of day D the bonds whose books are open or have just closed change; older ones stand.
+// At the close of day D the bonds change that were issued since the close before it, or whose books were still open then; older ones stand.
 static br_status evaluate_open_books(evaluator *self, br_market *market)
 {
     br_day business = br_market_business_day(market);
-    br_day from = business - br_market_schema(market)->late_days;
+    br_day late_days = br_market_schema(market)->late_days;
+    br_day from = (self->last_close == BR_DAY_NONE ? business : self->last_close) - late_days;
     const uint32_t *bonds;
     uint32_t n = 0, evaluated = 0;
     br_status status = br_market_bonds_by_issue(market, &bonds, &n);
@@ -140,6 +142,8 @@ static br_status step_ledger(evaluator *self)
 {
     evaluation *daily = &self->daily;
     uint64_t before = br_follower_head(daily->follower);
+    br_market *market = br_follower_market(daily->follower);
+    self->last_close = market == NULL ? BR_DAY_NONE : br_market_business_day(market);
     br_status status = br_follower_catch_up(daily->follower, daily->ledger, 0, BR_KIND_BIT(BR_ROW_CLOSE_DAY));
     if (status != BR_OK || br_follower_head(daily->follower) == before) {
         self->look = false;

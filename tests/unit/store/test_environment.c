@@ -73,8 +73,9 @@ static bool holds(br_env *env, const char *key, const char *value)
     br_bytes found;
     cr_assert_eq(br_view_init(&view, env), BR_OK);
     cr_assert_eq(br_view_find(&view, TABLE_A, text(key), &found), BR_OK);
-    return value == NULL ? found.data == NULL
-                         : found.data != NULL && found.n == strlen(value) && memcmp(found.data, value, found.n) == 0;
+    return value == NULL
+               ? found.data == NULL
+               : found.data != NULL && found.n == strlen(value) && memcmp(found.data, value, found.n) == 0;
 }
 
 Test(store_environment, a_batch_is_seen_by_its_handle_at_once_and_by_others_when_committed)
@@ -216,11 +217,16 @@ Test(store_environment, error_numbers_become_statuses)
     static const struct {
         int code;
         br_status status;
-    } cases[] = {{MDB_MAP_FULL, BR_ERR_FULL},     {EIO, BR_ERR_FULL},
-                 {ENOSPC, BR_ERR_FULL},           {MDB_READERS_FULL, BR_ERR_LIMIT},
-                 {MDB_INVALID, BR_ERR_CORRUPT},   {MDB_CORRUPTED, BR_ERR_CORRUPT},
-                 {MDB_PAGE_NOTFOUND, BR_ERR_CORRUPT}, {MDB_VERSION_MISMATCH, BR_ERR_VERSION},
-                 {ENOENT, BR_ERR_NOT_FOUND},      {EACCES, BR_ERR_IO},
+    } cases[] = {{MDB_MAP_FULL, BR_ERR_FULL},
+                 {EIO, BR_ERR_FULL},
+                 {ENOSPC, BR_ERR_FULL},
+                 {MDB_READERS_FULL, BR_ERR_LIMIT},
+                 {MDB_INVALID, BR_ERR_CORRUPT},
+                 {MDB_CORRUPTED, BR_ERR_CORRUPT},
+                 {MDB_PAGE_NOTFOUND, BR_ERR_CORRUPT},
+                 {MDB_VERSION_MISMATCH, BR_ERR_VERSION},
+                 {ENOENT, BR_ERR_NOT_FOUND},
+                 {EACCES, BR_ERR_IO},
                  {ENOMEM, BR_ERR_NO_MEMORY}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         br_status status = br_store_fail("/some/where", "commit", cases[i].code);
@@ -239,7 +245,8 @@ static br_status put_many(br_env *env, uint64_t first, unsigned n)
     for (unsigned i = 0; i < n && status == BR_OK; i++) {
         uint8_t key[8];
         br_be64_put(key, first + i);
-        status = br_env_put(env, TABLE_A, br_bytes_of(key, sizeof key), br_bytes_of(value, sizeof value), BR_PUT_APPEND);
+        status = br_env_put(env, TABLE_A, br_bytes_of(key, sizeof key), br_bytes_of(value, sizeof value),
+                            BR_PUT_APPEND);
     }
     return status == BR_OK ? br_env_commit(env) : status;
 }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "service/service.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,8 +122,21 @@ static void echo_stop(void *state)
     }
 }
 
+// Blocks no signal, as the threads of a library that started before main().
+static void *be_there(void *nothing)
+{
+    for (;;) {
+        pause();
+    }
+    return nothing;
+}
+
 int main(int argc, char **argv)
 {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, be_there, NULL) != 0) {
+        return 1;
+    }
     return br_service_main(argc, argv,
                            &(br_service_definition){.name = "echo",
                                                     .description = "Says what it hears",

@@ -1,0 +1,139 @@
+"""A Bookrunner installation in a directory of its own, driven by the command people type. Standard library only."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import tempfile
+import shutil
+import csv
+import io
+
+BIN = os.environ["BOOKRUNNER_BIN"]
+
+# Small and quick: what is tested here is the work between the processes, not the quality of the model.
+QUICK = """\
+explainers: {explainers}
+model: {{d: 4, cross_layers: 2, rank: 8, hidden: [16, 8]}}
+training: {{max_epochs: 2, final_epochs: 1}}
+http: {{port: 0, telemetry_port: 0}}
+"""
+
+
+class Installation:
+    def __init__(self, explainers=2, config=""):
+        self.dir = tempfile.mkdtemp(prefix="bookrunner-pipeline-")
+        with open(self.path("bookrunner.yaml"), "w") as file:
+            file.write(QUICK.format(explainers=explainers) + config)
+
+    def path(self, *names):
+        return os.path.join(self.dir, *names)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind is not None:
+            self.show_logs()
+        self.run("down", check=False)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def show_logs(self):
+        logs = self.path("log")
+        for name in sorted(os.listdir(logs)) if os.path.isdir(logs) else []:
+            with open(os.path.join(logs, name), errors="replace") as file:
+                lines = file.readlines()
+            print(f"--- {name} (last lines)")
+            print("".join(lines[-15:]))
+
+    def start(self, *arguments):
+        """The command as a process whose output is read later."""
+        return subprocess.Popen([os.path.join(BIN, "bookrunner"), *arguments, "--dir", self.dir],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def run(self, *arguments, check=True, timeout=300):
+        done = subprocess.run([os.path.join(BIN, "bookrunner"), *arguments, "--dir", self.dir],
+                              capture_output=True, text=True, timeout=timeout)
+        if check and done.returncode != 0:
+            raise AssertionError(f"bookrunner {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def json(self, *arguments, check=True):
+        return json.loads(self.run(*arguments, "--format", "json", check=check).stdout)
+
+    def up(self):
+        self.run("up", "--detach")
+
+    def status(self):
+        return self.json("status")
+
+    def processes(self):
+        return {process["process"]: process for process in self.status()["processes"]}
+
+    def stores(self):
+        return self.status()["stores"]
+
+    def digest(self):
+        """{(what, key): hash}; a key that stands there twice fails."""
+        rows = list(csv.DictReader(io.StringIO(self.run("digest", "--format", "csv").stdout)))
+        table = {(row["what"], row["key"]): row["hash"] for row in rows}
+        assert len(table) == len(rows), "something is stored twice"
+        return table
+
+    def wait(self, what, condition, seconds=60):
+        """Until `condition` of the stores holds: woken by each hint that any service sends is not possible from here, so the
+        stores are asked each 50 ms."""
+        waiter = select.poll()
+        waited = 0.0
+        while True:
+            stores = self.stores()
+            if condition(stores):
+                return stores
+            if waited > seconds:
+                raise AssertionError(f"{what}: not within {seconds} s: {stores}")
+            waiter.poll(50)
+            waited += 0.05
+
+    def wait_explained(self, seconds=120):
+        return self.wait("all explained", lambda s: s["todo"] == 0 and s["results"] > 0, seconds)
+
+    def kill(self, name):
+        """kill -9 of a process; False if it is down at the moment."""
+        process = self.processes().get(name)
+        if process is None or not process["pid"]:
+            return False
+        try:
+            os.kill(process["pid"], signal.SIGKILL)
+        except ProcessLookupError:
+            return False
+        return True
+
+
+def simulate(directory, size="small", seed=1):
+    subprocess.run([os.path.join(BIN, "bookrunner"), "simulate", directory, "--size", size, "--seed", str(seed)],
+                   check=True, capture_output=True, text=True)
+
+
+def cut_market(source, target, until):
+    """The part of a simulated market that is known on the day `until`: bonds announced and bids made by then."""
+    os.makedirs(target)
+    bonds = set()
+    for name in os.listdir(source):
+        if name in ("schema.yaml", "investors.csv"):
+            shutil.copy(os.path.join(source, name), target)
+    with open(os.path.join(source, "bonds.csv")) as file, open(os.path.join(target, "bonds.csv"), "w") as out:
+        rows = csv.DictReader(file)
+        writer = csv.DictWriter(out, rows.fieldnames)
+        writer.writeheader()
+        for row in rows:
+            if row["announce_date"] <= until:
+                bonds.add(row["bond_id"])
+                writer.writerow(row)
+    with open(os.path.join(source, "bids.csv")) as file, open(os.path.join(target, "bids.csv"), "w") as out:
+        rows = csv.DictReader(file)
+        writer = csv.DictWriter(out, rows.fieldnames)
+        writer.writeheader()
+        for row in rows:
+            if row["bid_date"] <= until and row["bond_id"] in bonds:
+                writer.writerow(row)

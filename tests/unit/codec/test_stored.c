@@ -1,0 +1,247 @@
+// Goal and method: as test_rows.c; and for the manifest: no number that decides how much is allocated is believed.
+#include "check.h"
+
+Test(codec_stored, a_list_comes_back)
+{
+    COMES_BACK(br_list, (void)0, {
+        SAME_TEXT(bond_id);
+        SAME(as_of);
+        SAME_TEXT(version);
+        SAME(ledger_head);
+        SAME(n_entries);
+        for (uint32_t i = 0; i < 2; i++) {
+            SAME_TEXT(entries[i].investor_id);
+            SAME(entries[i].investor);
+            SAME(entries[i].logit);
+            SAME(entries[i].probability);
+        }
+        SAME(has_job);
+        SAME_HASH(job_id);
+        SAME(n_eligible);
+        SAME_HASH(population);
+    });
+    COMES_BACK(br_list, m.has_job = false, SAME(has_job));
+}
+
+Test(codec_stored, each_wrong_field_of_a_list_is_refused_by_name)
+{
+    REFUSED(br_list, "RecommendationList.bond_id", m.bond_id = "");
+    REFUSED(br_list, "RecommendationList.as_of", m.as_of = BR_DAY_NONE);
+    REFUSED(br_list, "RecommendationList.version", m.version = "a b");
+    REFUSED(br_list, "RecommendationList.entries[1].investor_id", m.entries[1].investor_id = "");
+    REFUSED(br_list, "RecommendationList.entries[1].investor", m.entries[1].investor = BR_MAX_POPULATION);
+    REFUSED(br_list, "RecommendationList.entries[1].logit", m.entries[1].logit = NAN);
+    REFUSED(br_list, "RecommendationList.entries[1].probability", m.entries[1].probability = (double)NAN);
+    REFUSED(br_list, "RecommendationList.entries[1].probability", m.entries[1].probability = 1.5);
+}
+
+Test(codec_stored, the_other_values_come_back)
+{
+    COMES_BACK(br_dead_job, (void)0, {
+        SAME_HASH(job_id);
+        SAME_TEXT(reason);
+        SAME(attempts);
+    });
+    COMES_BACK(br_snapshot_event, (void)0, {
+        SAME(kind);
+        SAME_TEXT(version);
+        SAME_TEXT(reason);
+        SAME(wall_s);
+    });
+    COMES_BACK(br_snapshot_event, (m.kind = BR_SNAPSHOT_REFUSED, m.version = ""), SAME_TEXT(version));
+    REFUSED(br_snapshot_event, "SnapshotEvent.kind", m.kind = (br_snapshot_event_kind)0);
+    REFUSED(br_snapshot_event, "SnapshotEvent.kind", m.kind = (br_snapshot_event_kind)4);
+    REFUSED(br_snapshot_event, "SnapshotEvent.version", m.version = "");
+    REFUSED(br_snapshot_event, "SnapshotEvent.wall_s", m.wall_s = (double)NAN);
+}
+
+Test(codec_stored, quality_comes_back)
+{
+    COMES_BACK(br_bond_quality, (void)0, {
+        SAME_TEXT(bond_id);
+        SAME(issue_day);
+        SAME(as_of);
+        SAME_TEXT(version);
+        SAME(n_listed);
+        SAME(hits);
+        SAME(bidders);
+        SAME(bidders_outside);
+        SAME(provisional);
+        SAME(unranked);
+        SAME(hits_activity);
+    });
+    COMES_BACK(br_bond_quality, (m.unranked = true, m.as_of = BR_DAY_NONE, m.version = ""), SAME(as_of));
+    REFUSED(br_bond_quality, "BondQuality.bond_id", m.bond_id = "");
+    REFUSED(br_bond_quality, "BondQuality.issue_day", m.issue_day = BR_DAY_NONE);
+    REFUSED(br_bond_quality, "BondQuality.as_of", m.as_of = BR_DAY_NONE);
+    REFUSED(br_bond_quality, "BondQuality.version", m.version = "");
+    REFUSED(br_bond_quality, "BondQuality.n_listed", (m.n_listed = BR_MAX_JOB_INVESTORS + 1));
+    REFUSED(br_bond_quality, "BondQuality.hits", m.hits = 51);
+}
+
+// --- the manifest ---
+
+static br_status unpack_changed(br_snapshot **out, const br_snapshot *snapshot, uint32_t n_chunks)
+{
+    BR_AUTO_DEINIT(br_buf) bytes = {0};
+    br_hash chunks[EXAMPLE_CHUNKS + 1];
+    cr_assert_eq(br_manifest_pack(snapshot, example_chunks, EXAMPLE_CHUNKS, &bytes), BR_OK);
+    return br_manifest_unpack(out, chunks, n_chunks, bytes.data, bytes.length);
+}
+
+static void expect_field(const br_field *got, const br_field *want)
+{
+    cr_expect_str_eq(got->name, want->name);
+    cr_expect_eq(got->group, want->group);
+    cr_expect_eq(got->kind, want->kind);
+    cr_expect_eq(got->source, want->source);
+    cr_assert_eq(got->n_values, want->n_values);
+    for (uint32_t i = 0; i < want->n_values; i++) {
+        cr_expect_str_eq(got->value_names[i], want->value_names[i]);
+    }
+    cr_assert_eq(got->n_others, want->n_others);
+    for (uint32_t i = 0; i < want->n_others; i++) {
+        cr_expect_str_eq(got->others[i], want->others[i]);
+    }
+    cr_assert_eq(got->n_cuts, want->n_cuts);
+    for (uint32_t i = 0; i < want->n_cuts; i++) {
+        cr_expect_eq(got->cuts[i], want->cuts[i]);
+    }
+    cr_expect_eq(got->label.en == NULL, want->label.en == NULL);
+    if (want->label.en != NULL) {
+        cr_expect_str_eq(got->label.en, want->label.en);
+        cr_expect_str_eq(got->label.zh, want->label.zh);
+    }
+    cr_expect_eq(got->feature, want->feature);
+    cr_expect_eq(got->window_days, want->window_days);
+    cr_expect_eq(got->activity, want->activity);
+    cr_expect_eq(got->bond_field, want->bond_field);
+    cr_expect_eq(got->bond_code, want->bond_code);
+}
+
+Test(codec_stored, a_manifest_comes_back_with_all_its_shapes)
+{
+    const br_snapshot *want = example_snapshot();
+    BR_AUTO(br_snapshot) *got = NULL;
+    BR_AUTO_DEINIT(br_buf) bytes = {0};
+    br_hash chunks[EXAMPLE_CHUNKS];
+    cr_assert_eq(br_manifest_pack(want, example_chunks, EXAMPLE_CHUNKS, &bytes), BR_OK);
+    br_status status = br_manifest_unpack(&got, chunks, EXAMPLE_CHUNKS, bytes.data, bytes.length);
+    cr_assert_eq(status, BR_OK, "%s", br_why(status));
+    cr_expect_arr_eq(chunks, example_chunks, sizeof chunks);
+    cr_assert_eq(got->encoder->n_fields, 4);
+    cr_expect_eq(got->encoder->n_bond_fields, 2);
+    for (uint32_t j = 0; j < 4; j++) {
+        expect_field(&got->encoder->fields[j], &want->encoder->fields[j]);
+    }
+    cr_expect_arr_eq(&got->model->config, &want->model->config, sizeof got->model->config);
+    cr_expect_eq(got->model->n_parameters, want->model->n_parameters);
+    cr_expect_eq(got->model->parameters[got->model->n_parameters - 1], 0.0f);
+    cr_expect_eq(got->calibration.slope, 0.5);
+    cr_expect_eq(got->calibration.offset, -1.5);
+    cr_expect_arr_eq(got->record->speaks_of, want->record->speaks_of, 2 * sizeof(uint32_t));
+    cr_expect_arr_eq(got->record->offset, want->record->offset, 3 * sizeof(size_t));
+    cr_expect_eq(got->record->dev[17], 0.0f);
+    cr_expect_eq(got->record->bids[17], 0);
+    cr_expect_eq(got->mean_bond[3], 0.0f);
+    cr_expect_eq(got->facts.split.train_until, 100);
+    cr_expect_eq(got->facts.split.test_until, BR_DAY_NONE);
+    cr_expect_eq(got->facts.ledger_head, UINT64_MAX);
+    cr_expect_eq(got->facts.seed, 7);
+    cr_expect_eq(got->facts.n_samples, 1000);
+    cr_expect_eq(got->facts.epochs, 9);
+    cr_expect_eq(got->facts.valid_log_loss, 0.0625);
+    cr_expect_eq(got->facts.valid_auc, 0.75);
+    cr_expect_eq(got->facts.valid_recall_at_50, 0.5);
+    cr_expect_str_eq(got->facts.blas, want->facts.blas);
+    cr_expect_str_eq(got->facts.engine, want->facts.engine);
+}
+
+#define MANIFEST_REFUSED(where, change)                                                                      \
+    do {                                                                                                     \
+        br_snapshot *m = example_snapshot();                                                                 \
+        change;                                                                                              \
+        BR_AUTO(br_snapshot) *got = NULL;                                                                    \
+        size_t live = br_alloc_live();                                                                       \
+        br_status status = unpack_changed(&got, m, EXAMPLE_CHUNKS);                                          \
+        cr_expect_eq(status, BR_ERR_INVALID, where);                                                         \
+        cr_expect(strncmp(br_why(status), where, strlen(where)) == 0, "%s, not %s", br_why(status), where);  \
+        cr_expect(got == NULL && br_alloc_live() == live, "%s: something is left", where);                   \
+    } while (0)
+
+Test(codec_stored, a_hostile_encoder_is_refused_by_name)
+{
+    MANIFEST_REFUSED("Manifest.encoder.fields", m->encoder->n_fields = 0);
+    MANIFEST_REFUSED("Manifest.encoder.n_bond_fields", m->encoder->n_bond_fields = 5);
+    MANIFEST_REFUSED("Manifest.fields[3].group", m->encoder->fields[3].group = BR_GROUP_COUNT);
+    MANIFEST_REFUSED("Manifest.fields[3].kind", m->encoder->fields[3].kind = BR_KIND_COUNT);
+    MANIFEST_REFUSED("Manifest.fields[3].source", m->encoder->fields[3].source = BR_SOURCE_COUNT);
+    MANIFEST_REFUSED("Manifest.fields[3].activity", m->encoder->fields[3].activity = (br_activity)9);
+    MANIFEST_REFUSED("Manifest.fields[3].value_names", m->encoder->fields[3].n_values = 0);
+    MANIFEST_REFUSED("Manifest.fields[1].cuts", m->encoder->fields[1].cuts[1] = (double)NAN);
+    MANIFEST_REFUSED("Manifest.fields[1].cuts", m->encoder->fields[1].cuts[0] = 3.0);
+    MANIFEST_REFUSED("Manifest.fields[3].window_days", m->encoder->fields[3].window_days = -2);
+    MANIFEST_REFUSED("Manifest.fields[3].feature", m->encoder->fields[3].feature = BR_MAX_FEATURES);
+    MANIFEST_REFUSED("Manifest.fields[3].bond_field", m->encoder->fields[3].bond_field = 2);
+    MANIFEST_REFUSED("Manifest.fields[3].bond_code", m->encoder->fields[3].bond_code = 3);
+    MANIFEST_REFUSED("Manifest.fields[0].name", m->encoder->fields[0].name[0] = '\x01');
+}
+
+Test(codec_stored, a_hostile_shape_is_refused_before_it_is_allocated)
+{
+    MANIFEST_REFUSED("Manifest.model.n_parameters", m->model->n_parameters++);
+    MANIFEST_REFUSED("Manifest.model.hidden", m->model->config.n_hidden = 0);
+    MANIFEST_REFUSED("model: d", m->model->config.d = 65);
+    MANIFEST_REFUSED("model: n_cross", m->model->config.n_cross = UINT32_MAX);
+    MANIFEST_REFUSED("model: rank", m->model->config.rank = UINT32_MAX);
+    MANIFEST_REFUSED("model: width", m->model->config.hidden[0] = UINT32_MAX);
+    MANIFEST_REFUSED("Manifest.record.speaks_of", m->record->speaks_of[0] = 2);
+    MANIFEST_REFUSED("Manifest.record.n_values", m->record->n_values[1] = UINT32_MAX);
+    MANIFEST_REFUSED("Manifest.record.bond_values", m->record->bond_values[0] = 4);
+    MANIFEST_REFUSED("Manifest.record.speaks_of", m->record->n_investor_fields = 1);
+    MANIFEST_REFUSED("Manifest.record.bond_values", m->record->n_bond_fields = 1);
+}
+
+Test(codec_stored, a_model_of_too_many_parameters_is_refused)
+{
+    static br_field fields[BR_MAX_FIELDS];
+    br_snapshot *m = example_snapshot();
+    for (size_t j = 0; j < BR_MAX_FIELDS; j++) {
+        fields[j] = m->encoder->fields[2];
+    }
+    m->encoder->fields = fields;
+    m->encoder->n_fields = BR_MAX_FIELDS;
+    m->model->config = (br_model_config){.d = 64, .n_cross = 8, .rank = 256, .n_hidden = 1, .hidden = {1024}};
+    BR_AUTO(br_snapshot) *got = NULL;
+    br_status status = unpack_changed(&got, m, EXAMPLE_CHUNKS);
+    cr_assert_eq(status, BR_ERR_INVALID);
+    cr_expect(strncmp(br_why(status), "Manifest.model.n_parameters: ", 29) == 0, "%s", br_why(status));
+}
+
+Test(codec_stored, another_number_of_chunks_is_refused)
+{
+    BR_AUTO(br_snapshot) *got = NULL;
+    cr_expect_eq(unpack_changed(&got, example_snapshot(), EXAMPLE_CHUNKS - 1), BR_ERR_INVALID);
+    cr_expect_eq(unpack_changed(&got, example_snapshot(), EXAMPLE_CHUNKS + 1), BR_ERR_INVALID);
+}
+
+Test(codec_stored, figures_that_are_no_numbers_are_not_packed)
+{
+    BR_AUTO_DEINIT(br_buf) bytes = {0};
+    br_snapshot *m = example_snapshot();
+    m->calibration.slope = (double)NAN;
+    br_status status = br_manifest_pack(m, example_chunks, EXAMPLE_CHUNKS, &bytes);
+    cr_expect_eq(status, BR_ERR_INVALID);
+    cr_expect_str_eq(br_why(status), "Manifest.calibration_slope: not a finite number");
+}
+
+Test(codec_stored, another_format_is_a_version_error)
+{
+    BR_AUTO_DEINIT(br_buf) bytes = {0};
+    cr_assert_eq(br_manifest_pack(example_snapshot(), example_chunks, EXAMPLE_CHUNKS, &bytes), BR_OK);
+    cr_assert_eq(bytes.data[0], 0x08); // field 1: format
+    bytes.data[1] = 2;
+    BR_AUTO(br_snapshot) *got = NULL;
+    br_hash chunks[EXAMPLE_CHUNKS];
+    cr_expect_eq(br_manifest_unpack(&got, chunks, EXAMPLE_CHUNKS, bytes.data, bytes.length), BR_ERR_VERSION);
+}
