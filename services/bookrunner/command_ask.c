@@ -92,7 +92,7 @@ exit_code command_close_day(const arguments *args)
                   .announce_day = BR_DAY_NONE,
                   .issue_day = BR_DAY_NONE,
                   .amount = BR_AMOUNT_NONE,
-                  .rate = NAN};
+                  .rate = (double)NAN};
     if (br_day_parse(&row.day, args->words[0], strlen(args->words[0]), NULL) != BR_OK) {
         fprintf(stderr, "bookrunner close-day: \"%.40s\" is no date YYYY-MM-DD\n", args->words[0]);
         return EXIT_CODE_USAGE;
