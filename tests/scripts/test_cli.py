@@ -133,17 +133,23 @@ class Folder(Case):
         bad = lines[2].split(",")
         bad[0], bad[column] = "a-new-bid", "no-such-bond"
         lines.append(",".join(bad))
+        other = lines[3].split(",")
+        other[column] = lines[4].split(",")[column]  # a known id with other content
+        self.assertNotEqual(",".join(other), lines[3])
+        lines.append(",".join(other))
         bids.write_text("\n".join(lines) + "\n")
         rejects = self.home / "rejects.csv"
         result = run("validate", self.market, "--rejects", rejects, "--format", "json")
         self.assertEqual(result.returncode, 3, result.stderr)
         report = {row["file"]: row for row in json.loads(result.stdout)}["bids.csv"]
-        self.assertEqual((report["duplicates"], report["rejected"]), (1, 1))
-        self.assertEqual(report["rows"], report["accepted"] + 2)
+        self.assertEqual((report["duplicates"], report["rejected"]), (1, 2))
+        self.assertEqual(report["rows"], report["accepted"] + 3)
         with rejects.open(newline="") as file:
-            row, = csv.DictReader(file)
-        self.assertEqual((row["file"], row["line"]), ("bids.csv", str(len(lines))))
-        self.assertIn("bond", row["reason"])
+            unknown, conflict = csv.DictReader(file)
+        self.assertEqual((unknown["file"], unknown["line"]), ("bids.csv", str(len(lines) - 1)))
+        self.assertIn("bond", unknown["reason"])
+        self.assertEqual((conflict["line"], conflict["raw"]), (str(len(lines)), lines[-1]))
+        self.assertIn("revision", conflict["reason"])
 
     def test_a_folder_without_schema_fails(self):
         empty = self.home / "empty"
