@@ -37,7 +37,8 @@ class Installation:
         if kind is not None:
             self.show_logs()
         self.run("down", check=False)
-        shutil.rmtree(self.dir, ignore_errors=True)
+        if kind is None or "BOOKRUNNER_KEEP" not in os.environ:
+            shutil.rmtree(self.dir, ignore_errors=True)
 
     def show_logs(self):
         logs = self.path("log")
