@@ -353,7 +353,7 @@ static br_status show_raw(br_folder *folder, br_folder_item *item, const char *r
         i += length == 0 ? 1 : length;
     }
     item->raw = br_buf_text(&folder->raw);
-    return folder->raw.failed ? br_no_memory("bytes of a rejected line", n) : BR_OK;
+    return folder->raw.failed ? br_no_memory("bytes of a line", n) : BR_OK;
 }
 
 /// Make the item a rejected one. Its reason quotes the input, perhaps cut within a character: only whole ones stay.
@@ -396,7 +396,8 @@ static br_status next_csv(br_folder *folder, br_folder_item *item)
         }
     }
     good = good && br_row_check(folder->schema, &item->row, &item->problem);
-    return good ? BR_OK : reject(folder, item, record.raw, record.n_raw);
+    return good ? show_raw(folder, item, record.raw, record.n_raw)
+                : reject(folder, item, record.raw, record.n_raw);
 }
 
 /// May this column be a number with a fraction?
@@ -446,7 +447,8 @@ static br_status next_ndjson(br_folder *folder, br_folder_item *item)
         return status;
     }
     good = good && br_row_check(folder->schema, &item->row, &item->problem);
-    return good ? BR_OK : reject(folder, item, record.raw, record.n_raw);
+    return good ? show_raw(folder, item, record.raw, record.n_raw)
+                : reject(folder, item, record.raw, record.n_raw);
 }
 
 static br_status next_of_source(br_folder *folder, br_folder_item *item)

@@ -77,7 +77,8 @@ static br_status converse(exchange *x, br_arena *arena, br_report *out)
         }
         int64_t now = br_clock_ms();
         if ((double)(now - x->heard_ms) > x->args->timeout_s * 1000.0) {
-            return br_fail(BR_ERR_UNREACHABLE, "%s does not answer; is `bookrunner up` running?", x->q->service);
+            return br_fail(BR_ERR_UNREACHABLE, "%s does not answer; is `bookrunner up` running?",
+                           x->q->service);
         }
         if (now - x->heard_ms >= SILENCE_MS && now - x->sent_ms >= RESEND_MS) {
             status = send_request(x);
@@ -137,7 +138,8 @@ const char *report_text(const br_report *report, const char *name)
 
 exit_code report_print(const br_report *report, output_format format)
 {
-    BR_AUTO_DEINIT(table) t = {.columns = (const char *const[]){"name", "value"}, .n_columns = 2, .record = true};
+    BR_AUTO_DEINIT(table)
+    t = {.columns = (const char *const[]){"name", "value"}, .n_columns = 2, .record = true};
     for (uint32_t i = 0; i < report->n_figures; i++) {
         const br_figure *figure = &report->figures[i];
         table_text(&t, figure->name);

@@ -4,14 +4,14 @@
 /// A request to a service, its progress, and its report.
 
 #include "base/alloc.h"
-#include "codec/control.h"
 #include "cli.h"
+#include "codec/control.h"
 
 typedef struct question {
     const char *service; ///< endpoint of DIR/run: "trainer"
     br_message_type type;
     const br_buf *body;
-    bool quiet;          ///< show no progress
+    bool quiet; ///< show no progress
 } question;
 
 /// Ask and wait for the report, which lives in `arena`. When nothing was heard for 10 s the request is sent again every 5 s (a request may arrive

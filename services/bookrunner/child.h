@@ -20,14 +20,14 @@ typedef struct child {
     char program[32]; ///< "bookrunner-explainer"
     uint32_t number;  ///< of several that run the program, told as --name; 0 = there is one
     child_state state;
-    pid_t pid;        ///< 0 when it does not run
+    pid_t pid; ///< 0 when it does not run
     int pid_fd;
     int64_t started_ms;
     double started_s; ///< wall clock, for people
     int64_t restart_ms;
     int64_t back_off_ms;
     uint32_t restarts;
-    char text[128];   ///< what it says of itself
+    char text[128]; ///< what it says of itself
 } child;
 
 /// Where children are started.

@@ -26,18 +26,20 @@ static void print_overview(FILE *to)
     for (const command *c = cli_commands(); c->name != NULL; c++) {
         fprintf(to, "  %-10s  %s\n", c->name, c->summary);
     }
-    fprintf(to, "\n`bookrunner COMMAND --help` tells more. Exit codes: 0 ok, 1 failed, 2 usage, 3 some input rejected,\n"
+    fprintf(to, "\n`bookrunner COMMAND --help` tells more. Exit codes: 0 ok, 1 failed, 2 usage, 3 some input "
+                "rejected,\n"
                 "4 a service does not answer, 5 a check failed, 130 interrupted.\n");
 }
 
 static void print_help(const command *c)
 {
-    printf("bookrunner %s: %s\n\nExamples:\n%s\nUsage: bookrunner %s%s%s [OPTION...]\n\nOptions:\n", c->name, c->summary,
-           c->examples, c->name, c->words[0] == '\0' ? "" : " ", c->words);
+    printf("bookrunner %s: %s\n\nExamples:\n%s\nUsage: bookrunner %s%s%s [OPTION...]\n\nOptions:\n", c->name,
+           c->summary, c->examples, c->name, c->words[0] == '\0' ? "" : " ", c->words);
     const option_spec *spec = NULL;
     for (int i = 0; (spec = option_at(c->options, i)) != NULL; i++) {
         char left[64];
-        snprintf(left, sizeof left, "--%s%s%s", spec->name, spec->value == NULL ? "" : " ", spec->value == NULL ? "" : spec->value);
+        snprintf(left, sizeof left, "--%s%s%s", spec->name, spec->value == NULL ? "" : " ",
+                 spec->value == NULL ? "" : spec->value);
         printf("  %-20s  %s\n", left, spec->help);
     }
     printf("  %-20s  %s\n", "-h, --help", "this help");
@@ -57,8 +59,8 @@ static const command *find_command(const char *name)
         names[n++] = c->name;
     }
     const char *near = nearest_name(name, names, n);
-    fprintf(stderr, "bookrunner: there is no command \"%s\"%s%s%s\n", name, near == NULL ? "" : "; did you mean \"",
-            near == NULL ? "" : near, near == NULL ? "" : "\"?");
+    fprintf(stderr, "bookrunner: there is no command \"%s\"%s%s%s\n", name,
+            near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near, near == NULL ? "" : "\"?");
     fprintf(stderr, "bookrunner --help lists the commands\n");
     return NULL;
 }
@@ -111,7 +113,8 @@ static int run_command(const command *c, int argc, char **argv)
 
 static int print_version(void)
 {
-    printf("bookrunner %s (%s)\n%s\n%s\n", BR_VERSION, BR_COMMIT, br_gemm_describe(), br_transport_describe());
+    printf("bookrunner %s (%s)\n%s\n%s\n", BR_VERSION, BR_COMMIT, br_gemm_describe(),
+           br_transport_describe());
     return EXIT_CODE_OK;
 }
 
@@ -146,7 +149,8 @@ int cli_main(int argc, char **argv)
 exit_code cli_failed(br_status status, const char *doing)
 {
     fprintf(stderr, "bookrunner: %s: %s\n", doing, br_why(status));
-    return status == BR_ERR_UNREACHABLE || status == BR_ERR_TIMEOUT ? EXIT_CODE_UNREACHABLE : EXIT_CODE_FAILED;
+    return status == BR_ERR_UNREACHABLE || status == BR_ERR_TIMEOUT ? EXIT_CODE_UNREACHABLE
+                                                                    : EXIT_CODE_FAILED;
 }
 
 br_status cli_directory(char out[BR_PATH_BYTES], const arguments *args)
@@ -163,7 +167,8 @@ br_status cli_directory(char out[BR_PATH_BYTES], const arguments *args)
         free(here); // NOLINT: getcwd() allocated it
     }
     if (n < 0 || n >= BR_PATH_BYTES) {
-        return br_fail(BR_ERR_LIMIT, "data directory %.60s...: its path is longer than %d bytes", args->directory, BR_PATH_BYTES - 1);
+        return br_fail(BR_ERR_LIMIT, "data directory %.60s...: its path is longer than %d bytes",
+                       args->directory, BR_PATH_BYTES - 1);
     }
     return BR_OK;
 }

@@ -77,7 +77,8 @@ static br_status wait_passed(const arguments *args, uint64_t head)
             status = watch_wait(w);
         }
         if (status == BR_OK && !passed && (double)(br_clock_ms() - started) > args->timeout_s * 1000) {
-            status = br_fail(BR_ERR_TIMEOUT, "ranker and evaluator have not taken the day in after %.0f s", args->timeout_s);
+            status = br_fail(BR_ERR_TIMEOUT, "ranker and evaluator have not taken the day in after %.0f s",
+                             args->timeout_s);
         }
     }
     progress_end(&shown);
@@ -86,8 +87,12 @@ static br_status wait_passed(const arguments *args, uint64_t head)
 
 exit_code command_close_day(const arguments *args)
 {
-    br_row row = {.kind = BR_ROW_CLOSE_DAY, .known_from = BR_DAY_NONE, .announce_day = BR_DAY_NONE, .issue_day = BR_DAY_NONE,
-                  .amount = BR_AMOUNT_NONE, .rate = NAN};
+    br_row row = {.kind = BR_ROW_CLOSE_DAY,
+                  .known_from = BR_DAY_NONE,
+                  .announce_day = BR_DAY_NONE,
+                  .issue_day = BR_DAY_NONE,
+                  .amount = BR_AMOUNT_NONE,
+                  .rate = (double)NAN};
     if (br_day_parse(&row.day, args->words[0], strlen(args->words[0]), NULL) != BR_OK) {
         fprintf(stderr, "bookrunner close-day: \"%.40s\" is no date YYYY-MM-DD\n", args->words[0]);
         return EXIT_CODE_USAGE;

@@ -93,7 +93,8 @@ static br_status set_stage(replay *r, const replayed_list *item)
     }
     br_market *market = br_follower_market(r->follower);
     if (status == BR_OK && market == NULL) {
-        status = br_fail(BR_ERR_CORRUPT, "the ledger has no schema up to record %llu", (unsigned long long)item->head);
+        status = br_fail(BR_ERR_CORRUPT, "the ledger has no schema up to record %llu",
+                         (unsigned long long)item->head);
     }
     if (status == BR_OK && r->population == NULL) {
         status = br_day_population_new(&r->population, market, r->served);
@@ -136,8 +137,8 @@ static bool same_bytes(replay *r, const char *what, const br_buf *stored, const 
     if (i == n && stored->length == made->length) {
         return true;
     }
-    snprintf(r->difference, sizeof r->difference, "%s differs at byte %zu (stored %zu bytes, made again %zu)", what, i, stored->length,
-             made->length);
+    snprintf(r->difference, sizeof r->difference, "%s differs at byte %zu (stored %zu bytes, made again %zu)",
+             what, i, stored->length, made->length);
     return false;
 }
 
@@ -149,7 +150,8 @@ static void name_list_difference(replay *r, const br_list *stored, const br_list
         const br_list_entry *a = &stored->entries[i];
         const br_list_entry *b = &made->entries[i];
         if (strcmp(a->investor_id, b->investor_id) != 0 || a->logit != b->logit) {
-            snprintf(r->difference, sizeof r->difference, "list: place %u is %.40s with logit %.9g, made again %.40s with %.9g", i + 1,
+            snprintf(r->difference, sizeof r->difference,
+                     "list: place %u is %.40s with logit %.9g, made again %.40s with %.9g", i + 1,
                      a->investor_id, (double)a->logit, b->investor_id, (double)b->logit);
             return;
         }
@@ -171,7 +173,8 @@ static br_status compare_list(replay *r, const br_list *stored, const br_list *m
     return status;
 }
 
-static br_status compare_result(replay *r, const stored_list *stored, const br_recommendation *made, bool *equal)
+static br_status compare_result(replay *r, const stored_list *stored, const br_recommendation *made,
+                                bool *equal)
 {
     br_job job = {.job_id = made->list.job_id, .body = made->job};
     const br_encoder *encoder = r->served->snapshot->encoder;
@@ -209,15 +212,17 @@ static br_status replay_list(replay *r, const replayed_list *item, bool *equal)
     br_market *market = br_follower_market(r->follower);
     uint32_t bond = br_market_find_bond(market, item->bond_id);
     if (bond == BR_INDEX_NONE) {
-        return br_fail(BR_ERR_CORRUPT, "bond %s is not in the ledger up to record %llu", item->bond_id, (unsigned long long)item->head);
+        return br_fail(BR_ERR_CORRUPT, "bond %s is not in the ledger up to record %llu", item->bond_id,
+                       (unsigned long long)item->head);
     }
     bool full = stored.list.n_entries < stored.list.n_eligible; // then its length is what was asked for
-    br_recommend_options options = {.n_top = full ? stored.list.n_entries : r->config.n_top,
-                                    .n_reasons = stored.list.has_job ? stored.job.n_reasons : r->config.n_reasons,
-                                    .objective = stored.list.has_job ? stored.job.objective : r->config.objective,
-                                    .certify = stored.list.has_job ? stored.job.certify : r->config.certify,
-                                    .explain = stored.list.has_job,
-                                    .ledger_head = item->head};
+    br_recommend_options options = {
+        .n_top = full ? stored.list.n_entries : r->config.n_top,
+        .n_reasons = stored.list.has_job ? stored.job.n_reasons : r->config.n_reasons,
+        .objective = stored.list.has_job ? stored.job.objective : r->config.objective,
+        .certify = stored.list.has_job ? stored.job.certify : r->config.certify,
+        .explain = stored.list.has_job,
+        .ledger_head = item->head};
     options.n_top = options.n_top < stored.list.n_entries ? stored.list.n_entries : options.n_top;
     status = br_recommend(&made, r->made, market, r->population, r->served, bond, &options);
     if (status == BR_OK) {
@@ -235,7 +240,8 @@ static br_status choose_lists(replay *r, const arguments *args)
         return br_recommendations_visit(r->stores.recommendations, note_list, r);
     }
     br_list list;
-    br_status status = br_recommendations_list(r->stores.recommendations, r->stored, args->words[0], args->as_of, &list);
+    br_status status =
+        br_recommendations_list(r->stores.recommendations, r->stored, args->words[0], args->as_of, &list);
     return status == BR_OK ? note_list(r, &list) : status;
 }
 
@@ -292,7 +298,8 @@ exit_code command_replay(const arguments *args)
     }
     BR_AUTO_DEINIT(replay) r = {.follower = NULL};
     BR_AUTO_DEINIT(table)
-    t = {.columns = (const char *const[]){"bond", "as_of", "snapshot", "equal", "difference"}, .n_columns = 5};
+    t = {.columns = (const char *const[]){"bond", "as_of", "snapshot", "equal", "difference"},
+         .n_columns = 5};
     size_t n_different = 0;
     br_status status = open_replay(&r, args);
     if (status == BR_OK) {
@@ -302,6 +309,7 @@ exit_code command_replay(const arguments *args)
         return cli_failed(status, "replay");
     }
     exit_code code = table_print(&t, args->format, stdout);
-    fprintf(stderr, "%zu of %zu lists equal, byte by byte\n", table_n_rows(&t) - n_different, table_n_rows(&t));
+    fprintf(stderr, "%zu of %zu lists equal, byte by byte\n", table_n_rows(&t) - n_different,
+            table_n_rows(&t));
     return code == EXIT_CODE_OK && n_different > 0 ? EXIT_CODE_CHECK : code;
 }

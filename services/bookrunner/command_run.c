@@ -25,7 +25,12 @@ static void add_number(table *t, const char *name, double value, int decimals)
 
 static void add_quality(table *t, const job *j)
 {
-    static const char *const names[] = {"auc", "log_loss", "ece", "recall_at_50", "precision_at_50", "recall_at_50_activity",
+    static const char *const names[] = {"auc",
+                                        "log_loss",
+                                        "ece",
+                                        "recall_at_50",
+                                        "precision_at_50",
+                                        "recall_at_50_activity",
                                         "precision_at_50_activity"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         add_number(t, names[i], report_number(&j->evaluated, names[i]), 4);
@@ -81,7 +86,8 @@ br_status job_result(const job *j, table *t)
     add_number(t, "explanations_new", (double)j->new_explanations, 0);
     add_number(t, "explain_s", j->explain_s, 2);
     // Nothing was made when everything stood in the store already: then there is no rate.
-    double per_s = j->new_explanations > 0 && j->explain_s > 0 ? (double)j->new_explanations / j->explain_s : (double)NAN;
+    double per_s = j->new_explanations > 0 && j->explain_s > 0 ? (double)j->new_explanations / j->explain_s
+                                                               : (double)NAN;
     add_number(t, "explanations_per_s", per_s, 1);
     add_number(t, "wall_s", j->wall_s, 2);
     return add_memory(t, j);
@@ -125,7 +131,8 @@ static br_status print_example(const job *j)
 
 static exit_code print_result(const job *j)
 {
-    BR_AUTO_DEINIT(table) t = {.columns = (const char *const[]){"name", "value"}, .n_columns = 2, .record = true};
+    BR_AUTO_DEINIT(table)
+    t = {.columns = (const char *const[]){"name", "value"}, .n_columns = 2, .record = true};
     br_status status = job_result(j, &t);
     if (status == BR_OK && j->args->json != NULL) {
         status = write_json(&t, j->args->json);

@@ -1,5 +1,5 @@
-#include "base/alloc.h"
 #include "ask.h"
+#include "base/alloc.h"
 #include "stores.h"
 #include "table.h"
 
@@ -72,7 +72,9 @@ static exit_code roll_back(const arguments *args)
         return cli_failed(status, "snapshots rollback");
     }
     br_report report = {0};
-    exit_code code = ask(args, &(question){.service = "trainer", .type = BR_MSG_ROLLBACK_REQUEST, .body = &body}, arena, &report);
+    exit_code code =
+        ask(args, &(question){.service = "trainer", .type = BR_MSG_ROLLBACK_REQUEST, .body = &body}, arena,
+            &report);
     return code == EXIT_CODE_OK ? report_print(&report, args->format) : code;
 }
 

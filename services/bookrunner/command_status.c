@@ -93,9 +93,11 @@ exit_code command_status(const arguments *args)
     uint32_t n = 0;
     BR_AUTO_DEINIT(stores) s = {.ledger = NULL};
     BR_AUTO_DEINIT(table)
-    processes = {.columns = (const char *const[]){"process", "pid", "state", "up_s", "rss_mb", "peak_rss_mb", "restarts", "http"},
+    processes = {.columns = (const char *const[]){"process", "pid", "state", "up_s", "rss_mb", "peak_rss_mb",
+                                                  "restarts", "http"},
                  .n_columns = 8};
-    BR_AUTO_DEINIT(table) known = {.columns = (const char *const[]){"name", "value"}, .n_columns = 2, .record = true};
+    BR_AUTO_DEINIT(table)
+    known = {.columns = (const char *const[]){"name", "value"}, .n_columns = 2, .record = true};
     br_status status = stores_open_existing(&s, args);
     if (status == BR_OK) {
         status = process_facts_read(s.directory, facts, &n);

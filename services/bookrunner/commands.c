@@ -9,10 +9,12 @@ static const command commands[] = {
     {"up", "start the services of a data directory and keep them running", "", 0, 0, "dir detach port",
      "  bookrunner up --detach\n"
      "  bookrunner up --dir /srv/bookrunner\n",
-     "A process that ends is started again, after 200 ms at first and 10 s at most. Their output is in DIR/log.\n", command_up},
+     "A process that ends is started again, after 200 ms at first and 10 s at most. Their output is in "
+     "DIR/log.\n",
+     command_up},
     {"down", "stop the services", "", 0, 0, "dir", "  bookrunner down\n", NULL, command_down},
-    {"status", "what runs, and how far each store is", "", 0, 0, "dir format", "  bookrunner status --format json\n", NULL,
-     command_status},
+    {"status", "what runs, and how far each store is", "", 0, 0, "dir format",
+     "  bookrunner status --format json\n", NULL, command_status},
     {"simulate", "write a simulated market with known truth", "DIR", 1, 1, "size seed combinations",
      "  bookrunner simulate ./market --size small --seed 1\n",
      "The truth is in DIR/truth and is never read by the services.\n", command_simulate},
@@ -21,13 +23,16 @@ static const command commands[] = {
     {"import", "bring a market folder into the ledger", "DIR", 1, 1, "dir dry-run rejects timeout format",
      "  bookrunner import ./market\n"
      "  bookrunner import ./market --dry-run\n",
-     "Importing the same rows twice changes nothing. Exit code 3 when some rows were rejected.\n", command_import},
-    {"close-day", "close a business day", "DATE", 1, 1, "dir no-wait timeout", "  bookrunner close-day 2026-03-02\n", NULL,
-     command_close_day},
-    {"train", "train a snapshot and serve it if the gate lets it", "", 0, 0, "dir before seed epochs force timeout format",
+     "Importing the same rows twice changes nothing. Exit code 3 when some rows were rejected.\n",
+     command_import},
+    {"close-day", "close a business day", "DATE", 1, 1, "dir no-wait timeout",
+     "  bookrunner close-day 2026-03-02\n", NULL, command_close_day},
+    {"train", "train a snapshot and serve it if the gate lets it", "", 0, 0,
+     "dir before seed epochs force timeout format",
      "  bookrunner train\n"
      "  bookrunner train --before 2026-03-02\n",
-     "Without --before: 6:2:2 over the bonds in order of issue date, the last part kept for tests.\n", command_train},
+     "Without --before: 6:2:2 over the bonds in order of issue date, the last part kept for tests.\n",
+     command_train},
     {"rank", "make the lists of upcoming, test or named bonds", "[BOND...]", 0, -1, "dir test timeout format",
      "  bookrunner rank\n"
      "  bookrunner rank --test\n"
@@ -39,11 +44,13 @@ static const command commands[] = {
      NULL, command_explain},
     {"evaluate", "lists against the bids that came", "[BOND...]", 0, -1, "dir test timeout format",
      "  bookrunner evaluate --test\n", NULL, command_evaluate},
-    {"snapshots", "list the snapshots, or go back to an earlier one", "list|rollback [VERSION]", 1, 2, "dir timeout format",
+    {"snapshots", "list the snapshots, or go back to an earlier one", "list|rollback [VERSION]", 1, 2,
+     "dir timeout format",
      "  bookrunner snapshots list\n"
      "  bookrunner snapshots rollback\n",
      NULL, command_snapshots},
-    {"replay", "make a stored list and its explanations again and compare the bytes", "[BOND]", 0, 1, "dir as-of all format",
+    {"replay", "make a stored list and its explanations again and compare the bytes", "[BOND]", 0, 1,
+     "dir as-of all format",
      "  bookrunner replay B000123\n"
      "  bookrunner replay --all\n",
      "Exit code 5 when something differs.\n", command_replay},

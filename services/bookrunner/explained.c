@@ -17,7 +17,8 @@ br_status explained_read(explained *out, stores *s, const char *bond_id)
     out->has_result = false;
     status = br_recommendations_list(s->recommendations, out->arena, bond_id, BR_DAY_MAX, &out->list);
     if (status == BR_OK && out->list.has_job) {
-        br_status found = br_recommendations_result(s->recommendations, out->arena, &out->list.job_id, &out->result);
+        br_status found =
+            br_recommendations_result(s->recommendations, out->arena, &out->list.job_id, &out->result);
         out->has_result = found == BR_OK;
         status = found == BR_ERR_NOT_FOUND ? BR_OK : found;
     }

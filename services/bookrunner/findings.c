@@ -32,8 +32,8 @@ exit_code findings_report(const findings *f, output_format format)
     if (format == FORMAT_NAGIOS) {
         // A monitoring plugin's own codes: 0 ok, 1 warning, 2 critical.
         static const char *const words[] = {"OK", "WARNING", "CRITICAL"};
-        printf("BOOKRUNNER %s - %zu ok, %zu warnings, %zu failures%s%s\n", words[f->highest], f->counts[0], f->counts[1], f->counts[2],
-               f->highest == FINDING_OK ? "" : "; ", f->worst);
+        printf("BOOKRUNNER %s - %zu ok, %zu warnings, %zu failures%s%s\n", words[f->highest], f->counts[0],
+               f->counts[1], f->counts[2], f->highest == FINDING_OK ? "" : "; ", f->worst);
         return (exit_code)f->highest;
     }
     exit_code code = table_print(&f->t, format, stdout);

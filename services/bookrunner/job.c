@@ -31,9 +31,9 @@ typedef struct listing {
 /// Simulate aside and rename, so that a folder by this name is complete.
 static br_status simulate_aside(const job *j)
 {
-    static const char *const names[] = {"README.txt",   "schema.yaml",     "bonds.csv",           "investors.csv",
-                                        "bids.csv",     "exclusions.csv",  "truth/bonds.csv",     "truth/investors.csv",
-                                        "truth/utility.f32", "truth/causal.u16"};
+    static const char *const names[] = {
+        "README.txt",     "schema.yaml",     "bonds.csv",           "investors.csv",     "bids.csv",
+        "exclusions.csv", "truth/bonds.csv", "truth/investors.csv", "truth/utility.f32", "truth/causal.u16"};
     char aside[sizeof j->market + 16];
     snprintf(aside, sizeof aside, "%s.partial", j->market);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -59,7 +59,8 @@ exit_code job_find_market(job *j)
         return EXIT_CODE_OK;
     }
     j->simulated = true;
-    snprintf(j->market, sizeof j->market, "%s/market-%s-%llu", j->directory, j->args->size, (unsigned long long)j->args->seed);
+    snprintf(j->market, sizeof j->market, "%s/market-%s-%llu", j->directory, j->args->size,
+             (unsigned long long)j->args->seed);
     if (access(j->market, F_OK) == 0) {
         return EXIT_CODE_OK;
     }
@@ -151,7 +152,8 @@ static br_status wait_explained(job *j, stores *s)
         last = todo;
         progress_show(&shown, results, results + todo, 0, NULL);
         if ((double)(now - moved_ms) > j->args->timeout_s * 1000) {
-            status = br_fail(BR_ERR_UNREACHABLE, "%llu explanations are to do and none was made for %.0f s; do explainers run?",
+            status = br_fail(BR_ERR_UNREACHABLE,
+                             "%llu explanations are to do and none was made for %.0f s; do explainers run?",
                              (unsigned long long)todo, j->args->timeout_s);
         } else {
             status = watch_wait(w);
@@ -189,7 +191,8 @@ exit_code job_rank_and_explain(job *j)
     }
     j->new_explanations = j->explanations > before ? j->explanations - before : 0;
     if (j->dead > 0) {
-        fprintf(stderr, "%llu explanations could not be made; DIR/log/ranker.log says why\n", (unsigned long long)j->dead);
+        fprintf(stderr, "%llu explanations could not be made; DIR/log/ranker.log says why\n",
+                (unsigned long long)j->dead);
     }
     return status == BR_OK ? EXIT_CODE_OK : cli_failed(status, "explain");
 }

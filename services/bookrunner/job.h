@@ -13,7 +13,7 @@ typedef struct job {
     char directory[BR_PATH_BYTES];
     char market[2 * BR_PATH_BYTES]; ///< folder
     bool simulated;
-    bool rejected;   ///< some rows were
+    bool rejected; ///< some rows were
     double import_s;
     double explain_s; ///< from the request to rank until nothing was to do
     double wall_s;

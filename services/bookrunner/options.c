@@ -12,19 +12,23 @@
 #define AT(member) offsetof(arguments, member)
 
 static const option_spec options[] = {
-    {"dir", "DIR", OPTION_TEXT, AT(directory), 0, "data directory (default $BOOKRUNNER_DIR, else ./bookrunner-data)"},
+    {"dir", "DIR", OPTION_TEXT, AT(directory), 0,
+     "data directory (default $BOOKRUNNER_DIR, else ./bookrunner-data)"},
     {"format", "FORM", OPTION_FORMAT, AT(format), 0, "table (default), json, ndjson or csv"},
-    {"timeout", "SECONDS", OPTION_NUMBER, AT(timeout_s), 0, "give up after this long without any answer (default 60)"},
+    {"timeout", "SECONDS", OPTION_NUMBER, AT(timeout_s), 0,
+     "give up after this long without any answer (default 60)"},
     {"size", "SIZE", OPTION_TEXT, AT(size), 0, "size of the simulated market: small (default) or paper"},
     {"seed", "N", OPTION_WHOLE, AT(seed), 0, "seed of the random numbers (default 1)"},
     {"combinations", "P", OPTION_NUMBER, AT(combinations), AT(has_combinations),
      "share of favourites that count only with a second bond feature, 0 to 1"},
     {"dry-run", NULL, OPTION_FLAG, AT(dry_run), 0, "only check, change nothing"},
-    {"rejects", "FILE", OPTION_TEXT, AT(rejects), 0, "where rejected lines go (default: rejects-MARKET.csv in the data directory; when only checking, here)"},
+    {"rejects", "FILE", OPTION_TEXT, AT(rejects), 0,
+     "where rejected lines go (default: rejects-MARKET.csv in the data directory; when only checking, here)"},
     {"detach", NULL, OPTION_FLAG, AT(detach), 0, "return as soon as everything is ready"},
     {"before", "DATE", OPTION_DAY, AT(before), 0, "use only what was known before this day"},
     {"epochs", "N", OPTION_WHOLE, AT(epochs), 0, "at most this many epochs (default: the configuration's)"},
-    {"force", NULL, OPTION_FLAG, AT(force), 0, "serve the new snapshot even if the gate says no; this is recorded"},
+    {"force", NULL, OPTION_FLAG, AT(force), 0,
+     "serve the new snapshot even if the gate says no; this is recorded"},
     {"test", NULL, OPTION_FLAG, AT(test), 0, "the bonds of the served snapshot's test range"},
     {"no-wait", NULL, OPTION_FLAG, AT(no_wait), 0, "do not wait until the others have taken the day in"},
     {"as-of", "DATE", OPTION_DAY, AT(as_of), 0, "the list as it stood on this day (default: the newest)"},
@@ -32,7 +36,8 @@ static const option_spec options[] = {
     {"full", NULL, OPTION_FLAG, AT(full), 0, "verify every record of the ledger, not only the last 10,000"},
     {"market", "DIR", OPTION_TEXT, AT(market), 0, "market folder to use instead of a simulated one"},
     {"json", "FILE", OPTION_TEXT, AT(json), 0, "also write the result as JSON to FILE"},
-    {"port", "N", OPTION_WHOLE, AT(port), AT(has_port), "port of the page (default: the configuration's, 8080; 0 = any free one)"},
+    {"port", "N", OPTION_WHOLE, AT(port), AT(has_port),
+     "port of the page (default: the configuration's, 8080; 0 = any free one)"},
 };
 
 static const char *const format_names[] = {"table", "json", "ndjson", "csv", "nagios"};
@@ -133,7 +138,8 @@ static br_status parse_format(output_format *out, const char *accepted, const ch
             return BR_OK;
         }
     }
-    return br_fail(BR_ERR_INVALID, "--format %s: use table, json, ndjson or csv%s", value, n == 5 ? ", or nagios" : "");
+    return br_fail(BR_ERR_INVALID, "--format %s: use table, json, ndjson or csv%s", value,
+                   n == 5 ? ", or nagios" : "");
 }
 
 static br_status parse_whole(uint64_t *out, const char *name, const char *value)
@@ -195,7 +201,8 @@ static br_status parse_option(arguments *out, const char *accepted, int argc, ch
         return unknown_option(accepted, name);
     }
     if (spec->kind == OPTION_FLAG) {
-        return equals != NULL ? br_fail(BR_ERR_INVALID, "--%s takes no value", name) : set_option(out, accepted, spec, NULL);
+        return equals != NULL ? br_fail(BR_ERR_INVALID, "--%s takes no value", name)
+                              : set_option(out, accepted, spec, NULL);
     }
     if (equals == NULL && *at + 1 >= argc) {
         return br_fail(BR_ERR_INVALID, "--%s needs a value: %s", name, spec->value);

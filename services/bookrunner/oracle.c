@@ -14,10 +14,10 @@
 
 typedef struct truth_reader {
     FILE *utility;
-    br_index *bonds; ///< rows of the truth
+    br_index *bonds;     ///< rows of the truth
     uint32_t *investors; ///< [n_columns] number in the market of each column
     uint32_t n_columns;
-    float *row;      ///< [n_columns]
+    float *row;       ///< [n_columns]
     float *utilities; ///< [n_investors] of one bond, by number in the market
     uint8_t *eligible;
     uint8_t *bids;
@@ -99,13 +99,15 @@ static br_status map_investors(truth_reader *r, const char *folder, const br_mar
     for (uint32_t i = 0; i < r->n_columns; i++) {
         r->investors[i] = br_market_find_investor(market, br_index_text(ids, i));
         if (r->investors[i] == BR_INDEX_NONE) {
-            return br_fail(BR_ERR_INVALID, "%s/truth: investor %s is not in the market", folder, br_index_text(ids, i));
+            return br_fail(BR_ERR_INVALID, "%s/truth: investor %s is not in the market", folder,
+                           br_index_text(ids, i));
         }
     }
     return BR_OK;
 }
 
-static br_status truth_reader_init(truth_reader *r, const char *folder, const br_market *market, uint32_t n_top)
+static br_status truth_reader_init(truth_reader *r, const char *folder, const br_market *market,
+                                   uint32_t n_top)
 {
     uint32_t n = br_market_n_investors(market);
     r->n_top = n_top;
@@ -131,7 +133,8 @@ static br_status read_utilities(truth_reader *r, const br_market *market, uint32
         return br_fail(BR_ERR_INVALID, "bond %s has no truth", id);
     }
     long offset = (long)row * (long)r->n_columns * (long)sizeof(float);
-    if (fseek(r->utility, offset, SEEK_SET) != 0 || fread(r->row, sizeof(float), r->n_columns, r->utility) != r->n_columns) {
+    if (fseek(r->utility, offset, SEEK_SET) != 0 ||
+        fread(r->row, sizeof(float), r->n_columns, r->utility) != r->n_columns) {
         return br_fail(BR_ERR_IO, "the truth ends before bond %s", id);
     }
     for (uint32_t i = 0; i < r->n_columns; i++) {
@@ -190,11 +193,13 @@ static br_status summarise(truth_reader *r, oracle *out)
     }
     out->recall /= out->n_bonds;
     out->precision /= out->n_bonds;
-    out->log_loss = br_log_loss((const double *)(const void *)r->probabilities.data, r->labels.data, out->n_pairs);
+    out->log_loss =
+        br_log_loss((const double *)(const void *)r->probabilities.data, r->labels.data, out->n_pairs);
     return br_auc(&out->auc, (const float *)(const void *)r->scores.data, r->labels.data, out->n_pairs);
 }
 
-br_status oracle_read(oracle *out, const char *folder, br_market *market, br_day from, br_day until, uint32_t n_top)
+br_status oracle_read(oracle *out, const char *folder, br_market *market, br_day from, br_day until,
+                      uint32_t n_top)
 {
     BR_AUTO_DEINIT(truth_reader) r = {.utility = NULL};
     const uint32_t *bonds = NULL;
@@ -204,7 +209,8 @@ br_status oracle_read(oracle *out, const char *folder, br_market *market, br_day
     *out = (oracle){.n_pairs = 0};
     br_status status = truth_reader_init(&r, folder, market, n_top);
     if (status == BR_OK) {
-        status = br_market_bids(market, &bids, &n_bids); // puts them in order, which br_market_bidders() needs
+        status =
+            br_market_bids(market, &bids, &n_bids); // puts them in order, which br_market_bidders() needs
     }
     if (status == BR_OK) {
         status = br_market_bonds_by_issue(market, &bonds, &n_bonds);

@@ -18,6 +18,7 @@ typedef struct oracle {
 bool oracle_exists(const char *folder);
 /// From FOLDER/truth over the bonds issued in [from, until), each as of its issue day.
 /// Errors: BR_ERR_INVALID (the truth does not fit the market), BR_ERR_IO, BR_ERR_NO_MEMORY.
-br_status oracle_read(oracle *out, const char *folder, br_market *market, br_day from, br_day until, uint32_t n_top) BR_MUST_CHECK;
+br_status oracle_read(oracle *out, const char *folder, br_market *market, br_day from, br_day until,
+                      uint32_t n_top) BR_MUST_CHECK;
 
 #endif

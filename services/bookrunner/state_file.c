@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 #define PATH_BYTES (2 * BR_PATH_BYTES)
-#define LINE       "  {\"name\": \"%63[^\"]\", \"pid\": %d, \"state\": \"%15[^\"]\", \"started_s\": %lf, \"restarts\": %u"
+#define LINE                                                                                                 \
+    "  {\"name\": \"%63[^\"]\", \"pid\": %d, \"state\": \"%15[^\"]\", \"started_s\": %lf, \"restarts\": %u"
 
 static br_status replace_file(const char *path, const br_buf *text)
 {
@@ -33,8 +34,10 @@ br_status state_file_write(const char *directory, const child *children, uint32_
     br_buf_printf(&text, "{\"pid\": %d, \"processes\": [\n", (int)getpid());
     for (uint32_t i = 0; i < n; i++) {
         const child *c = &children[i];
-        br_buf_printf(&text, "  {\"name\": \"%s\", \"pid\": %d, \"state\": \"%s\", \"started_s\": %.3f, \"restarts\": %u, \"text\": ", c->name,
-                      (int)c->pid, child_state_name(c->state), c->started_s, c->restarts);
+        br_buf_printf(&text,
+                      "  {\"name\": \"%s\", \"pid\": %d, \"state\": \"%s\", \"started_s\": %.3f, "
+                      "\"restarts\": %u, \"text\": ",
+                      c->name, (int)c->pid, child_state_name(c->state), c->started_s, c->restarts);
         br_buf_json_string(&text, c->text, strlen(c->text));
         br_buf_string(&text, i + 1 < n ? "},\n" : "}\n");
     }
@@ -54,7 +57,8 @@ br_status state_file_read(const char *directory, process_state *out, uint32_t ma
     *n_out = 0;
     FILE *file = fopen(path, "re");
     if (file == NULL) {
-        return errno == ENOENT || errno == ENOTDIR ? BR_OK : br_fail(BR_ERR_IO, "%s: %s", path, strerror(errno));
+        return errno == ENOENT || errno == ENOTDIR ? BR_OK
+                                                   : br_fail(BR_ERR_IO, "%s: %s", path, strerror(errno));
     }
     char line[1024];
     while (*n_out < max && fgets(line, sizeof line, file) != NULL) {

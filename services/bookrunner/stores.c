@@ -44,8 +44,10 @@ static br_status open_wanted(stores *s, unsigned wanted, bool missing_is_fine)
         char path[2 * BR_PATH_BYTES]; // not br_place_path(): looking makes no directories
         snprintf(path, sizeof path, "%s/%s", s->directory, kinds[i].place);
         struct stat info;
-        br_status status = stat(path, &info) == 0 ? kinds[i].open(s, path)
-                                                  : br_fail(BR_ERR_NOT_FOUND, "%s does not exist; is `bookrunner up` running?", path);
+        br_status status =
+            stat(path, &info) == 0
+                ? kinds[i].open(s, path)
+                : br_fail(BR_ERR_NOT_FOUND, "%s does not exist; is `bookrunner up` running?", path);
         if (status != BR_OK && !(missing_is_fine && status == BR_ERR_NOT_FOUND)) {
             return status;
         }
@@ -61,7 +63,8 @@ static br_status begin(stores *out, const arguments *args)
         return status;
     }
     int n = snprintf(out->models, sizeof out->models, "%s/models", out->directory);
-    return n < BR_PATH_BYTES ? BR_OK : br_fail(BR_ERR_LIMIT, "path of %.60s.../models is too long", out->directory);
+    return n < BR_PATH_BYTES ? BR_OK
+                             : br_fail(BR_ERR_LIMIT, "path of %.60s.../models is too long", out->directory);
 }
 
 br_status stores_open(stores *out, const arguments *args, unsigned wanted)
@@ -73,7 +76,10 @@ br_status stores_open(stores *out, const arguments *args, unsigned wanted)
 br_status stores_open_existing(stores *out, const arguments *args)
 {
     br_status status = begin(out, args);
-    return status == BR_OK ? open_wanted(out, STORE_LEDGER | STORE_RECOMMENDATIONS | STORE_QUALITY | STORE_SNAPSHOTS, true) : status;
+    return status == BR_OK
+               ? open_wanted(out, STORE_LEDGER | STORE_RECOMMENDATIONS | STORE_QUALITY | STORE_SNAPSHOTS,
+                             true)
+               : status;
 }
 
 void stores_deinit(stores *s)

@@ -18,7 +18,12 @@ typedef struct stores {
     br_snapshots *snapshots;
 } stores;
 
-typedef enum store_choice { STORE_LEDGER = 1, STORE_RECOMMENDATIONS = 2, STORE_QUALITY = 4, STORE_SNAPSHOTS = 8 } store_choice;
+typedef enum store_choice {
+    STORE_LEDGER = 1,
+    STORE_RECOMMENDATIONS = 2,
+    STORE_QUALITY = 4,
+    STORE_SNAPSHOTS = 8
+} store_choice;
 
 /// Open those in `wanted` (bits of store_choice). Errors: BR_ERR_NOT_FOUND when one is not there yet, and those of the stores.
 br_status stores_open(stores *out, const arguments *args, unsigned wanted) BR_MUST_CHECK;

@@ -21,9 +21,9 @@ typedef struct table_cell {
 typedef struct table {
     const char *const *columns; ///< [n_columns] names, also the JSON keys
     size_t n_columns;
-    bool record;                ///< two columns, name and value: JSON is one object
+    bool record; ///< two columns, name and value: JSON is one object
     br_buf text;
-    br_buf cells;               ///< table_cell [...]
+    br_buf cells; ///< table_cell [...]
 } table;
 
 void table_text(table *t, const char *text); ///< NULL: no value

@@ -3,9 +3,9 @@
 
 /// What became of the rows of a market folder, file by file, and the file of rejected lines.
 
+#include "cli.h"
 #include "codec/rows.h"
 #include "input/folder.h"
-#include "cli.h"
 
 #include <stdio.h>
 

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#define MAX_PAGE         1000
-#define DEFAULT_PAGE     100
-#define ARENA_BYTES      (32u << 20)
+#define MAX_PAGE        1000
+#define DEFAULT_PAGE    100
+#define ARENA_BYTES     (32u << 20)
 #define RECOMMENDATIONS "/recommendations"
 
 br_status stored_list_read(const desk *self, br_arena *arena, const char *bond_id, stored_list *out)
@@ -14,7 +14,8 @@ br_status stored_list_read(const desk *self, br_arena *arena, const char *bond_i
     *out = (stored_list){.has_result = false};
     br_status status = br_recommendations_list(self->recommendations, arena, bond_id, BR_DAY_MAX, &out->list);
     if (status == BR_OK && out->list.has_job) {
-        br_status found = br_recommendations_result(self->recommendations, arena, &out->list.job_id, &out->result);
+        br_status found =
+            br_recommendations_result(self->recommendations, arena, &out->list.job_id, &out->result);
         out->has_result = found == BR_OK;
         status = found == BR_ERR_NOT_FOUND ? BR_OK : found;
     }
@@ -42,7 +43,8 @@ void handle_bonds(void *context, const br_http_request *request, br_http_answer 
     uint32_t total = 0;
     pthread_rwlock_rdlock(&self->lock);
     uint32_t n = bonds_select(self, &filter, bonds, &total);
-    br_buf_printf(&answer->body, "{\"total\": %u, \"limit\": %u, \"offset\": %u, \"bonds\": [", total, filter.limit, filter.offset);
+    br_buf_printf(&answer->body, "{\"total\": %u, \"limit\": %u, \"offset\": %u, \"bonds\": [", total,
+                  filter.limit, filter.offset);
     for (uint32_t i = 0; i < n; i++) {
         br_buf_string(&answer->body, i == 0 ? "\n " : ",\n ");
         bond_json(&answer->body, self, bonds[i], false);
@@ -52,7 +54,8 @@ void handle_bonds(void *context, const br_http_request *request, br_http_answer 
     answer_finish(answer);
 }
 
-static void answer_recommendations(desk *self, const br_http_request *request, br_http_answer *answer, const char *bond_id)
+static void answer_recommendations(desk *self, const br_http_request *request, br_http_answer *answer,
+                                   const char *bond_id)
 {
     BR_AUTO(br_arena) *arena = NULL;
     stored_list stored;
@@ -140,7 +143,8 @@ void handle_snapshots(void *context, const br_http_request *request, br_http_ans
         br_buf_char(&answer->body, '{');
         json_member(&answer->body, "served", served);
         br_buf_string(&answer->body, ", \"history\": [");
-        status = answer->body.failed ? br_no_memory("history", 1) : br_snapshots_history(self->snapshots, add_event, &answer->body);
+        status = answer->body.failed ? br_no_memory("history", 1)
+                                     : br_snapshots_history(self->snapshots, add_event, &answer->body);
     }
     if (status != BR_OK) {
         answer_failed(answer, status);
@@ -160,9 +164,11 @@ static void market_json(br_buf *out, desk *self)
         br_day today = br_market_business_day(market);
         br_buf_string(out, ", ");
         json_member(out, "market", br_market_schema(market)->market);
-        br_buf_printf(out, ", \"business_day\": %s%s%s, \"bonds\": %u, \"investors\": %u, \"bids\": %u", today == BR_DAY_NONE ? "" : "\"",
-                      today == BR_DAY_NONE ? "null" : br_day_text(today, day), today == BR_DAY_NONE ? "" : "\"",
-                      br_market_n_bonds(market), br_market_n_investors(market), br_market_n_bids(market));
+        br_buf_printf(out, ", \"business_day\": %s%s%s, \"bonds\": %u, \"investors\": %u, \"bids\": %u",
+                      today == BR_DAY_NONE ? "" : "\"",
+                      today == BR_DAY_NONE ? "null" : br_day_text(today, day),
+                      today == BR_DAY_NONE ? "" : "\"", br_market_n_bonds(market),
+                      br_market_n_investors(market), br_market_n_bids(market));
     }
     pthread_rwlock_unlock(&self->lock);
 }
@@ -175,7 +181,8 @@ void handle_status(void *context, const br_http_request *request, br_http_answer
     uint64_t ranked = 0;
     uint64_t evaluated = 0;
     char served[BR_VERSION_TEXT];
-    br_status status = br_recommendations_counts(self->recommendations, &counts[0], &counts[1], &counts[2], &counts[3]);
+    br_status status =
+        br_recommendations_counts(self->recommendations, &counts[0], &counts[1], &counts[2], &counts[3]);
     if (status == BR_OK) {
         status = br_recommendations_offset(self->recommendations, &ranked);
     }
@@ -194,8 +201,9 @@ void handle_status(void *context, const br_http_request *request, br_http_answer
     market_json(out, self);
     br_buf_string(out, ", ");
     json_member(out, "snapshot", served);
-    br_buf_printf(out, ", \"lists\": %llu, \"todo\": %llu, \"results\": %llu, \"dead\": %llu", (unsigned long long)counts[0],
-                  (unsigned long long)counts[1], (unsigned long long)counts[2], (unsigned long long)counts[3]);
+    br_buf_printf(out, ", \"lists\": %llu, \"todo\": %llu, \"results\": %llu, \"dead\": %llu",
+                  (unsigned long long)counts[0], (unsigned long long)counts[1], (unsigned long long)counts[2],
+                  (unsigned long long)counts[3]);
     br_buf_printf(out, ", \"ranker_offset\": %llu, \"evaluator_offset\": %llu}\n", (unsigned long long)ranked,
                   (unsigned long long)evaluated);
     answer_finish(answer);

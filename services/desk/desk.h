@@ -45,8 +45,8 @@ typedef struct desk {
     const uint32_t *bonds; ///< [n_bonds] by issue day; borrowed from the market
     uint32_t n_bonds;
     br_index *listed_ids;
-    listed_bond *listed;   ///< [capacity] by number in listed_ids
-    uint64_t seen[4];      ///< the store's counts when `listed` was made
+    listed_bond *listed; ///< [capacity] by number in listed_ids
+    uint64_t seen[4];    ///< the store's counts when `listed` was made
 
     pthread_mutex_t cache_lock;
     cached_snapshot cache[DESK_SNAPSHOTS];
@@ -82,7 +82,8 @@ void bond_json(br_buf *out, const desk *self, uint32_t bond, bool with_features)
 
 br_language request_language(const br_http_request *request);
 /// 0 to `max`, or `otherwise` when it is absent. False: it is there and no such number; the answer is a problem then.
-bool request_whole(const br_http_request *request, br_http_answer *answer, const char *name, uint32_t max, uint32_t *value_io);
+bool request_whole(const br_http_request *request, br_http_answer *answer, const char *name, uint32_t max,
+                   uint32_t *value_io);
 /// The same for a date.
 bool request_day(const br_http_request *request, br_http_answer *answer, const char *name, br_day *value_io);
 /// Set the tag of a finished answer, or turn it into a problem when memory ran out.
@@ -110,6 +111,7 @@ typedef struct stored_list {
     br_result result;
     bool has_result;
 } stored_list;
-br_status stored_list_read(const desk *self, br_arena *arena, const char *bond_id, stored_list *out) BR_MUST_CHECK;
+br_status stored_list_read(const desk *self, br_arena *arena, const char *bond_id,
+                           stored_list *out) BR_MUST_CHECK;
 
 #endif

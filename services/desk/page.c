@@ -7,7 +7,8 @@
 
 #define PAGE_BONDS  100
 #define ARENA_BYTES (32u << 20)
-#define PAGE_CSP    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+#define PAGE_CSP                                                                                             \
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 typedef enum page_word {
     WORD_TITLE,
@@ -44,7 +45,8 @@ static const char *const words[WORD_COUNT][2] = {
     [WORD_REASONS] = {"reasons", "理由"},
     [WORD_AGAINST] = {"against", "反对理由"},
     [WORD_CHOOSE] = {"Choose a bond on the left.", "请在左侧选择债券。"},
-    [WORD_PENDING] = {"The reasons are being worked out; load the page again in a moment.", "理由正在计算，请稍后刷新。"},
+    [WORD_PENDING] = {"The reasons are being worked out; load the page again in a moment.",
+                      "理由正在计算，请稍后刷新。"},
     [WORD_NO_LIST] = {"This bond has no list yet.", "该债券尚无名单。"},
     [WORD_AS_OF] = {"as of", "截至"},
     [WORD_SNAPSHOT] = {"snapshot", "模型"},
@@ -58,16 +60,21 @@ static const char *const words[WORD_COUNT][2] = {
 
 // The categories differ by symbol and border as well as by colour; the text colours have a contrast of 5.9 and more on white.
 static const char style[] =
-    "body{font:15px/1.5 system-ui,'Noto Sans CJK SC','PingFang SC','Microsoft YaHei',sans-serif;margin:0;color:#1b1b1b;background:#fff}\n"
+    "body{font:15px/1.5 system-ui,'Noto Sans CJK SC','PingFang SC','Microsoft "
+    "YaHei',sans-serif;margin:0;color:#1b1b1b;background:#fff}\n"
     "header{padding:.5rem 1rem;border-bottom:1px solid #bbb;display:flex;justify-content:space-between}\n"
     "main{display:flex;gap:1.5rem;padding:1rem;align-items:flex-start;flex-wrap:wrap}\n"
     "nav{flex:0 1 24rem}section{flex:1 1 30rem}\n"
-    "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25rem .5rem;border-bottom:1px solid #ddd;vertical-align:top}\n"
+    "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25rem .5rem;border-bottom:1px "
+    "solid #ddd;vertical-align:top}\n"
     "td.number{text-align:right;white-space:nowrap}tr.chosen{background:#eef3fa}\n"
-    ".tag{display:inline-block;position:relative;margin:.1rem .2rem .1rem 0;padding:0 .4rem;border:2px solid;border-radius:.3rem}\n"
-    ".preference{color:#0b5cad;border-style:solid}.attribute{color:#8a5a00;border-style:dashed}.ability{color:#1d6b35;border-style:double}\n"
+    ".tag{display:inline-block;position:relative;margin:.1rem .2rem .1rem 0;padding:0 .4rem;border:2px "
+    "solid;border-radius:.3rem}\n"
+    ".preference{color:#0b5cad;border-style:solid}.attribute{color:#8a5a00;border-style:dashed}.ability{"
+    "color:#1d6b35;border-style:double}\n"
     ".against{color:#555;border:1px dotted}\n"
-    ".full{display:none;position:absolute;left:0;top:100%;z-index:1;width:22rem;padding:.4rem;background:#fff;color:#1b1b1b;border:1px solid #777}\n"
+    ".full{display:none;position:absolute;left:0;top:100%;z-index:1;width:22rem;padding:.4rem;background:#"
+    "fff;color:#1b1b1b;border:1px solid #777}\n"
     ".tag:hover .full,.tag:focus .full{display:block}\n"
     ".hidden{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}\n";
 
@@ -112,7 +119,8 @@ static void put_html(br_buf *out, const char *text)
 static void put_segment(br_buf *out, const char *text)
 {
     for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
-        bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || strchr("-._~", *c) != NULL;
+        bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+                     strchr("-._~", *c) != NULL;
         br_buf_printf(out, plain ? "%c" : "%%%02X", *c);
     }
 }
@@ -127,7 +135,8 @@ static void begin_page(const page *p, const char *bond_id)
     br_buf *out = p->out;
     br_buf_printf(out,
                   "<!doctype html>\n<html lang=\"%s\"><head><meta charset=\"utf-8\"><title>Bookrunner</title>"
-                  "<meta name=\"viewport\" content=\"width=device-width\"><link rel=\"stylesheet\" href=\"/style.css\"></head>\n<body>",
+                  "<meta name=\"viewport\" content=\"width=device-width\"><link rel=\"stylesheet\" "
+                  "href=\"/style.css\"></head>\n<body>",
                   p->language == BR_LANGUAGE_ZH ? "zh-CN" : "en");
     br_buf_printf(out, "<header><strong>Bookrunner: %s</strong><a href=\"", word(p, WORD_TITLE));
     if (bond_id != NULL) {
@@ -136,8 +145,8 @@ static void begin_page(const page *p, const char *bond_id)
     } else {
         br_buf_char(out, '/');
     }
-    br_buf_printf(out, "?lang=%s&amp;offset=%u\">%s</a></header>\n<main>", p->language == BR_LANGUAGE_ZH ? "en" : "zh", p->offset,
-                  word(p, WORD_OTHER_LANGUAGE));
+    br_buf_printf(out, "?lang=%s&amp;offset=%u\">%s</a></header>\n<main>",
+                  p->language == BR_LANGUAGE_ZH ? "en" : "zh", p->offset, word(p, WORD_OTHER_LANGUAGE));
 }
 
 static void put_bond_row(const page *p, const br_market *market, uint32_t bond, const char *chosen)
@@ -146,13 +155,16 @@ static void put_bond_row(const page *p, const br_market *market, uint32_t bond, 
     const char *id = br_market_bond_id(market, bond);
     const listed_bond *list = bond_listed(p->desk, bond);
     char day[BR_DAY_TEXT];
-    br_buf_string(out, chosen != NULL && strcmp(chosen, id) == 0 ? "<tr class=\"chosen\"><td><a href=\"/bonds/" : "<tr><td><a href=\"/bonds/");
+    br_buf_string(out, chosen != NULL && strcmp(chosen, id) == 0
+                           ? "<tr class=\"chosen\"><td><a href=\"/bonds/"
+                           : "<tr><td><a href=\"/bonds/");
     put_segment(out, id);
     put_query(p, p->offset);
     br_buf_string(out, "\">");
     put_html(out, id);
     br_buf_printf(out, "</a></td><td>%s</td><td>%s</td><td class=\"number\">%u</td></tr>\n",
-                  br_day_text(br_market_bond(market, bond)->issue_day, day), bond_state(market, bond), list == NULL ? 0 : list->n_entries);
+                  br_day_text(br_market_bond(market, bond)->issue_day, day), bond_state(market, bond),
+                  list == NULL ? 0 : list->n_entries);
 }
 
 static void put_pager(const page *p, uint32_t total)
@@ -175,9 +187,13 @@ static void put_bonds(const page *p, const char *chosen)
     uint32_t total = 0;
     pthread_rwlock_rdlock(&p->desk->lock);
     const br_market *market = br_follower_market(p->desk->follower);
-    uint32_t n = bonds_select(p->desk, &(bond_filter){.limit = PAGE_BONDS, .offset = p->offset}, bonds, &total);
-    br_buf_printf(p->out, "<nav><h2>%s (%u)</h2>\n<table><thead><tr><th>id</th><th>%s</th><th>%s</th><th>%s</th></tr></thead><tbody>\n",
-                  word(p, WORD_BONDS), total, word(p, WORD_ISSUE), word(p, WORD_STATE), word(p, WORD_INVESTORS));
+    uint32_t n =
+        bonds_select(p->desk, &(bond_filter){.limit = PAGE_BONDS, .offset = p->offset}, bonds, &total);
+    br_buf_printf(
+        p->out,
+        "<nav><h2>%s "
+        "(%u)</h2>\n<table><thead><tr><th>id</th><th>%s</th><th>%s</th><th>%s</th></tr></thead><tbody>\n",
+        word(p, WORD_BONDS), total, word(p, WORD_ISSUE), word(p, WORD_STATE), word(p, WORD_INVESTORS));
     for (uint32_t i = 0; i < n; i++) {
         put_bond_row(p, market, bonds[i], chosen);
     }
@@ -197,8 +213,14 @@ static void put_reason(const page *p, const br_encoder *encoder, const br_reason
     bool preference = strcmp(category, "preference") == 0;
     bool attribute = strcmp(category, "attribute") == 0;
     const char *name = word(p, preference ? WORD_PREFERENCE : attribute ? WORD_ATTRIBUTE : WORD_ABILITY);
-    br_buf_printf(p->out, "<span class=\"tag %s\" tabindex=\"0\"><span aria-hidden=\"true\">%s</span> <span class=\"hidden\">%s: </span>",
-                  against ? "against" : category, preference ? "♥" : attribute ? "◆" : "▲", against ? word(p, WORD_AGAINST) : name);
+    br_buf_printf(p->out,
+                  "<span class=\"tag %s\" tabindex=\"0\"><span aria-hidden=\"true\">%s</span> <span "
+                  "class=\"hidden\">%s: </span>",
+                  against ? "against" : category,
+                  preference  ? "♥"
+                  : attribute ? "◆"
+                              : "▲",
+                  against ? word(p, WORD_AGAINST) : name);
     br_reason_tag(&text, encoder, reason->field, reason->code, p->language);
     put_html(p->out, br_buf_text(&text));
     br_buf_clear(&text);
@@ -231,14 +253,15 @@ static void put_list(const page *p, const br_presented *presented)
 {
     char day[BR_DAY_TEXT];
     br_buf *out = p->out;
-    br_buf_printf(out, "<p>%s %s, %s ", word(p, WORD_AS_OF), br_day_text(presented->list->as_of, day), word(p, WORD_SNAPSHOT));
+    br_buf_printf(out, "<p>%s %s, %s ", word(p, WORD_AS_OF), br_day_text(presented->list->as_of, day),
+                  word(p, WORD_SNAPSHOT));
     put_html(out, presented->list->version);
     br_buf_string(out, "</p>\n");
     if (presented->result == NULL && presented->list->has_job) {
         br_buf_printf(out, "<p role=\"status\">%s</p>\n", word(p, WORD_PENDING));
     }
-    br_buf_printf(out, "<table><thead><tr><th></th><th>%s</th><th>%s</th><th>%s</th></tr></thead><tbody>\n", word(p, WORD_INVESTOR),
-                  word(p, WORD_PROBABILITY), word(p, WORD_REASONS));
+    br_buf_printf(out, "<table><thead><tr><th></th><th>%s</th><th>%s</th><th>%s</th></tr></thead><tbody>\n",
+                  word(p, WORD_INVESTOR), word(p, WORD_PROBABILITY), word(p, WORD_REASONS));
     for (uint32_t i = 0; i < presented->list->n_entries; i++) {
         put_investor(p, presented, i);
     }

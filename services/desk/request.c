@@ -12,7 +12,8 @@ br_language request_language(const br_http_request *request)
     return language != NULL && strncmp(language, "zh", 2) == 0 ? BR_LANGUAGE_ZH : BR_LANGUAGE_EN;
 }
 
-bool request_whole(const br_http_request *request, br_http_answer *answer, const char *name, uint32_t max, uint32_t *value_io)
+bool request_whole(const br_http_request *request, br_http_answer *answer, const char *name, uint32_t max,
+                   uint32_t *value_io)
 {
     const char *text = request->query(request, name);
     if (text == NULL) {

@@ -146,7 +146,8 @@ static br_status make_listing(const desk *self, listing *l)
 static br_status refresh_lists(desk *self)
 {
     uint64_t counts[4];
-    br_status status = br_recommendations_counts(self->recommendations, &counts[0], &counts[1], &counts[2], &counts[3]);
+    br_status status =
+        br_recommendations_counts(self->recommendations, &counts[0], &counts[1], &counts[2], &counts[3]);
     if (status != BR_OK || (self->listed_ids != NULL && memcmp(counts, self->seen, sizeof counts) == 0)) {
         return status;
     }
@@ -210,7 +211,8 @@ static cached_snapshot *find_place(desk *self)
     cached_snapshot *best = NULL;
     for (size_t i = 0; i < DESK_SNAPSHOTS; i++) {
         cached_snapshot *c = &self->cache[i];
-        if (c->readers == 0 && (best == NULL || c->snapshot == NULL || (best->snapshot != NULL && c->used < best->used))) {
+        if (c->readers == 0 &&
+            (best == NULL || c->snapshot == NULL || (best->snapshot != NULL && c->used < best->used))) {
             best = c;
         }
     }
