@@ -1,3 +1,4 @@
+#include "codec/codec.h"
 #include "service/service.h"
 
 #include "base/alloc.h"
@@ -63,7 +64,9 @@ br_status br_service_local_socket(br_service *service, br_socket **out, br_socke
     if (status != BR_OK) {
         return status;
     }
-    const br_socket_options options = {.kind = kind, .endpoint = endpoint, .bind = bind};
+    // Whoever can reach DIR/run is this user; the largest message is a population block.
+    const br_socket_options options = {
+        .kind = kind, .endpoint = endpoint, .bind = bind, .max_message_bytes = BR_MAX_POPULATION_BYTES};
     return br_service_socket(service, out, &options, handler);
 }
 

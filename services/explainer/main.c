@@ -224,7 +224,7 @@ static br_status open_work(explainer *self)
                                  .kind = BR_SOCKET_DEALER,
                                  .endpoint = config->work.connect,
                                  .curve = &self->curve,
-                                 .max_message_bytes = br_message_max_extra_bytes(BR_MSG_POPULATION),
+                                 .max_message_bytes = BR_MAX_POPULATION_BYTES,
                              },
                              on_message);
 }
