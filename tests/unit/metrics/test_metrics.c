@@ -130,7 +130,8 @@ Test(metrics_bootstrap, covers_the_mean_as_often_as_it_says)
         covered += interval.low <= 3.0 && 3.0 <= interval.high;
         width += (interval.high - interval.low) / 1000.0;
     }
-    cr_assert(covered >= 920 && covered <= 960, "%u of 1000", covered);
+    // Percentile intervals of 50 values cover a little less than 95 %: their variance is that of the sample, not corrected.
+    cr_assert(covered >= 900 && covered <= 960, "%u of 1000", covered);
     cr_assert_float_eq(width, 2.0 * 1.96 / sqrt(50.0), 0.03);
 }
 
