@@ -27,7 +27,7 @@ static const struct {
     [BR_MSG_STOPPING] = {"STOPPING", 256, 0},
     [BR_MSG_POPULATION_GET] = {"POPULATION_GET", 256, 0},
     [BR_MSG_POPULATION] = {"POPULATION", 256, BR_MAX_POPULATION_BYTES},
-    [BR_MSG_INTRODUCE] = {"INTRODUCE", 0, 0},
+    [BR_MSG_INTRODUCE] = {"INTRODUCE", 256, 0},
 };
 
 static bool known(br_message_type type)

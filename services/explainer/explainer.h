@@ -22,6 +22,7 @@ typedef struct held_population {
 typedef struct held_job {
     uint8_t *bytes;
     size_t n;
+    br_hash job_id;
     br_hash population;
 } held_job;
 

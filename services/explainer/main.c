@@ -101,9 +101,42 @@ static br_status on_job(explainer *self, const br_message *message)
     if (bytes == NULL) {
         return br_no_memory("job bytes", message->n_body);
     }
-    self->jobs[self->n_jobs++] = (held_job){bytes, message->n_body, job.body.population};
+    self->jobs[self->n_jobs++] = (held_job){bytes, message->n_body, job.job_id, job.body.population};
     return explainer_find_population(self, &job.body.population) == NULL ? ask_population(self, &job.body.population)
                                                                           : BR_OK;
+}
+
+static br_status send_result(explainer *self, const br_result *result)
+{
+    br_buf_clear(&self->buffer);
+    br_status status = br_result_pack(result, &self->buffer);
+    if (status != BR_OK) {
+        return status;
+    }
+    br_metric_add(result->failure[0] == '\0' ? self->done : self->failed, 1);
+    br_metric_add(self->explained, result->n_explanations);
+    return say(self, BR_MSG_RESULT);
+}
+
+static void remove_job(explainer *self, uint32_t at)
+{
+    br_free(self->jobs[at].bytes);
+    memmove(self->jobs + at, self->jobs + at + 1, (self->n_jobs - at - 1) * sizeof self->jobs[0]);
+    self->n_jobs--;
+}
+
+// The dispatcher does not have the block either: its jobs cannot be done.
+static br_status fail_jobs_of(explainer *self, const br_hash *population)
+{
+    br_status status = BR_OK;
+    for (uint32_t i = self->n_jobs; i > 0 && status == BR_OK; i--) {
+        if (br_hash_equal(&self->jobs[i - 1].population, population)) {
+            br_result result = {.job_id = self->jobs[i - 1].job_id, .failure = "its population block is not to be had"};
+            status = send_result(self, &result);
+            remove_job(self, i - 1);
+        }
+    }
+    return status;
 }
 
 static br_status on_population(explainer *self, const br_message *message)
@@ -111,6 +144,9 @@ static br_status on_population(explainer *self, const br_message *message)
     br_population_info info;
     br_arena_reset(self->arena);
     br_status status = br_population_info_unpack(&info, self->arena, message->body, message->n_body);
+    if (status == BR_OK && info.n == 0) {
+        return fail_jobs_of(self, &info.hash);
+    }
     if (status == BR_OK) {
         status = explainer_keep_population(self, &info, message->extra, message->n_extra);
     }
@@ -143,18 +179,6 @@ static br_status on_message(void *state, br_socket *socket, br_message *message)
         br_log_warn("EXPLAIN-MESSAGE-UNKNOWN", "type=%u next=\"dropped\"", message->type);
         return BR_OK;
     }
-}
-
-static br_status send_result(explainer *self, const br_result *result)
-{
-    br_buf_clear(&self->buffer);
-    br_status status = br_result_pack(result, &self->buffer);
-    if (status != BR_OK) {
-        return status;
-    }
-    br_metric_add(result->failure[0] == '\0' ? self->done : self->failed, 1);
-    br_metric_add(self->explained, result->n_explanations);
-    return say(self, BR_MSG_RESULT);
 }
 
 static br_status work_job(explainer *self, const held_job *held, const held_population *population)
@@ -196,11 +220,8 @@ static br_status work_next(void *state)
         if (population == NULL) {
             continue;
         }
-        held_job held = self->jobs[i];
-        memmove(self->jobs + i, self->jobs + i + 1, (self->n_jobs - i - 1) * sizeof self->jobs[0]);
-        self->n_jobs--;
-        br_status status = work_job(self, &held, population);
-        br_free(held.bytes);
+        br_status status = work_job(self, &self->jobs[i], population);
+        remove_job(self, i);
         if (status == BR_OK && br_service_draining(self->service) && self->n_jobs == 0) {
             br_service_finish(self->service);
         }

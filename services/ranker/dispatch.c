@@ -372,9 +372,14 @@ static br_status on_population_get(ranker *self, const br_message *message)
     if (status == BR_OK) {
         status = br_recommendations_get_population(self->store, &get.hash, &codes, &info);
     }
-    if (status == BR_ERR_INVALID || status == BR_ERR_NOT_FOUND) {
-        br_log_warn("DISPATCH-POPULATION-UNKNOWN", "reason=\"%s\" next=\"no answer; the job's lease ends\"", br_why(status));
+    if (status == BR_ERR_INVALID) {
+        br_log_warn("DISPATCH-MESSAGE-BAD", "reason=\"%s\" next=\"dropped\"", br_why(status));
         return BR_OK;
+    }
+    if (status == BR_ERR_NOT_FOUND) {
+        br_log_warn("DISPATCH-POPULATION-UNKNOWN", "reason=\"%s\" next=\"the job fails\"", br_why(status));
+        info = (br_population_info){.hash = get.hash};
+        status = BR_OK;
     }
     br_buf_clear(&d->buffer);
     if (status == BR_OK) {

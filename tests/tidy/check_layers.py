@@ -22,6 +22,7 @@ LAYERS = {
     "codec": {"base", "market", "model", "explain"},
     "transport": {"base"},
     "store": {"base", "market", "model", "codec"},
+    "pipeline": {"base", "linalg", "input", "market", "metrics", "model", "rank", "explain", "codec", "store"},
     "service": {"base", "codec", "transport", "model", "explain"},  # the last two: options in the configuration
 }
 
@@ -75,7 +76,7 @@ def check_include(path, quote, name, files, problems):
         problems.append(f'{path}: "{name}" belongs to no module')
     elif not service and used != module and used not in LAYERS[module]:
         problems.append(f"{path}: {module} may not use {used}")
-    elif f"common/{name}" not in files:
+    elif f"common/{name}" not in files and f"common/{name}.in" not in files:
         problems.append(f'{path}: "{name}" does not exist')
     elif (service or used != module) and "Not for other modules" in files[f"common/{name}"]:
         problems.append(f'{path}: "{name}" is for {used} alone')
@@ -99,7 +100,7 @@ def check(files):
 
 def read(root):
     return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8")
-            for top in ("common", "services") for path in (root / top).glob("*/*") if path.suffix in (".c", ".h", ".inc")}
+            for top in ("common", "services") for path in (root / top).glob("*/*") if path.suffix in (".c", ".h", ".inc", ".in")}
 
 
 RIGHT = {
