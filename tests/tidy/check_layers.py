@@ -78,7 +78,7 @@ def check_include(path, quote, name, files, problems):
         problems.append(f"{path}: {module} may not use {used}")
     elif f"common/{name}" not in files and f"common/{name}.in" not in files:
         problems.append(f'{path}: "{name}" does not exist')
-    elif (service or used != module) and "Not for other modules" in files[f"common/{name}"]:
+    elif (service or used != module) and "Not for other modules" in files.get(f"common/{name}", ""):
         problems.append(f'{path}: "{name}" is for {used} alone')
 
 
