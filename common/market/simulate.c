@@ -93,17 +93,27 @@ struct br_simulation {
 
 br_status br_simulation_defaults(br_simulation_options *out, const char *size)
 {
-    bool small = strcmp(size, "small") == 0;
-    if (!small && strcmp(size, "paper") != 0) {
-        return br_fail(BR_ERR_INVALID, "'%.32s' is no size of a market: there are small, paper", size);
+    // A tiny market is for tests: a higher bid rate, so that it, too, has bids to learn from.
+    static const struct {
+        const char *name;
+        uint32_t n_investors, n_bonds, n_issuers;
+        double bid_rate;
+    } sizes[] = {{"tiny", 300, 600, 180, 0.05}, {"small", 1000, 1800, 540, 0.022}, {"paper", 1000, 3000, 900, 0.022}};
+    enum { N_SIZES = sizeof sizes / sizeof sizes[0] };
+    size_t i = 0;
+    while (i < N_SIZES && strcmp(size, sizes[i].name) != 0) {
+        i++;
+    }
+    if (i == N_SIZES) {
+        return br_fail(BR_ERR_INVALID, "'%.32s' is no size of a market: there are tiny, small, paper", size);
     }
     *out = (br_simulation_options){
         .seed = 1,
-        .n_investors = small ? 300 : 1000,
-        .n_bonds = small ? 600 : 3000,
-        .n_issuers = small ? 180 : 900,
+        .n_investors = sizes[i].n_investors,
+        .n_bonds = sizes[i].n_bonds,
+        .n_issuers = sizes[i].n_issuers,
         .first_year = 2021,
-        .bid_rate = small ? 0.05 : 0.022, // so that a small market, too, has bids to learn from
+        .bid_rate = sizes[i].bid_rate,
         .combinations = 0,
         .issuer_zipf = 0.6,
         .quasi_public_share = 0.5,

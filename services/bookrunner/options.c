@@ -17,7 +17,7 @@ static const option_spec options[] = {
     {"format", "FORM", OPTION_FORMAT, AT(format), 0, "table (default), json, ndjson or csv"},
     {"timeout", "SECONDS", OPTION_NUMBER, AT(timeout_s), 0,
      "give up after this long without any answer (default 60)"},
-    {"size", "SIZE", OPTION_TEXT, AT(size), 0, "size of the simulated market: small (default) or paper"},
+    {"size", "SIZE", OPTION_TEXT, AT(size), 0, "size of the simulated market: tiny, small (default) or paper"},
     {"seed", "N", OPTION_WHOLE, AT(seed), 0, "seed of the random numbers (default 1)"},
     {"combinations", "P", OPTION_NUMBER, AT(combinations), AT(has_combinations),
      "share of favourites that count only with a second bond feature, 0 to 1"},

@@ -116,7 +116,7 @@ class Installation:
         return True
 
 
-def simulate(directory, size="small", seed=1):
+def simulate(directory, size="tiny", seed=1):
     subprocess.run([os.path.join(BIN, "bookrunner"), "simulate", directory, "--size", size, "--seed", str(seed)],
                    check=True, capture_output=True, text=True)
 

@@ -105,11 +105,11 @@ class Folder(Case):
     def setUp(self):
         super().setUp()
         self.market = self.home / "market"
-        self.assertEqual(run("simulate", self.market, "--seed", 7).returncode, 0)
+        self.assertEqual(run("simulate", self.market, "--size", "tiny", "--seed", 7).returncode, 0)
 
     def test_simulating_is_repeatable_and_labelled(self):
         other = self.home / "deep" / "other"
-        self.assertEqual(run("simulate", other, "--seed", 7).returncode, 0)
+        self.assertEqual(run("simulate", other, "--size", "tiny", "--seed", 7).returncode, 0)
         for path in self.market.rglob("*"):
             if path.is_file():
                 self.assertEqual(path.read_bytes(), (other / path.relative_to(self.market)).read_bytes(), path)
@@ -197,7 +197,7 @@ class Services(Case):
 
     def test_import_twice_changes_nothing_and_close_day_waits(self):
         market = self.home / "market"
-        self.assertEqual(run("simulate", market).returncode, 0)
+        self.assertEqual(run("simulate", market, "--size", "tiny").returncode, 0)
         first = json.loads(run("import", market, "--format", "json", directory=self.data).stdout)
         self.assertEqual(sum(row["rejected"] + row["duplicates"] for row in first), 0)
         dry = json.loads(run("import", market, "--dry-run", "--format", "json", directory=self.data).stdout)

@@ -35,7 +35,7 @@ Test(market_simulate, the_schema_amounts_to_32_and_259_features)
 {
     BR_AUTO(br_market) *market = NULL;
     BR_AUTO(br_encoder) *encoder = NULL;
-    BR_AUTO(br_simulation) *simulation = simulate("small", 1, 0, &market);
+    BR_AUTO(br_simulation) *simulation = simulate("tiny", 1, 0, &market);
     br_split split;
     cr_assert_eq(br_split_by_time(&split, market, 0.6, 0.2), BR_OK);
     cr_assert_eq(br_encoder_learn(&encoder, market, split.train_from, split.train_until, 1), BR_OK);
@@ -56,7 +56,7 @@ Test(market_simulate, the_schema_amounts_to_32_and_259_features)
 Test(market_simulate, days_keep_their_order_and_history_is_a_third_more)
 {
     BR_AUTO(br_market) *market = NULL;
-    BR_AUTO(br_simulation) *simulation = simulate("small", 2, 0, &market);
+    BR_AUTO(br_simulation) *simulation = simulate("tiny", 2, 0, &market);
     br_day history_until = br_simulation_declares(simulation)->history_until;
     br_day last = BR_DAY_NONE;
     uint32_t n_history = 0;
@@ -84,9 +84,9 @@ Test(market_simulate, the_same_seed_gives_the_same_market_and_another_does_not)
     BR_AUTO(br_market) *one = NULL;
     BR_AUTO(br_market) *same = NULL;
     BR_AUTO(br_market) *other = NULL;
-    BR_AUTO(br_simulation) *a = simulate("small", 3, 0.5, &one);
-    BR_AUTO(br_simulation) *b = simulate("small", 3, 0.5, &same);
-    BR_AUTO(br_simulation) *c = simulate("small", 4, 0.5, &other);
+    BR_AUTO(br_simulation) *a = simulate("tiny", 3, 0.5, &one);
+    BR_AUTO(br_simulation) *b = simulate("tiny", 3, 0.5, &same);
+    BR_AUTO(br_simulation) *c = simulate("tiny", 4, 0.5, &other);
     uint32_t n_bonds, n_investors;
     const br_truth *ta = br_simulation_truth(a, &n_bonds, &n_investors);
     const br_truth *tb = br_simulation_truth(b, &n_bonds, &n_investors);
@@ -203,8 +203,8 @@ Test(market_simulate, combinations_make_favourites_count_less_often)
 {
     BR_AUTO(br_market) *plain = NULL;
     BR_AUTO(br_market) *combined = NULL;
-    BR_AUTO(br_simulation) *a = simulate("small", 1, 0, &plain);
-    BR_AUTO(br_simulation) *b = simulate("small", 1, 1, &combined);
+    BR_AUTO(br_simulation) *a = simulate("tiny", 1, 0, &plain);
+    BR_AUTO(br_simulation) *b = simulate("tiny", 1, 1, &combined);
     uint32_t n_bonds, n_investors, n_a = 0, n_b = 0;
     const br_truth *ta = br_simulation_truth(a, &n_bonds, &n_investors);
     const br_truth *tb = br_simulation_truth(b, &n_bonds, &n_investors);
@@ -215,7 +215,7 @@ Test(market_simulate, combinations_make_favourites_count_less_often)
     cr_assert(n_b > 0 && n_b < n_a / 2, "%u, %u", n_a, n_b);
 }
 
-static br_status make_small(void *context)
+static br_status make_tiny(void *context)
 {
     BR_AUTO(br_simulation) *simulation = NULL;
     return br_simulation_new(&simulation, context);
@@ -226,11 +226,11 @@ Test(market_simulate, wrong_options_and_failing_allocations_are_reported)
     br_simulation_options options;
     br_simulation *simulation = NULL;
     cr_assert_eq(br_simulation_defaults(&options, "huge"), BR_ERR_INVALID);
-    cr_assert_eq(br_simulation_defaults(&options, "small"), BR_OK);
+    cr_assert_eq(br_simulation_defaults(&options, "tiny"), BR_OK);
     options.n_investors = 2;
     options.n_bonds = 6;
     options.n_issuers = 3;
-    fixture_sweep(make_small, &options);
+    fixture_sweep(make_tiny, &options);
     options.bid_rate = 0;
     cr_assert_eq(br_simulation_new(&simulation, &options), BR_ERR_INVALID);
     cr_assert_null(simulation);
