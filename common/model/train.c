@@ -20,10 +20,10 @@ br_train_options br_train_options_default(void)
 {
     return (br_train_options){
         .seed = 1,
-        .batch = 4096,
+        .batch = 1024,
         .n_threads = 1,
-        .max_epochs = 14,
-        .final_epochs = 6,
+        .max_epochs = 12,
+        .final_epochs = 5,
         .patience = 3,
         .negatives_per_positive = 4.0,
         .learning_rate = 1e-3,

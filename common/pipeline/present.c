@@ -24,7 +24,7 @@ const br_explanation *br_present_explanation(const br_presented *presented, uint
     return explanation->investor == presented->list->entries[i].investor ? explanation : NULL;
 }
 
-static void reason_json(br_buf *out, const br_presented *presented, const br_reason *reason)
+static void reason_json(br_buf *out, const br_presented *presented, const br_reason *reason, br_reason_role role)
 {
     const br_encoder *encoder = presented->encoder;
     const br_field *field = &encoder->fields[encoder->n_bond_fields + reason->field];
@@ -33,7 +33,7 @@ static void reason_json(br_buf *out, const br_presented *presented, const br_rea
     br_reason_tag(&text, encoder, reason->field, reason->code, presented->language);
     string_member(out, "tag", br_buf_text(&text));
     br_buf_clear(&text);
-    br_reason_sentence(&text, encoder, reason, presented->language);
+    br_reason_sentence(&text, encoder, reason, role, presented->language);
     br_buf_string(out, ", ");
     string_member(out, "sentence", br_buf_text(&text));
     br_buf_string(out, ", ");
@@ -62,13 +62,13 @@ static void explanation_json(br_buf *out, const br_presented *presented, const b
     for (uint32_t i = 0; i < explanation->n_reasons; i++) {
         if (reason_fits(presented->encoder, &explanation->reasons[i])) {
             br_buf_string(out, first ? "" : ", ");
-            reason_json(out, presented, &explanation->reasons[i]);
+            reason_json(out, presented, &explanation->reasons[i], BR_REASON_FOR);
             first = false;
         }
     }
     br_buf_string(out, "], \"against\": ");
     if (reason_fits(presented->encoder, &explanation->against)) {
-        reason_json(out, presented, &explanation->against);
+        reason_json(out, presented, &explanation->against, BR_REASON_AGAINST);
     } else {
         br_buf_string(out, "null");
     }

@@ -37,22 +37,54 @@ void br_reason_tag(br_buf *out, const br_encoder *encoder, uint32_t investor_fie
     br_buf_string(out, value_of(field, code, language));
 }
 
-void br_reason_sentence(br_buf *out, const br_encoder *encoder, const br_reason *reason, br_language language)
+// A record within two sigmas of chance says nothing.
+static const float BACKED_SIGMAS = 2.0f;
+
+static void sentence_en(br_buf *out, const br_reason *reason)
+{
+    double gain = (double)reason->gain;
+    if (gain > 0) {
+        br_buf_printf(out, ". Without it the estimate (log-odds) falls by %.2f", gain);
+    } else if (gain < 0) {
+        br_buf_printf(out, ". Without it the estimate (log-odds) rises by %.2f", -gain);
+    }
+    if (reason->backing >= BACKED_SIGMAS) {
+        br_buf_printf(out, ". Investors like this bid more on such bonds than chance would have it: %u bids, %.1f sigma",
+                      reason->bids, (double)reason->backing);
+    }
+    br_buf_char(out, '.');
+}
+
+static void sentence_zh(br_buf *out, const br_reason *reason)
+{
+    double gain = (double)reason->gain;
+    if (gain != 0) {
+        br_buf_printf(out, "。去掉这一条，估计值（对数几率）%s %.2f", gain > 0 ? "下降" : "上升", gain > 0 ? gain : -gain);
+    }
+    if (reason->backing >= BACKED_SIGMAS) {
+        br_buf_printf(out, "。此类投资者对此类债券的投标多于随机预期：%u 次，%.1f σ", reason->bids, (double)reason->backing);
+    }
+    br_buf_string(out, "。");
+}
+
+static void sentence_against(br_buf *out, const br_reason *reason, br_language language)
+{
+    br_buf_printf(out,
+                  language == BR_LANGUAGE_ZH ? "。若一并考虑，估计值（对数几率）将下降 %.2f。"
+                                             : ". Seen as well, it would lower the estimate (log-odds) by %.2f.",
+                  -(double)reason->gain);
+}
+
+void br_reason_sentence(br_buf *out, const br_encoder *encoder, const br_reason *reason, br_reason_role role,
+                        br_language language)
 {
     br_reason_tag(out, encoder, reason->field, reason->code, language);
-    bool backed = reason->bids > 0;
-    double gain = (double)reason->gain, backing = (double)reason->backing;
-    if (language == BR_LANGUAGE_ZH) {
-        br_buf_printf(out, "。去掉这一条，估计值下降 %.2f（对数几率）。", gain);
-        if (backed) {
-            br_buf_printf(out, "历史记录：具有该特征的投资者对此类债券投标 %u 次，与随机预期相差 %+.1f σ。", reason->bids, backing);
-        }
-        return;
-    }
-    br_buf_printf(out, ". Without it the estimate falls by %.2f (log-odds).", gain);
-    if (backed) {
-        br_buf_printf(out, " On record: investors like this bid %u times on such bonds, %+.1f sigma against chance.",
-                      reason->bids, backing);
+    if (role == BR_REASON_AGAINST) {
+        sentence_against(out, reason, language);
+    } else if (language == BR_LANGUAGE_ZH) {
+        sentence_zh(out, reason);
+    } else {
+        sentence_en(out, reason);
     }
 }
 

@@ -7,11 +7,14 @@
 #include "market/encoder.h"
 
 typedef enum br_language { BR_LANGUAGE_EN, BR_LANGUAGE_ZH } br_language;
+typedef enum br_reason_role { BR_REASON_FOR, BR_REASON_AGAINST } br_reason_role;
 
 /// A short tag: "prefers bond rating AAA, last year: high".
 void br_reason_tag(br_buf *out, const br_encoder *encoder, uint32_t investor_field, uint8_t code, br_language language);
-/// The full sentence with its numbers: gain, and what backs it.
-void br_reason_sentence(br_buf *out, const br_encoder *encoder, const br_reason *reason, br_language language);
+/// The full sentence with its numbers. For: what the estimate loses without it, and the record if that backs it by two sigmas or more.
+/// Against: what it would take from the estimate if it were seen as well.
+void br_reason_sentence(br_buf *out, const br_encoder *encoder, const br_reason *reason, br_reason_role role,
+                        br_language language);
 /// "preference", "attribute" or "ability".
 const char *br_reason_category(const br_encoder *encoder, uint32_t investor_field);
 

@@ -83,7 +83,7 @@ static void add_reason_row(table *t, const explained *e, uint32_t entry, uint32_
 {
     const br_encoder *encoder = e->snapshot->encoder;
     BR_AUTO_DEINIT(br_buf) sentence = {0};
-    br_reason_sentence(&sentence, encoder, reason, BR_LANGUAGE_EN);
+    br_reason_sentence(&sentence, encoder, reason, BR_REASON_FOR, BR_LANGUAGE_EN);
     table_text(t, e->list.bond_id);
     table_whole(t, entry + 1);
     table_text(t, e->list.entries[entry].investor_id);

@@ -39,10 +39,11 @@ br_presented explained_presented(const explained *e, const char *only_investor)
                           .only_investor = only_investor};
 }
 
-static void reason_text(br_buf *out, const explained *e, const char *lead, const br_reason *reason)
+static void reason_text(br_buf *out, const explained *e, const char *lead, const br_reason *reason,
+                        br_reason_role role)
 {
     BR_AUTO_DEINIT(br_buf) sentence = {0};
-    br_reason_sentence(&sentence, e->snapshot->encoder, reason, BR_LANGUAGE_EN);
+    br_reason_sentence(&sentence, e->snapshot->encoder, reason, role, BR_LANGUAGE_EN);
     br_buf_printf(out, "      %s%s\n", lead, br_buf_text(&sentence));
 }
 
@@ -51,10 +52,10 @@ static void explanation_text(br_buf *out, const explained *e, const br_explanati
     for (uint32_t i = 0; i < explanation->n_reasons; i++) {
         char lead[16];
         snprintf(lead, sizeof lead, "%u. ", i + 1);
-        reason_text(out, e, lead, &explanation->reasons[i]);
+        reason_text(out, e, lead, &explanation->reasons[i], BR_REASON_FOR);
     }
     if (explanation->against.field != UINT32_MAX) {
-        reason_text(out, e, "against: ", &explanation->against);
+        reason_text(out, e, "against: ", &explanation->against, BR_REASON_AGAINST);
     }
     br_buf_printf(out, "      %u other investors share these reasons%s\n", explanation->n_matching,
                   explanation->certified ? "; no other single reason would do better" : "");

@@ -224,7 +224,7 @@ static void put_reason(const page *p, const br_encoder *encoder, const br_reason
     br_reason_tag(&text, encoder, reason->field, reason->code, p->language);
     put_html(p->out, br_buf_text(&text));
     br_buf_clear(&text);
-    br_reason_sentence(&text, encoder, reason, p->language);
+    br_reason_sentence(&text, encoder, reason, against ? BR_REASON_AGAINST : BR_REASON_FOR, p->language);
     br_buf_string(p->out, "<span class=\"full\">");
     put_html(p->out, br_buf_text(&text));
     br_buf_string(p->out, "</span></span>\n");

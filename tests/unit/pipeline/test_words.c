@@ -1,0 +1,81 @@
+// Reasons in words: what people read says what the numbers say.
+
+#include "pipeline/words.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+// Fields own their texts, so that they are no literals.
+#define TEXT(text) ((char[]){text})
+
+static char *levels[] = {TEXT("(no bids)"), TEXT("none"), TEXT("low"), TEXT("medium"), TEXT("high"), TEXT("very high")};
+static char *types[] = {TEXT("(missing)"), TEXT("bank"), TEXT("fund")};
+static char *ratings[] = {TEXT("(missing)"), TEXT("AAA")};
+
+static br_field fields[] = {
+    {.name = TEXT("rating"), .group = BR_GROUP_BOND, .n_values = 2, .value_names = ratings, .window_days = -1, .bond_field = UINT32_MAX},
+    {.name = TEXT("pref.rating.AAA.365"),
+     .group = BR_GROUP_PREFERENCE,
+     .n_values = 6,
+     .value_names = levels,
+     .window_days = 365,
+     .label = {.en = TEXT("prefers rating AAA, last year"), .zh = TEXT("近一年偏好AAA")}},
+    {.name = TEXT("org"), .group = BR_GROUP_ATTRIBUTE, .n_values = 3, .value_names = types, .window_days = -1, .bond_field = UINT32_MAX},
+};
+static const br_encoder encoder = {.fields = fields, .n_fields = 3, .n_bond_fields = 1};
+
+static const char *tag(uint32_t field, uint8_t code, br_language language)
+{
+    static br_buf text;
+    br_buf_clear(&text);
+    br_reason_tag(&text, &encoder, field, code, language);
+    return br_buf_text(&text);
+}
+
+static const char *sentence(br_reason reason, br_language language)
+{
+    static br_buf text;
+    br_buf_clear(&text);
+    br_reason_sentence(&text, &encoder, &reason, BR_REASON_FOR, language);
+    return br_buf_text(&text);
+}
+
+Test(pipeline_words, a_tag_is_label_and_value)
+{
+    cr_expect_str_eq(tag(0, 4, BR_LANGUAGE_EN), "prefers rating AAA, last year: high");
+    cr_expect_str_eq(tag(0, 4, BR_LANGUAGE_ZH), "近一年偏好AAA：高");
+    cr_expect_str_eq(tag(1, 2, BR_LANGUAGE_EN), "org: fund", "without a label the name serves");
+    cr_expect_str_eq(tag(1, 2, BR_LANGUAGE_ZH), "org：fund", "the data's own words stay as they are");
+}
+
+Test(pipeline_words, a_sentence_tells_a_loss_as_a_loss_and_a_gain_as_none)
+{
+    br_reason reason = {.field = 0, .code = 4, .gain = 0.35f, .backing = 17.8f, .bids = 412};
+    const char *text = sentence(reason, BR_LANGUAGE_EN);
+    cr_expect(strstr(text, "falls by 0.35") != NULL, "%s", text);
+    cr_expect(strstr(text, "17.8") != NULL && strstr(text, "412") != NULL, "%s", text);
+    reason.gain = -0.07f;
+    text = sentence(reason, BR_LANGUAGE_EN);
+    cr_expect(strstr(text, "falls") == NULL && strstr(text, "rises by 0.07") != NULL, "%s", text);
+}
+
+Test(pipeline_words, a_reason_against_says_what_it_would_take)
+{
+    static br_buf text;
+    br_reason against = {.field = 1, .code = 2, .gain = -0.3f};
+    br_reason_sentence(&text, &encoder, &against, BR_REASON_AGAINST, BR_LANGUAGE_EN);
+    cr_expect_str_eq(br_buf_text(&text), "org: fund. Seen as well, it would lower the estimate (log-odds) by 0.30.");
+}
+
+Test(pipeline_words, a_record_that_does_not_back_the_reason_is_not_claimed_to)
+{
+    br_reason reason = {.field = 0, .code = 4, .gain = 0.35f, .backing = -1.5f, .bids = 35};
+    cr_expect(strstr(sentence(reason, BR_LANGUAGE_EN), "chance") == NULL);
+    cr_expect(strstr(sentence(reason, BR_LANGUAGE_ZH), "随机") == NULL);
+}
+
+Test(pipeline_words, categories_are_the_papers_three)
+{
+    cr_expect_str_eq(br_reason_category(&encoder, 0), "preference");
+    cr_expect_str_eq(br_reason_category(&encoder, 1), "attribute");
+}
