@@ -77,7 +77,7 @@ def disturbed(markets, models, seed):
             place.signal(victim, signal.SIGSTOP)
         victims = ["explainer-1", "explainer-2", "ranker"] * ROUNDS + ["explainer-1", "explainer-2"]
         ranking = place.start("rank", "--test")
-        place.wait("more jobs than the two take", lambda s: s["todo"] > 8)
+        place.wait("jobs of the hanging explainers dealt out again", lambda _: count_in_logs(place, "DISPATCH-REDELIVER") > 0)
         kills += kill_while(place, ranking, victims)
         while victims and place.stores()["todo"] > 0:
             kills += place.kill(victims.pop())
