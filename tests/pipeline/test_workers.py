@@ -35,9 +35,12 @@ def rows(digest, what):
 
 
 def one_explainer(market, root):
-    with Installation(explainers=1, config=SLOW) as place:
+    # It holds jobs of more days than it keeps populations for: none may be left lying until its lease ends.
+    with Installation(explainers=1, config=SLOW + "work: {credit: 16, lease_ms: 60000}\n") as place:
         work(place, market)
-        place.wait_explained()
+        place.wait_explained(45)
+        again = metric(place.path("run", "ranker.http"), "bookrunner_redeliveries_total")
+        assert again == 0, f"{again} jobs were dealt out again though nothing went wrong"
         digest = place.digest()
         place.run("down")
         models = os.path.join(root, "models")
