@@ -457,7 +457,6 @@ static br_status next_of_source(br_folder *folder, br_folder_item *item)
     if (status != BR_OK) {
         return status;
     }
-    item->file = folder->sources[folder->current].name;
     return folder->ndjson != NULL ? next_ndjson(folder, item) : next_csv(folder, item);
 }
 
@@ -485,6 +484,7 @@ br_status br_folder_next(br_folder *folder, br_folder_item *item)
             folder->current += 1;
             continue;
         }
+        item->file = folder->sources[folder->current].name; // also of one that cannot be used
         br_status status = next_of_source(folder, item);
         if (status == BR_OK) {
             return BR_OK;

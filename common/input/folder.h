@@ -36,8 +36,8 @@ typedef struct br_folder_item {
 br_status br_folder_open(br_folder **out, const char *path) BR_MUST_CHECK;
 const br_schema *br_folder_schema(const br_folder *folder);
 /// BR_OK with an item: first the schema, then bonds, investors, bids and exclusions. BR_ERR_AGAIN at the end.
-/// Errors: BR_ERR_INVALID when a whole file is unusable (wrong header: the reason names it), BR_ERR_IO, BR_ERR_NO_MEMORY;
-/// after each the next call goes on with the next file.
+/// Errors: BR_ERR_INVALID when a whole file is unusable (wrong header: the reason names it, item->file is its name and item->line 1),
+/// BR_ERR_IO, BR_ERR_NO_MEMORY; after each the next call goes on with the next file.
 br_status br_folder_next(br_folder *folder, br_folder_item *item) BR_MUST_CHECK;
 /// Bytes read so far and in all files, for progress.
 void br_folder_progress(const br_folder *folder, uint64_t *done_out, uint64_t *total_out);

@@ -94,6 +94,7 @@ exit_code command_close_day(const arguments *args);
 exit_code command_snapshots(const arguments *args);
 exit_code command_replay(const arguments *args);
 exit_code command_digest(const arguments *args);
+exit_code command_keys(const arguments *args);
 exit_code command_doctor(const arguments *args);
 exit_code command_run(const arguments *args);
 

@@ -36,7 +36,8 @@ static br_status put_folder(const destination *to, br_folder *folder, const char
         status = br_folder_next(folder, &item);
         if (status == BR_ERR_INVALID) {
             progress_end(&shown);
-            status = tally_file_unusable(to->counts, br_why(status));
+            row_origin origin = {item.file, item.line, ""};
+            status = tally_file_unusable(to->counts, &origin, br_why(status));
         } else if (status == BR_OK) {
             status = put_row(to, &item);
         }

@@ -57,6 +57,12 @@ static const command commands[] = {
     {"digest", "what the stores hold, as hashes", "", 0, 0, "dir format",
      "  bookrunner digest --format csv | sort > before.csv\n",
      "Two installations that were fed the same and worked the same print the same lines.\n", command_digest},
+    {"keys", "make the keys of explainers on other hosts", "new|add DIR [NAME]", 2, 3, "",
+     "  bookrunner keys new ./keys          the ranker's keys, and those of a first host\n"
+     "  bookrunner keys add ./keys host2    those of one more host\n",
+     "The ranker's configuration names DIR as work.keys. DIR/for-NAME is for the explainer's host, where it is\n"
+     "work.keys too; nobody else may have it. Without DIR/clients/NAME.pub that host is refused.\n",
+     command_keys},
     {"doctor", "check installation, stores, sockets and clock", "", 0, 0, "dir full format nagios",
      "  bookrunner doctor\n"
      "  bookrunner doctor --format nagios\n",

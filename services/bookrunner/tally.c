@@ -76,12 +76,11 @@ br_status tally_row(tally *t, const row_origin *origin, const br_row_result *res
     return BR_OK;
 }
 
-br_status tally_file_unusable(tally *t, const char *reason)
+br_status tally_file_unusable(tally *t, const row_origin *origin, const char *reason)
 {
     fprintf(stderr, "bookrunner: %s\n", reason);
-    row_origin origin = {"(file)", 0, ""};
     br_row_result result = {BR_OUTCOME_REJECTED, "", reason};
-    return tally_row(t, &origin, &result);
+    return tally_row(t, origin, &result);
 }
 
 uint64_t tally_rejected(const tally *t)

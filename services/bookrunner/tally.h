@@ -39,7 +39,7 @@ void tally_init(tally *t, const arguments *args, const char *directory, const ch
 /// Count one row; a rejected one is written to the rejects file. Errors: BR_ERR_IO.
 br_status tally_row(tally *t, const row_origin *origin, const br_row_result *result) BR_MUST_CHECK;
 /// A file that could not be used at all. Errors: BR_ERR_IO.
-br_status tally_file_unusable(tally *t, const char *reason) BR_MUST_CHECK;
+br_status tally_file_unusable(tally *t, const row_origin *origin, const char *reason) BR_MUST_CHECK;
 /// Print the report: per file into `to`, unknown columns and the rejects file's name on stderr. EXIT_CODE_REJECTED when something was rejected.
 exit_code tally_report(tally *t, br_folder *folder, output_format format, FILE *to);
 uint64_t tally_rejected(const tally *t);

@@ -24,6 +24,7 @@ typedef struct held_job {
     size_t n;
     br_hash job_id;
     br_hash population;
+    int64_t asked_ms; ///< when the population was asked for; 0 = not yet
 } held_job;
 
 typedef struct explainer {
@@ -41,7 +42,7 @@ typedef struct explainer {
     br_buf buffer;
     int64_t heard_ms; ///< when the dispatcher was last heard
     int64_t said_ms;  ///< when it was last told anything
-    bool ready_sent;
+    int64_t ready_ms; ///< when it last introduced itself
     br_metric *done, *failed, *explained, *seconds;
 } explainer;
 
@@ -49,7 +50,9 @@ typedef struct explainer {
 br_status explainer_snapshot(explainer *self, const char *version, const br_served **out) BR_MUST_CHECK;
 /// The population block by hash, or NULL.
 const held_population *explainer_find_population(explainer *self, const br_hash *hash);
-/// Keep a block, checked against its hash, in place of the one used longest ago.
+/// Is it one of the EXPLAINER_POPULATIONS that the oldest jobs need? Only those are asked for, and they are never given up for another.
+bool explainer_wants(const explainer *self, const br_hash *population);
+/// Keep a block, checked against its hash, in place of the one used longest ago among those that are not wanted.
 br_status explainer_keep_population(explainer *self, const br_population_info *info, const uint8_t *codes, size_t n) BR_MUST_CHECK;
 void explainer_forget_all(explainer *self);
 

@@ -9,6 +9,7 @@
 enum {
     HEARTBEAT_MS = 1000,
     DEAD_MS = 3000,          // three heartbeats missed
+    ASK_AGAIN_MS = 1000,     // for a population block
     MAX_JOB_BYTES = 256 << 20, // a job, its population's view and its result in memory
 };
 
@@ -53,6 +54,7 @@ static br_status say_ready(explainer *self)
 // Before READY whatever is held is dropped: the dispatcher has given it to others, or will.
 static br_status introduce(explainer *self)
 {
+    self->ready_ms = br_clock_ms();
     for (uint32_t i = 0; i < self->n_jobs; i++) {
         br_free(self->jobs[i].bytes);
     }
@@ -84,6 +86,38 @@ static br_status ask_population(explainer *self, const br_hash *hash)
     return status == BR_OK ? say(self, BR_MSG_POPULATION_GET) : status;
 }
 
+// Ask for the blocks that the oldest jobs lack; again when no answer has come, because question or answer may be lost with a connection.
+static br_status ask_populations(explainer *self)
+{
+    int64_t now = br_clock_ms();
+    br_status status = BR_OK;
+    for (uint32_t i = 0; i < self->n_jobs && status == BR_OK; i++) {
+        const br_hash *population = &self->jobs[i].population;
+        bool asked = self->jobs[i].asked_ms != 0 && now - self->jobs[i].asked_ms < ASK_AGAIN_MS;
+        if (asked || !explainer_wants(self, population) ||
+            explainer_find_population(self, population) != NULL) {
+            continue;
+        }
+        status = ask_population(self, population);
+        for (uint32_t k = i; k < self->n_jobs; k++) {
+            if (br_hash_equal(&self->jobs[k].population, population)) {
+                self->jobs[k].asked_ms = now;
+            }
+        }
+    }
+    return status;
+}
+
+static bool holds(const explainer *self, const br_hash *job)
+{
+    for (uint32_t i = 0; i < self->n_jobs; i++) {
+        if (br_hash_equal(&self->jobs[i].job_id, job)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static br_status on_job(explainer *self, const br_message *message)
 {
     br_job job;
@@ -93,6 +127,9 @@ static br_status on_job(explainer *self, const br_message *message)
         br_log_error("EXPLAIN-JOB-BAD", "reason=\"%s\" next=\"dropped\"", br_why(status));
         return status == BR_ERR_NO_MEMORY ? status : BR_OK;
     }
+    if (holds(self, &job.job_id)) {
+        return BR_OK; // its lease ended while it waited here: one result answers both
+    }
     if (self->n_jobs == BR_MAX_CREDIT) {
         br_log_warn("EXPLAIN-JOB-OVER-CREDIT", "jobs=%u next=\"dropped; its lease ends\"", self->n_jobs);
         return BR_OK;
@@ -101,9 +138,8 @@ static br_status on_job(explainer *self, const br_message *message)
     if (bytes == NULL) {
         return br_no_memory("job bytes", message->n_body);
     }
-    self->jobs[self->n_jobs++] = (held_job){bytes, message->n_body, job.job_id, job.body.population};
-    return explainer_find_population(self, &job.body.population) == NULL ? ask_population(self, &job.body.population)
-                                                                          : BR_OK;
+    self->jobs[self->n_jobs++] = (held_job){bytes, message->n_body, job.job_id, job.body.population, 0};
+    return BR_OK;
 }
 
 static br_status send_result(explainer *self, const br_result *result)
@@ -170,8 +206,11 @@ static br_status on_message(void *state, br_socket *socket, br_message *message)
         return br_service_draining(self->service) ? BR_OK : on_job(self, message);
     case BR_MSG_POPULATION:
         return on_population(self, message);
-    case BR_MSG_INTRODUCE:
-        return br_service_draining(self->service) ? BR_OK : introduce(self);
+    case BR_MSG_INTRODUCE: {
+        // Each message to a restarted dispatcher is answered with this one; a READY that was just sent answers them all.
+        bool said = self->heard_ms - self->ready_ms < HEARTBEAT_MS;
+        return br_service_draining(self->service) || said ? BR_OK : introduce(self);
+    }
     case BR_MSG_RESULT_ACK:
     case BR_MSG_HEARTBEAT:
         return BR_OK;
@@ -215,6 +254,10 @@ static br_status work_job(explainer *self, const held_job *held, const held_popu
 static br_status work_next(void *state)
 {
     explainer *self = state;
+    br_status asked = ask_populations(self);
+    if (asked != BR_OK) {
+        return asked;
+    }
     for (uint32_t i = 0; i < self->n_jobs; i++) {
         const held_population *population = explainer_find_population(self, &self->jobs[i].population);
         if (population == NULL) {
@@ -280,7 +323,7 @@ static br_status start(br_service *service, void *state)
     }
     self->heard_ms = br_clock_ms();
     br_service_idle(service, work_next);
-    return say_ready(self);
+    return introduce(self);
 }
 
 static void drain(void *state)

@@ -33,7 +33,8 @@ static bool row_is_good(ingester *self, const br_row *row, br_row_problem *probl
     }
     const br_market *market = br_follower_market(self->follower);
     if (market == NULL) {
-        snprintf(problem->reason, sizeof problem->reason, "the ledger has no schema yet: import a market with schema.yaml first");
+        snprintf(problem->reason, sizeof problem->reason,
+                 "the ledger has no schema yet: import a market with schema.yaml first");
         return false;
     }
     return br_row_check(br_market_schema(market), row, problem) && br_market_check(market, row, problem);
@@ -82,16 +83,17 @@ br_status ingester_take_row(ingester *self, const br_row *row, br_row_result *ou
         br_metric_add(self->duplicates, 1);
         return BR_OK;
     }
+    if (known == BR_LEDGER_CONFLICT) {
+        char reason[160];
+        snprintf(
+            reason, sizeof reason,
+            "this %s is known with other content (ledger record %llu); a higher revision would supersede it",
+            br_row_kind_name(row->kind), (unsigned long long)record);
+        return reject(self, out, "", reason);
+    }
     br_row_problem problem;
     if (!row_is_good(self, row, &problem)) {
         return reject(self, out, problem.column, problem.reason);
-    }
-    if (known == BR_LEDGER_CONFLICT) {
-        char reason[160];
-        snprintf(reason, sizeof reason,
-                 "this %s is known with other content (ledger record %llu); a higher revision would supersede it",
-                 br_row_kind_name(row->kind), (unsigned long long)record);
-        return reject(self, out, "", reason);
     }
     return append(self, row, out);
 }

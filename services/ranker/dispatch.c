@@ -149,7 +149,8 @@ static br_status take_back(ranker *self, uint32_t at, const char *reason)
     return redeliver(self, &ended.job, ended.attempt, reason);
 }
 
-static br_status forget_worker(ranker *self, worker *gone, const char *reason)
+// `blameless`: the worker lives and has dropped what it held, so that nothing speaks against its jobs.
+static br_status forget_worker(ranker *self, worker *gone, const char *reason, bool blameless)
 {
     dispatcher *d = &self->dispatcher;
     br_peer peer = gone->peer;
@@ -157,6 +158,7 @@ static br_status forget_worker(ranker *self, worker *gone, const char *reason)
     br_status status = commit_results(self); // a job that is given up needs a transaction of its own
     for (uint32_t i = 0; i < d->n_leases && status == BR_OK;) {
         if (same_peer(&d->leases[i].peer, &peer)) {
+            d->leases[i].attempt -= blameless ? 1 : 0;
             status = take_back(self, i, reason);
         } else {
             i++;
@@ -209,7 +211,7 @@ static br_status send_job(ranker *self, worker *to, const queued_job *queued)
     br_peer peer = to->peer;
     status = say(self, &peer, BR_MSG_JOB, span_of(&d->buffer), (br_span){0});
     if (status == BR_ERR_UNREACHABLE || status == BR_ERR_AGAIN) {
-        status = forget_worker(self, to, br_status_name(status));
+        status = forget_worker(self, to, br_status_name(status), false);
         return status == BR_OK ? dispatcher_enqueue(self, &queued->job, queued->attempts) : status;
     }
     if (status == BR_OK) {
@@ -347,7 +349,7 @@ static br_status on_ready(ranker *self, const br_message *message)
     }
     worker *known = find_worker(d, &message->peer);
     if (known != NULL) { // it says READY again because it has dropped what it held
-        status = forget_worker(self, known, "introduced itself again");
+        status = forget_worker(self, known, "introduced itself again", true);
     }
     if (status != BR_OK || d->n_workers == RANKER_MAX_WORKERS) {
         return status;
@@ -454,14 +456,14 @@ br_status dispatcher_tick(void *state)
     for (uint32_t i = 0; i < d->n_workers && status == BR_OK;) {
         worker *w = &d->workers[i];
         if (now - w->heard_ms > DEAD_MS) {
-            status = forget_worker(self, w, "no heartbeat for 3 s");
+            status = forget_worker(self, w, "no heartbeat for 3 s", false);
             continue;
         }
         if (now - w->said_ms >= HEARTBEAT_MS) {
             br_peer peer = w->peer;
             br_status sent = say(self, &peer, BR_MSG_HEARTBEAT, (br_span){0}, (br_span){0});
             if (sent == BR_ERR_UNREACHABLE) {
-                status = forget_worker(self, w, "its connection is gone");
+                status = forget_worker(self, w, "its connection is gone", false);
                 continue;
             }
         }

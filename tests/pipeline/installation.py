@@ -101,6 +101,9 @@ class Installation:
     def wait_explained(self, seconds=120):
         return self.wait("all explained", lambda s: s["todo"] == 0 and s["results"] > 0, seconds)
 
+    def wait_ready(self, seconds=60):
+        self.wait("all ready", lambda _: all(p["state"] == "ready" for p in self.processes().values()), seconds)
+
     def kill(self, name):
         return self.signal(name, signal.SIGKILL)
 

@@ -72,10 +72,13 @@ def disturbed(markets, models, seed):
             for victim in victims:
                 kills += place.kill(victim)
         # Explainers that hang are dealt jobs and then die with them in hand: those jobs must go to others.
+        place.wait_ready()
         for victim in ("explainer-1", "explainer-2"):
             place.signal(victim, signal.SIGSTOP)
         victims = ["explainer-1", "explainer-2", "ranker"] * ROUNDS + ["explainer-1", "explainer-2"]
-        kills += kill_while(place, place.start("rank", "--test"), victims)
+        ranking = place.start("rank", "--test")
+        place.wait("jobs of the hanging explainers dealt out again", lambda _: count_in_logs(place, "DISPATCH-REDELIVER") > 0)
+        kills += kill_while(place, ranking, victims)
         while victims and place.stores()["todo"] > 0:
             kills += place.kill(victims.pop())
         finish(place)

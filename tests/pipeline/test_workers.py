@@ -1,0 +1,213 @@
+"""Any number of explainers, here or over the network, gives the same bytes; what is changed behind the stores' backs is found out; and
+over the network only who has a listed key gets work."""
+
+import glob
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+
+from installation import BIN, Installation, simulate
+
+
+# A search that takes long, one job at a time: all explainers are needed.
+CREDIT = "credit: 1"
+SLOW = "ranking: {objective: plain, certify: true}\n"
+
+
+def work(place, market, models=None):
+    if models is not None:
+        shutil.copytree(models, place.path("models"))
+        os.chmod(place.path("models"), 0o700)
+    place.up()
+    place.run("import", market)
+    if models is None:
+        place.run("train", "--seed", "7")
+    place.run("rank", "--test")
+
+
+def rows(digest, what):
+    return {key: value for (kind, key), value in digest.items() if kind == what}
+
+
+def one_explainer(market, root):
+    # It holds jobs of more days than it keeps populations for: none may be left lying until its lease ends.
+    with Installation(explainers=1, config=SLOW + "work: {credit: 16, lease_ms: 60000}\n") as place:
+        work(place, market)
+        place.wait_explained(45)
+        again = metric(place.path("run", "ranker.http"), "bookrunner_redeliveries_total")
+        assert again == 0, f"{again} jobs were dealt out again though nothing went wrong"
+        digest = place.digest()
+        place.run("down")
+        models = os.path.join(root, "models")
+        shutil.copytree(place.path("models"), models)
+    lists, explanations = rows(digest, "list"), rows(digest, "explanations")
+    assert sorted(lists) == sorted(explanations) and len(lists) > 50, (len(lists), len(explanations))
+    return digest, models
+
+
+def three_explainers(market, models, expected):
+    with Installation(explainers=3, config=SLOW + f"work: {{{CREDIT}}}\n") as place:
+        work(place, market, models)
+        place.wait_explained()
+        assert place.digest() == expected, "three explainers give other bytes than one"
+        done = [metric(place.path("run", f"explainer-{i}.http"), DONE) for i in (1, 2, 3)]
+        assert min(done) > 0 and sum(done) >= len(rows(expected, "explanations")), done
+        place.run("replay", "--all")
+        place.run("down")
+        damage(place)
+        return done
+
+
+def found_out(place, what, *commands):
+    for command in commands:
+        done = place.run(*command, check=False)
+        assert done.returncode in (1, 5) and what in done.stdout + done.stderr, f"{command}: {done}"
+
+
+def damage(place):
+    """Bytes changed in the files: whoever reads them must say so, and the service must go on serving nothing wrong."""
+    store = place.path("recommendations", "data.mdb")
+    with open(store, "rb") as file:
+        good = file.read()
+    somebody = re.search(rb"I0[0-9]{4}", good).group()
+    with open(store, "wb") as file:  # somebody in the lists turned into another one
+        file.write(good.replace(somebody, b"J" + somebody[1:]))
+    found_out(place, "checksum does not match", ("replay", "--all"), ("digest",))
+    with open(store, "wb") as file:
+        file.write(good)
+    place.run("replay", "--all")
+    snapshot = max(glob.glob(place.path("models", "*.mdb")), key=os.path.getsize)
+    with open(snapshot, "r+b") as file:
+        file.seek(os.path.getsize(snapshot) // 2)
+        byte = file.read(1)[0]
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte ^ 4]))
+    found_out(place, os.path.basename(snapshot), ("replay", "--all"))
+
+
+# --- over the network ---
+
+DONE = 'bookrunner_messages_total{stage="explain",outcome="done"}'
+
+
+def fetch(address_file, path):
+    """(code, text) of a process' own page, (0, "") while it has none."""
+    try:
+        with open(address_file) as file:
+            address = file.read().strip()
+        with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as page:
+            return page.status, page.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
+
+
+def metric(address_file, name):
+    _, text = fetch(address_file, "/metrics")
+    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name))
+
+
+def keys(*words):
+    return subprocess.run([os.path.join(BIN, "bookrunner"), "keys", *words], capture_output=True, text=True)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Host:
+    """Another host: a directory of its own with the models, and one explainer that reaches the ranker over tcp."""
+
+    def __init__(self, root, name, port, key_directory, models):
+        self.dir = os.path.join(root, name)
+        os.makedirs(self.dir)
+        shutil.copytree(models, os.path.join(self.dir, "models"))
+        with open(os.path.join(self.dir, "bookrunner.yaml"), "w") as file:
+            file.write(f"work: {{connect: 'tcp://127.0.0.1:{port}', keys: '{key_directory}'}}\n"
+                       "http: {port: 0, telemetry_port: 0}\n")
+        self.page = os.path.join(self.dir, "run", "explainer-1.http")
+        self.log = open(os.path.join(self.dir, "log.txt"), "w")
+        self.process = subprocess.Popen([os.path.join(BIN, "bookrunner-explainer"), "--dir", self.dir, "--name", "1"],
+                                        stdout=self.log, stderr=self.log)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.process.terminate()
+        code = self.process.wait(30)
+        self.log.close()
+        if kind is not None:
+            with open(self.log.name) as file:
+                print(file.read())
+        else:
+            assert code == 0, f"the explainer at {self.dir} ended with {code}"
+
+
+def plain_peer(port):
+    """A ZMTP 3.0 greeting without keys and the announcement of a worker: the ranker hangs up after its own greeting of 64 bytes at most."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as peer:
+        peer.sendall(b"\xff" + b"\0" * 8 + b"\x7f" + b"\x03\x00" + b"NULL".ljust(20, b"\0") + b"\0" + b"\0" * 31)
+        ready = b"\x05READY" + b"\x0bSocket-Type" + b"\0\0\0\x06DEALER"
+        heard = b""
+        try:
+            peer.sendall(b"\x04" + bytes([len(ready)]) + ready)
+            while part := peer.recv(4096):
+                heard += part
+        except ConnectionError:
+            pass
+    assert len(heard) <= 64, heard
+
+
+def network(market, models, root, expected):
+    server, other = os.path.join(root, "keys"), os.path.join(root, "other")
+    for words, code in ((("new", server), 0), (("new", other), 0), (("add", server, "far"), 0), (("add", server, "far"), 1),
+                        (("add", server, "../far"), 1), (("new", server), 1), (("add", server), 2)):
+        done = keys(*words)
+        assert done.returncode == code, (words, done)
+    for name in ("server.key", "for-far/client.key"):
+        assert os.stat(os.path.join(server, name)).st_mode & 0o777 == 0o600, name
+    for name in ("", "clients", "for-far"):
+        assert os.stat(os.path.join(server, name)).st_mode & 0o777 == 0o700, name
+    unlisted = os.path.join(other, "for-explainer")  # a good pair that this ranker does not list
+    shutil.copy(os.path.join(server, "server.pub"), unlisted)
+    port = free_port()
+    remote = SLOW + f"work: {{listen: 'tcp://127.0.0.1:{port}', keys: '{server}'}}\n"
+    with Installation(explainers=0, config=remote) as place, Host(root, "stranger", port, unlisted, models) as stranger:
+        work(place, market, models)
+        place.wait("the stranger gives up being ready",
+                   lambda _: "is not heard" in fetch(stranger.page, "/readyz")[1])
+        plain_peer(port)
+        stores = place.stores()
+        assert stores["results"] == 0 and stores["todo"] == len(rows(expected, "list")), stores
+        assert metric(place.path("run", "ranker.http"), "bookrunner_explainers") == 0
+        with Host(root, "host", port, os.path.join(server, "for-far"), models) as host:
+            place.wait_explained()
+            assert place.digest() == expected, "an explainer over the network gives other bytes"
+            assert metric(host.page, DONE) >= len(rows(expected, "explanations"))
+        assert metric(stranger.page, DONE) == 0 and fetch(stranger.page, "/livez")[0] == 200
+        restarts = {name: process["restarts"] for name, process in place.processes().items()}
+        assert not any(restarts.values()), restarts
+
+
+def main():
+    root = tempfile.mkdtemp(prefix="bookrunner-workers-")
+    market = os.path.join(root, "market")
+    simulate(market)
+    expected, models = one_explainer(market, root)
+    done = three_explainers(market, models, expected)
+    print(f"{len(expected)} things equal with one explainer and with three ({', '.join(f'{n:.0f}' for n in done)} jobs)")
+    network(market, models, root, expected)
+    print("equal over the network too; nothing went to a stranger")
+    shutil.rmtree(root)
+
+
+main()
