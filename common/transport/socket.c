@@ -359,7 +359,8 @@ br_status br_socket_reconnect(br_socket *socket)
     if (zmq_disconnect(socket->handle, socket->endpoint) != 0 && zmq_errno() != ENOENT) {
         return zmq_failed("disconnect", socket->endpoint);
     }
-    return zmq_connect(socket->handle, socket->endpoint) == 0 ? BR_OK : zmq_failed("connect", socket->endpoint);
+    return zmq_connect(socket->handle, socket->endpoint) == 0 ? BR_OK
+                                                              : zmq_failed("connect", socket->endpoint);
 }
 
 void br_socket_free(br_socket **socket)
