@@ -352,6 +352,17 @@ br_status br_socket_open(br_socket **out, br_bus *bus, const br_socket_options *
     return BR_OK;
 }
 
+br_status br_socket_reconnect(br_socket *socket)
+{
+    br_assert(socket->kind == BR_SOCKET_DEALER || socket->kind == BR_SOCKET_SUB);
+    // ENOENT: the connection was given up, which is what this is for.
+    if (zmq_disconnect(socket->handle, socket->endpoint) != 0 && zmq_errno() != ENOENT) {
+        return zmq_failed("disconnect", socket->endpoint);
+    }
+    return zmq_connect(socket->handle, socket->endpoint) == 0 ? BR_OK
+                                                              : zmq_failed("connect", socket->endpoint);
+}
+
 void br_socket_free(br_socket **socket)
 {
     if (socket == NULL || *socket == NULL) {

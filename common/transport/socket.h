@@ -62,6 +62,10 @@ typedef struct br_socket br_socket;
 /// Errors: BR_ERR_EXISTS (address in use), BR_ERR_INVALID (tcp without keys, ipc with keys, no key, path relative or too
 /// long), BR_ERR_IO, BR_ERR_NO_MEMORY.
 br_status br_socket_open(br_socket **out, br_bus *bus, const br_socket_options *options) BR_MUST_CHECK;
+/// Connect anew, forgetting what still waits to be sent. ZeroMQ connects again by itself after a broken connection, but never after what
+/// it takes for an error of protocol: a refused key, a frame above the largest size. Who misses its peer for long calls this.
+/// DEALER and SUB. Errors: BR_ERR_IO.
+br_status br_socket_reconnect(br_socket *socket) BR_MUST_CHECK;
 void br_socket_free(br_socket **socket);
 /// The endpoint really bound (for tcp://...:*).
 const char *br_socket_endpoint(const br_socket *socket);

@@ -42,7 +42,8 @@ typedef struct explainer {
     br_buf buffer;
     int64_t heard_ms; ///< when the dispatcher was last heard
     int64_t said_ms;  ///< when it was last told anything
-    int64_t ready_ms; ///< when it last introduced itself
+    int64_t connected_ms; ///< when it last connected anew
+    int64_t ready_ms;     ///< when it last introduced itself
     br_metric *done, *failed, *explained, *seconds;
 } explainer;
 

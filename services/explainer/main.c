@@ -10,6 +10,7 @@ enum {
     HEARTBEAT_MS = 1000,
     DEAD_MS = 3000,          // three heartbeats missed
     ASK_AGAIN_MS = 1000,     // for a population block
+    RECONNECT_MS = 5000,     // without a word from the dispatcher
     MAX_JOB_BYTES = 256 << 20, // a job, its population's view and its result in memory
 };
 
@@ -62,6 +63,17 @@ static br_status introduce(explainer *self)
     return say_ready(self);
 }
 
+static br_status reconnect(explainer *self, int64_t now)
+{
+    int64_t since = self->connected_ms > self->heard_ms ? self->connected_ms : self->heard_ms;
+    if (now - since < RECONNECT_MS) {
+        return BR_OK;
+    }
+    br_log_info("EXPLAIN-RECONNECT", "unheard_ms=%lld", (long long)(now - self->heard_ms));
+    self->connected_ms = now;
+    return br_socket_reconnect(self->work);
+}
+
 // The dispatcher forgets a worker it has not heard for DEAD_MS, and a restarted one knows nobody: whoever misses its heartbeat
 // introduces itself again.
 static br_status beat(void *state)
@@ -73,7 +85,8 @@ static br_status beat(void *state)
     }
     if (now - self->heard_ms > DEAD_MS) {
         br_ready_set(false, "the ranker's dispatcher is not heard");
-        return introduce(self);
+        br_status status = reconnect(self, now);
+        return status == BR_OK ? introduce(self) : status;
     }
     return now - self->said_ms >= HEARTBEAT_MS ? say_empty(self, BR_MSG_HEARTBEAT) : BR_OK;
 }

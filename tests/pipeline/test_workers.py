@@ -196,6 +196,10 @@ def network(market, models, root, expected):
         assert metric(stranger.page, DONE) == 0 and fetch(stranger.page, "/livez")[0] == 200
         restarts = {name: process["restarts"] for name, process in place.processes().items()}
         assert not any(restarts.values()), restarts
+        # Listed at last, it must come in by itself though it was refused for good.
+        shutil.copy(os.path.join(unlisted, "client.pub"), os.path.join(server, "clients", "late.pub"))
+        assert place.kill("ranker")
+        place.wait("the stranger, now listed, is heard", lambda _: fetch(stranger.page, "/readyz")[0] == 200)
 
 
 def main():

@@ -121,6 +121,43 @@ Test(model_collapse, equals_the_plain_network_at_production_size)
     }
 }
 
+// A trained model's logits lie further apart than a random one's: here some 18 from the least to the largest.
+static void spread(br_model *model, float factor)
+{
+    for (uint32_t i = 0; i < model->config.hidden[model->config.n_hidden - 1]; i++) {
+        model->w_deep[i] *= factor;
+    }
+    for (uint32_t i = 0; i < model->width; i++) {
+        model->w_cross[i] *= factor;
+    }
+}
+
+Test(model_collapse, ten_thousand_masks_at_production_size_and_a_trained_models_spread)
+{
+    br_test_shape shape = br_test_shape_compact();
+    fixture f;
+    fixture_init(&f, &shape);
+    spread(f.model, 3.0f);
+    br_collapsed_free(&f.collapsed);
+    cr_assert_eq(br_collapsed_new(&f.collapsed, f.model), BR_OK);
+    double least = 0.0, most = 0.0, largest = 0.0;
+    for (uint32_t round = 0; round < 10000; round++) {
+        br_rng rng = br_rng_at(5, BR_STREAM_TEST, 3, round);
+        if (round % 10 == 0) {
+            br_test_bond_codes(f.model, round, 1, f.bond);
+        }
+        br_test_investor_codes(f.model, round, 1, f.investor);
+        double expected = masked_twin(&f, &rng);
+        largest = fmax(largest, fabs((double)br_collapsed_logit(f.collapsed, f.state, f.scratch) - expected));
+        least = fmin(least, expected);
+        most = fmax(most, expected);
+    }
+    cr_log_info("largest difference %g over logits from %g to %g", largest, least, most);
+    cr_expect_leq(largest, TOLERANCE);
+    cr_expect_gt(most - least, 6.0, "the logits lie closer than a trained model's: %g to %g", least, most);
+    fixture_deinit(&f);
+}
+
 Test(model_collapse, an_investors_half_completes_a_bond)
 {
     enum { N = 37 };

@@ -331,6 +331,43 @@ Test(transport_socket, an_oversize_frame_ends_its_connection_and_no_other)
     br_socket_free(&server);
 }
 
+/// Until the socket has no connection left and says so.
+static void wait_until_cut_off(br_socket *socket)
+{
+    int64_t deadline = br_clock_ms() + DEADLINE_MS;
+    while (br_socket_send(socket, NULL, 34, 0, nothing, nothing) != BR_ERR_AGAIN) {
+        br_poll_item item = {.socket = socket};
+        cr_assert_eq(br_poll(&item, 1, 5), BR_OK);
+        cr_assert_lt(br_clock_ms(), deadline, "the library connects again by itself");
+    }
+}
+
+Test(transport_socket, a_client_that_was_cut_off_for_good_connects_anew)
+{
+    br_socket *server = open_local(BR_SOCKET_ROUTER, ipc_endpoint("s"), true);
+    br_socket *client = open_or_fail(&(br_socket_options){
+        .kind = BR_SOCKET_DEALER, .endpoint = ipc_endpoint("s"), .max_message_bytes = 1000});
+    char *large = br_calloc(1001, 1);
+    cr_assert(large != NULL);
+    br_message message;
+    cr_assert_eq(br_socket_send(client, NULL, 37, 1, nothing, nothing), BR_OK);
+    receive_or_fail(server, &message);
+    cr_assert_eq(br_socket_send(server, &message.peer, 34, 1, (br_span){large, 1001}, nothing), BR_OK);
+    br_message_deinit(&message);
+    wait_until_cut_off(client);
+    cr_assert_eq(br_socket_reconnect(client), BR_OK);
+    cr_assert_eq(br_socket_send(client, NULL, 37, 2, nothing, nothing), BR_OK);
+    uint64_t request = 0;
+    while (request != 2) { // behind what was sent before the end was seen
+        receive_or_fail(server, &message);
+        request = message.request;
+        br_message_deinit(&message);
+    }
+    br_free(large);
+    br_socket_free(&client);
+    br_socket_free(&server);
+}
+
 // --- options ---
 
 static int option_of(br_socket *socket, int option)
