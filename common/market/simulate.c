@@ -98,7 +98,7 @@ br_status br_simulation_defaults(br_simulation_options *out, const char *size)
         const char *name;
         uint32_t n_investors, n_bonds, n_issuers;
         double bid_rate;
-    } sizes[] = {{"tiny", 300, 600, 180, 0.05}, {"small", 1000, 1800, 540, 0.022}, {"paper", 1000, 3000, 900, 0.022}};
+    } sizes[] = {{"tiny", 300, 600, 180, 0.05}, {"small", 1000, 2000, 600, 0.022}, {"paper", 1000, 3000, 900, 0.022}};
     enum { N_SIZES = sizeof sizes / sizeof sizes[0] };
     size_t i = 0;
     while (i < N_SIZES && strcmp(size, sizes[i].name) != 0) {

@@ -60,7 +60,7 @@ typedef struct br_simulation_options {
     double amount_noise;
 } br_simulation_options;
 
-/// "tiny" (300 investors x 600 bonds, for tests), "small" (1,000 x 1,800) or "paper" (1,000 x 3,000). Errors: BR_ERR_INVALID for another name.
+/// "tiny" (300 investors x 600 bonds, for tests), "small" (1,000 x 2,000) or "paper" (1,000 x 3,000). Errors: BR_ERR_INVALID for another name.
 br_status br_simulation_defaults(br_simulation_options *out, const char *size) BR_MUST_CHECK;
 
 /// The truth about a pair.

@@ -20,13 +20,13 @@ br_train_options br_train_options_default(void)
 {
     return (br_train_options){
         .seed = 1,
-        .batch = 1024,
+        .batch = 512,
         .n_threads = 1,
-        .max_epochs = 12,
-        .final_epochs = 5,
+        .max_epochs = 10,
+        .final_epochs = 4,
         .patience = 3,
         .negatives_per_positive = 4.0,
-        .learning_rate = 1e-3,
+        .learning_rate = 1.5e-3,
         .final_learning_rate = 1e-4,
         .l2 = 0.0,
         .masks = {.algorithm1 = 1.0, .few = 0.0, .few_max = 20},
