@@ -451,7 +451,8 @@ static br_status add_preference(br_encoder *encoder, const br_schema *schema, ui
     window_name(window_days, window);
     *field = (br_field){
         .name = name_of("pref.%s.%s.%s", declared->name, value, window),
-        .source = BR_SOURCE_PREFERENCE,
+        .source =
+            schema->preference_measure == BR_PREFERENCE_COUNT ? BR_SOURCE_MATCHES : BR_SOURCE_PREFERENCE,
         .group = BR_GROUP_PREFERENCE,
         .kind = BR_KIND_ORDINAL,
         .label = {name_of("prefers %s%s %s, %s", label_en(declared), flag ? ":" : "", value,

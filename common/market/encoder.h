@@ -29,6 +29,7 @@ typedef enum br_field_source {
     BR_SOURCE_ACTIVITY,   ///< derived: `activity`
     BR_SOURCE_MEAN,       ///< derived: mean of continuous bond feature `feature` over the investor's bids
     BR_SOURCE_PREFERENCE, ///< derived: share of the bids on bonds with `bond_field` = `bond_code`
+    BR_SOURCE_MATCHES,    ///< derived: the same as a number of bids, where the schema measures preferences so
     BR_SOURCE_COUNT
 } br_field_source;
 
@@ -51,6 +52,20 @@ typedef struct br_field {
     uint32_t bond_field;  ///< preferences: the bond field they speak of; UINT32_MAX for all others
     uint16_t bond_code;   ///< preferences: the code of the value they speak of
 } br_field;
+
+/// Is it a preference, however measured?
+static inline bool br_field_is_preference(const br_field *field)
+{
+    return field->source == BR_SOURCE_PREFERENCE || field->source == BR_SOURCE_MATCHES;
+}
+
+/// Has the field a zero that means "none", with a level of its own?
+static inline bool br_field_has_none(const br_field *field)
+{
+    return br_field_is_preference(field) ||
+           (field->source == BR_SOURCE_ACTIVITY && field->activity != BR_ACTIVITY_RECENCY &&
+            field->activity != BR_ACTIVITY_TENURE);
+}
 
 /// Everything in an encoder is owned by it and was made by base/alloc.h.
 typedef struct br_encoder {
