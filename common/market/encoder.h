@@ -12,8 +12,11 @@
 /// values in training (paper 5.1, Table 2: levels 1-5).
 /// Choice: recency, tenure and means of a bond feature have no zero that means "none": their levels 1 to 5 are the fifths
 /// of their values in training.
-/// Choice: a value that many share belongs to the level of its middle rank, so that one bid, the most frequent number of bids, is
-/// low, and all bids on one kind of bond, the most frequent share of some kinds, is high. Ties can leave levels empty.
+/// Choice: a value that many share belongs to the level of its middle rank, so that all bids on one kind of bond, the most
+/// frequent share of some kinds, is high. Ties can leave levels empty.
+/// Choice: counts of bids, of issuers and of matching bids are mostly small, and quartiles of ties would put one bid on one level and
+/// all else on another. Each level takes its part of what the levels below it have left, but at least one value: one bid is
+/// low, and two are already medium where one is the most frequent number.
 /// Choice: an open list that was cut to max_values has a last code "other" for values seen in training; values
 /// never seen there are missing (0), and so is every value of a feature that had none in training.
 
