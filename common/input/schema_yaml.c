@@ -26,6 +26,12 @@ typedef struct yaml_feature {
     yaml_label label;
 } yaml_feature;
 
+typedef struct yaml_weight {
+    char *feature;
+    char *value;
+    double weight;
+} yaml_weight;
+
 typedef struct yaml_schema {
     char *market;
     uint64_t revision;
@@ -36,6 +42,7 @@ typedef struct yaml_schema {
     uint32_t windows_days_count;
     char **activity_windows_days;
     uint32_t activity_windows_days_count;
+    int preference_measure;
     yaml_feature *bond_features;
     uint32_t bond_features_count;
     yaml_feature *investor_features;
@@ -44,6 +51,8 @@ typedef struct yaml_schema {
     uint32_t activity_features_count;
     char **activity_of;
     uint32_t activity_of_count;
+    yaml_weight *sample_weights;
+    uint32_t sample_weights_count;
 } yaml_schema;
 
 // A boolean of libcyaml takes any word for true; these are all there are.
@@ -54,6 +63,7 @@ static const cyaml_strval_t kinds[] = {{"categorical", BR_KIND_CATEGORICAL},
                                        {"flag", BR_KIND_FLAG}};
 // 0, what a group that is not given is read as, stands for none.
 static const cyaml_strval_t groups[] = {{"attribute", BR_GROUP_ATTRIBUTE}, {"ability", BR_GROUP_ABILITY}};
+static const cyaml_strval_t measures[] = {{"share", BR_PREFERENCE_SHARE}, {"count", BR_PREFERENCE_COUNT}};
 static const cyaml_strval_t activities[] = {
     {"frequency", BR_ACTIVITY_FREQUENCY},     {"amount", BR_ACTIVITY_AMOUNT},
     {"mean_amount", BR_ACTIVITY_MEAN_AMOUNT}, {"breadth", BR_ACTIVITY_BREADTH},
@@ -107,6 +117,17 @@ static const cyaml_schema_value_t investor_value = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, yaml_feature, investor_fields),
 };
 
+static const cyaml_schema_field_t weight_fields[] = {
+    CYAML_FIELD_STRING_PTR("feature", CYAML_FLAG_POINTER, yaml_weight, feature, 1, BR_MAX_NAME_BYTES),
+    CYAML_FIELD_STRING_PTR("value", CYAML_FLAG_POINTER, yaml_weight, value, 1, 512),
+    CYAML_FIELD_FLOAT("weight", CYAML_FLAG_DEFAULT, yaml_weight, weight),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t weight_value = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, yaml_weight, weight_fields),
+};
+
 #define OPTIONAL_POINTER (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
 
 static const cyaml_schema_field_t schema_fields[] = {
@@ -119,6 +140,8 @@ static const cyaml_schema_field_t schema_fields[] = {
                          BR_MAX_WINDOWS),
     CYAML_FIELD_SEQUENCE("activity_windows_days", OPTIONAL_POINTER, yaml_schema, activity_windows_days,
                          &text_value, 0, BR_MAX_WINDOWS),
+    CYAML_FIELD_ENUM("preference_measure", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, yaml_schema,
+                     preference_measure, measures, CYAML_ARRAY_LEN(measures)),
     CYAML_FIELD_SEQUENCE("bond_features", CYAML_FLAG_POINTER, yaml_schema, bond_features, &bond_value, 1,
                          BR_MAX_FEATURES),
     CYAML_FIELD_SEQUENCE("investor_features", OPTIONAL_POINTER, yaml_schema, investor_features,
@@ -127,6 +150,8 @@ static const cyaml_schema_field_t schema_fields[] = {
                          &activity_value, 0, BR_ACTIVITY_COUNT),
     CYAML_FIELD_SEQUENCE("activity_of", OPTIONAL_POINTER, yaml_schema, activity_of, &text_value, 0,
                          BR_MAX_FEATURES),
+    CYAML_FIELD_SEQUENCE("sample_weights", OPTIONAL_POINTER, yaml_schema, sample_weights, &weight_value, 0,
+                         BR_MAX_SAMPLE_WEIGHTS),
     CYAML_FIELD_END,
 };
 
@@ -330,6 +355,31 @@ static br_status copy_activity(br_schema *schema, const yaml_schema *yaml)
     return BR_OK;
 }
 
+static br_status copy_sample_weights(br_schema *schema, const yaml_schema *yaml)
+{
+    if (yaml->sample_weights_count == 0) {
+        return BR_OK;
+    }
+    schema->sample_weights = br_calloc(yaml->sample_weights_count, sizeof *schema->sample_weights);
+    if (schema->sample_weights == NULL) {
+        return br_no_memory("sample_weights", yaml->sample_weights_count);
+    }
+    br_status status = BR_OK;
+    for (uint32_t i = 0; i < yaml->sample_weights_count && status == BR_OK; i++) {
+        const yaml_weight *from = &yaml->sample_weights[i];
+        br_sample_weight *to = &schema->sample_weights[i];
+        to->feature = br_schema_bond_feature(schema, from->feature);
+        to->weight = from->weight;
+        if (to->feature == UINT32_MAX) {
+            return br_fail(BR_ERR_INVALID, "sample_weights: there is no bond feature \"%.80s\"",
+                           from->feature);
+        }
+        status = copy_text(&to->value, from->value);
+        schema->n_sample_weights = i + 1;
+    }
+    return status;
+}
+
 static br_status copy_scalars(br_schema *schema, const yaml_schema *yaml)
 {
     bool late = yaml->late_days != NULL;
@@ -339,6 +389,7 @@ static br_status copy_scalars(br_schema *schema, const yaml_schema *yaml)
     }
     schema->late_days = late ? (int32_t)*yaml->late_days : BR_DEFAULT_LATE_DAYS;
     schema->revision = yaml->revision;
+    schema->preference_measure = (br_preference_measure)yaml->preference_measure;
     schema->history_until = BR_DAY_NONE;
     const char *until = yaml->history_until;
     if (until != NULL && br_day_parse(&schema->history_until, until, strlen(until), NULL) != BR_OK) {
@@ -371,7 +422,10 @@ static br_status copy_schema(br_schema *schema, const yaml_schema *yaml)
         memcpy(schema->activity_windows_days, schema->windows_days, sizeof schema->windows_days);
         schema->n_activity_windows = schema->n_windows;
     }
-    return status == BR_OK ? copy_activity(schema, yaml) : status;
+    if (status == BR_OK) {
+        status = copy_activity(schema, yaml);
+    }
+    return status == BR_OK ? copy_sample_weights(schema, yaml) : status;
 }
 
 /// The reason of a declaration that cannot be used begins with its key or quotes its feature: say where that stands.

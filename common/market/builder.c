@@ -109,7 +109,7 @@ static void plan_preferences(br_builder *builder, const br_field *fields)
         builder->slot_of_field[i] = UINT32_MAX;
     }
     for (uint32_t i = 0; i < builder->n_derived; i++) {
-        if (fields[i].source != BR_SOURCE_PREFERENCE) {
+        if (!br_field_is_preference(&fields[i])) {
             continue;
         }
         br_assert(fields[i].bond_field < encoder->n_bond_fields);
@@ -148,7 +148,7 @@ static void plan_activity(br_builder *builder, const br_field *fields)
         p->has_none = br_field_has_none(&fields[i]);
         p->cuts = fields[i].cuts;
         p->n_cuts = fields[i].n_cuts;
-        if (p->source != BR_SOURCE_PREFERENCE && fields[i].window_days >= 0) {
+        if (!br_field_is_preference(&fields[i]) && fields[i].window_days >= 0) {
             p->window = window_number(builder, fields[i].window_days);
         }
         if (p->source == BR_SOURCE_MEAN) {
@@ -536,11 +536,14 @@ static float activity_of(const br_builder *builder, uint32_t investor, const pla
 static float derived_value(const br_builder *builder, uint32_t investor, const plan *p)
 {
     const window_total *totals = builder->totals + (size_t)investor * builder->n_windows;
-    if (p->source == BR_SOURCE_PREFERENCE) {
+    if (p->source == BR_SOURCE_PREFERENCE || p->source == BR_SOURCE_MATCHES) {
         uint32_t n_bids = totals[p->window].n_bids;
         size_t row = (size_t)investor * builder->share_windows + p->window;
         uint32_t n = builder->shares[row * builder->n_slots + p->slot];
-        return n_bids == 0 ? NAN : n == 0 ? 0.0f : (float)n / (float)n_bids;
+        if (n_bids == 0 || n == 0) {
+            return n_bids == 0 ? NAN : 0.0f;
+        }
+        return p->source == BR_SOURCE_MATCHES ? (float)n : (float)n / (float)n_bids;
     }
     if (p->source == BR_SOURCE_MEAN) {
         size_t row = (size_t)investor * builder->n_windows + p->window;

@@ -140,6 +140,22 @@ static size_t bytes_of(const br_dataset *dataset, size_t n_samples, size_t n_row
            (size_t)dataset->n_bonds * dataset->n_bond_fields;
 }
 
+// What the schema lets the bond's samples weigh.
+static double weight_of(const br_market *market, uint32_t bond)
+{
+    const br_schema *schema = br_market_schema(market);
+    double weight = 1.0;
+    for (uint32_t i = 0; i < schema->n_sample_weights; i++) {
+        const br_sample_weight *entry = &schema->sample_weights[i];
+        uint32_t value = br_market_bond_value(market, bond, entry->feature).value;
+        const br_index *strings = br_market_bond_strings(market, entry->feature);
+        if (value != BR_INDEX_NONE && strcmp(br_index_text(strings, value), entry->value) == 0) {
+            weight *= entry->weight;
+        }
+    }
+    return weight;
+}
+
 static br_status choose_bonds(maker *made, br_day from, br_day until)
 {
     const uint32_t *bonds;
@@ -160,10 +176,12 @@ static br_status choose_bonds(maker *made, br_day from, br_day until)
         }
     }
     dataset->bond_codes = br_calloc(dataset->n_bonds, dataset->n_bond_fields);
-    if (dataset->bond_codes == NULL) {
+    dataset->bond_weights = br_calloc(dataset->n_bonds, sizeof *dataset->bond_weights);
+    if (dataset->bond_codes == NULL || dataset->bond_weights == NULL) {
         return br_no_memory("bonds' codes", dataset->n_bonds);
     }
     for (uint32_t i = 0; i < dataset->n_bonds; i++) {
+        dataset->bond_weights[i] = (float)weight_of(made->market, dataset->bonds[i]);
         br_encoder_bond(made->encoder, made->market, dataset->bonds[i],
                         dataset->bond_codes + (size_t)i * dataset->n_bond_fields);
     }
@@ -384,6 +402,7 @@ void br_dataset_free(br_dataset **dataset)
     br_dataset *dead = *dataset;
     br_free(dead->bonds);
     br_free(dead->bond_codes);
+    br_free(dead->bond_weights);
     br_free(dead->investor_codes);
     br_free(dead->bond_of);
     br_free(dead->row_of);

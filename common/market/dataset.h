@@ -25,7 +25,8 @@ typedef struct br_dataset {
     uint32_t n_investor_fields;
     uint32_t *bonds; ///< [n_bonds] numbers in the market
     uint32_t n_bonds;
-    uint8_t *bond_codes;     ///< [n_bonds, n_bond_fields]
+    uint8_t *bond_codes; ///< [n_bonds, n_bond_fields]
+    float *bond_weights; ///< [n_bonds] what the schema lets a bond's samples weigh in training; NULL: all 1
     uint8_t *investor_codes; ///< [n_rows, n_investor_fields]
     size_t n_rows;
     uint32_t *bond_of;     ///< [n] row of bond_codes

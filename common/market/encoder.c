@@ -451,7 +451,8 @@ static br_status add_preference(br_encoder *encoder, const br_schema *schema, ui
     window_name(window_days, window);
     *field = (br_field){
         .name = name_of("pref.%s.%s.%s", declared->name, value, window),
-        .source = BR_SOURCE_PREFERENCE,
+        .source =
+            schema->preference_measure == BR_PREFERENCE_COUNT ? BR_SOURCE_MATCHES : BR_SOURCE_PREFERENCE,
         .group = BR_GROUP_PREFERENCE,
         .kind = BR_KIND_ORDINAL,
         .label = {name_of("prefers %s%s %s, %s", label_en(declared), flag ? ":" : "", value,
@@ -648,6 +649,38 @@ static double level_cut(const float *sorted, uint32_t n, uint32_t part, uint32_t
     return cut;
 }
 
+// A field of whole numbers that are mostly small.
+static bool counts(const br_field *field)
+{
+    return field->source == BR_SOURCE_MATCHES ||
+           (field->source == BR_SOURCE_ACTIVITY &&
+            (field->activity == BR_ACTIVITY_FREQUENCY || field->activity == BR_ACTIVITY_BREADTH));
+}
+
+// Cuts of sorted counts: each level takes its part of what the levels below have left, as nearly as whole values allow, and at
+// least one value.
+static void cut_counts(double *cuts, uint32_t n_cuts, const float *sorted, uint32_t n)
+{
+    uint32_t begin = 0;
+    for (uint32_t i = 0; i < n_cuts; i++) {
+        uint32_t target = begin + (n - begin) / (n_cuts + 1 - i);
+        uint32_t end = begin;
+        while (end < n) {
+            uint32_t next = end + 1;
+            while (next < n && sorted[next] <= sorted[end]) {
+                next++;
+            }
+            if (end > begin && (next > target ? next - target : target - next) >=
+                                   (end > target ? end - target : target - end)) {
+                break;
+            }
+            end = next;
+        }
+        begin = end;
+        cuts[i] = (double)sorted[end - 1];
+    }
+}
+
 // Cuts between the quartiles (or fifths) of a derived field's values in values[n], which are reordered.
 static br_status learn_levels(br_field *field, float *values, uint32_t n)
 {
@@ -664,6 +697,10 @@ static br_status learn_levels(br_field *field, float *values, uint32_t n)
         return br_no_memory("cuts", n_levels - 1);
     }
     field->n_cuts = (uint16_t)(n_levels - 1);
+    if (n_kept > 0 && counts(field)) {
+        cut_counts(field->cuts, n_levels - 1, values, n_kept);
+        return BR_OK;
+    }
     for (uint32_t i = 1; i < n_levels; i++) {
         field->cuts[i - 1] = n_kept == 0 ? 0.0 : level_cut(values, n_kept, i, n_levels);
     }

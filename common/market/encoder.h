@@ -12,8 +12,11 @@
 /// values in training (paper 5.1, Table 2: levels 1-5).
 /// Choice: recency, tenure and means of a bond feature have no zero that means "none": their levels 1 to 5 are the fifths
 /// of their values in training.
-/// Choice: a value that many share belongs to the level of its middle rank, so that one bid, the most frequent number of bids, is
-/// low, and all bids on one kind of bond, the most frequent share of some kinds, is high. Ties can leave levels empty.
+/// Choice: a value that many share belongs to the level of its middle rank, so that all bids on one kind of bond, the most
+/// frequent share of some kinds, is high. Ties can leave levels empty.
+/// Choice: counts of bids, of issuers and of matching bids are mostly small, and quartiles of ties would put one bid on one level and
+/// all else on another. Each level takes its part of what the levels below it have left, but at least one value: one bid is
+/// low, and two are already medium where one is the most frequent number.
 /// Choice: an open list that was cut to max_values has a last code "other" for values seen in training; values
 /// never seen there are missing (0), and so is every value of a feature that had none in training.
 
@@ -29,6 +32,7 @@ typedef enum br_field_source {
     BR_SOURCE_ACTIVITY,   ///< derived: `activity`
     BR_SOURCE_MEAN,       ///< derived: mean of continuous bond feature `feature` over the investor's bids
     BR_SOURCE_PREFERENCE, ///< derived: share of the bids on bonds with `bond_field` = `bond_code`
+    BR_SOURCE_MATCHES,    ///< derived: the same as a number of bids, where the schema measures preferences so
     BR_SOURCE_COUNT
 } br_field_source;
 
@@ -51,6 +55,20 @@ typedef struct br_field {
     uint32_t bond_field;  ///< preferences: the bond field they speak of; UINT32_MAX for all others
     uint16_t bond_code;   ///< preferences: the code of the value they speak of
 } br_field;
+
+/// Is it a preference, however measured?
+static inline bool br_field_is_preference(const br_field *field)
+{
+    return field->source == BR_SOURCE_PREFERENCE || field->source == BR_SOURCE_MATCHES;
+}
+
+/// Has the field a zero that means "none", with a level of its own?
+static inline bool br_field_has_none(const br_field *field)
+{
+    return br_field_is_preference(field) ||
+           (field->source == BR_SOURCE_ACTIVITY && field->activity != BR_ACTIVITY_RECENCY &&
+            field->activity != BR_ACTIVITY_TENURE);
+}
 
 /// Everything in an encoder is owned by it and was made by base/alloc.h.
 typedef struct br_encoder {

@@ -7,14 +7,6 @@
 
 #define BR_N_LEVELS 6 ///< codes of a derived field
 
-/// Has the field a zero that means "none", with a level of its own?
-static inline bool br_field_has_none(const br_field *field)
-{
-    return field->source == BR_SOURCE_PREFERENCE ||
-           (field->source == BR_SOURCE_ACTIVITY && field->activity != BR_ACTIVITY_RECENCY &&
-            field->activity != BR_ACTIVITY_TENURE);
-}
-
 /// Code of a declared feature's value: a text, or a number for continuous features. 0 for what training never saw.
 uint8_t br_field_text_code(const br_field *field, const char *text);
 uint8_t br_field_number_code(const br_field *field, double number);

@@ -1,6 +1,7 @@
 #include "market/market.h"
 
 #include "base/alloc.h"
+#include "market/exclusions.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -26,14 +27,6 @@ typedef struct investor_row {
     uint64_t revision;
 } investor_row;
 
-typedef struct exclusion {
-    uint32_t investor;
-    br_day day;
-    uint32_t next; // of the same bond, or NONE
-    bool cancelled;
-    uint64_t revision;
-} exclusion;
-
 // What a bond needs beyond what others see of it.
 typedef struct bond_extra {
     uint32_t first_exclusion;
@@ -57,8 +50,7 @@ struct br_market {
     uint32_t n_investor_rows, investor_rows_capacity;
     value_table investor_values;
 
-    exclusion *exclusions;
-    uint32_t n_exclusions, exclusions_capacity;
+    br_exclusions exclusions;
 
     br_bid *bids; // [n bid ids] in order of arrival
     uint64_t *bid_revisions;
@@ -244,7 +236,7 @@ void br_market_free(br_market **market)
     br_free(dead->investor_rows_of);
     br_free(dead->investors_known);
     br_free(dead->investor_rows);
-    br_free(dead->exclusions);
+    br_exclusions_deinit(&dead->exclusions);
     br_free(dead->bids);
     br_free(dead->bid_revisions);
     br_free(dead);
@@ -285,15 +277,6 @@ static uint32_t find_investor_row(const br_market *market, uint32_t investor, br
         row = market->investor_rows[row].next;
     }
     return row;
-}
-
-static uint32_t find_exclusion(const br_market *market, uint32_t bond, uint32_t investor, br_day day)
-{
-    uint32_t at = market->bond_extras[bond].first_exclusion;
-    while (at != NONE && (market->exclusions[at].investor != investor || market->exclusions[at].day != day)) {
-        at = market->exclusions[at].next;
-    }
-    return at;
 }
 
 // The message cuts long ids; the column says which one it is.
@@ -345,9 +328,9 @@ static bool check_known(const br_market *market, const br_row *row, br_row_probl
         if (!check_pair(market, row, problem)) {
             return false;
         }
-        uint32_t known = find_exclusion(market, br_market_find_bond(market, row->bond_id),
-                                        br_market_find_investor(market, row->investor_id), row->day);
-        return known == NONE || supersedes(row, market->exclusions[known].revision, problem);
+        uint32_t known = br_exclusions_find(&market->exclusions, br_market_find_bond(market, row->bond_id),
+                                            br_market_find_investor(market, row->investor_id), row->day);
+        return known == NONE || supersedes(row, market->exclusions.rows[known].revision, problem);
     }
     case BR_ROW_CLOSE_DAY:
         return market->business_day == BR_DAY_NONE || row->day > market->business_day ||
@@ -550,30 +533,23 @@ static br_status apply_bid(br_market *market, const br_row *row)
 
 static br_status apply_exclusion(br_market *market, const br_row *row)
 {
-    br_status status = BR_OK;
     uint32_t bond = br_market_find_bond(market, row->bond_id);
     uint32_t investor = br_market_find_investor(market, row->investor_id);
-    uint32_t at = find_exclusion(market, bond, investor, row->day);
-    if (at == NONE && market->n_exclusions == market->exclusions_capacity) {
-        uint32_t capacity = next_capacity(market->n_exclusions);
-        RESERVE(status, market->exclusions, capacity, "exclusions");
-        if (status != BR_OK) {
-            return status;
-        }
-        market->exclusions_capacity = capacity;
+    uint32_t at = br_exclusions_find(&market->exclusions, bond, investor, row->day);
+    if (at != NONE) {
+        market->exclusions.rows[at].revision = row->revision;
+        market->exclusions.rows[at].cancelled = row->cancelled;
+        return BR_OK;
     }
-    if (at == NONE) {
-        at = market->n_exclusions++;
-        market->exclusions[at] = (exclusion){
-            .investor = investor,
-            .day = row->day,
-            .next = market->bond_extras[bond].first_exclusion,
-        };
-        market->bond_extras[bond].first_exclusion = at;
-    }
-    market->exclusions[at].revision = row->revision;
-    market->exclusions[at].cancelled = row->cancelled;
-    return BR_OK;
+    uint32_t *first = &market->bond_extras[bond].first_exclusion;
+    br_status status = br_exclusions_add(&market->exclusions, &(br_exclusion){.bond = bond,
+                                                                              .investor = investor,
+                                                                              .day = row->day,
+                                                                              .next = *first,
+                                                                              .revision = row->revision,
+                                                                              .cancelled = row->cancelled});
+    *first = status == BR_OK ? market->exclusions.n - 1 : *first;
+    return status;
 }
 
 br_status br_market_apply(br_market *market, const br_row *row)
@@ -891,8 +867,8 @@ uint32_t br_market_eligible(const br_market *market, uint32_t bond, br_day as_of
         n += eligible[i];
     }
     for (uint32_t at = market->bond_extras[bond].first_exclusion; at != NONE;
-         at = market->exclusions[at].next) {
-        const exclusion *row = &market->exclusions[at];
+         at = market->exclusions.rows[at].next) {
+        const br_exclusion *row = &market->exclusions.rows[at];
         if (!row->cancelled && row->day < as_of && eligible[row->investor]) {
             eligible[row->investor] = 0;
             n--;

@@ -20,6 +20,11 @@ static const char *const kind_names[BR_KIND_COUNT] = {
     [BR_KIND_FLAG] = "flag",
 };
 
+static const char *const measure_names[BR_PREFERENCE_MEASURES] = {
+    [BR_PREFERENCE_SHARE] = "share",
+    [BR_PREFERENCE_COUNT] = "count",
+};
+
 static const char *const group_names[BR_GROUP_COUNT] = {
     [BR_GROUP_BOND] = "bond",
     [BR_GROUP_ATTRIBUTE] = "attribute",
@@ -279,6 +284,45 @@ static br_status check_derived(const br_schema *schema)
     return BR_OK;
 }
 
+static bool has_value(const br_feature *feature, const char *value)
+{
+    if (feature->kind == BR_KIND_FLAG) {
+        return strcmp(value, "no") == 0 || strcmp(value, "yes") == 0;
+    }
+    bool found = feature->n_values == 0;
+    for (uint32_t i = 0; i < feature->n_values; i++) {
+        found = found || strcmp(value, feature->values[i]) == 0;
+    }
+    return found;
+}
+
+static br_status check_sample_weights(const br_schema *schema)
+{
+    if (schema->n_sample_weights > BR_MAX_SAMPLE_WEIGHTS) {
+        return br_fail(BR_ERR_INVALID, "sample_weights has %u entries, at most %d are possible",
+                       schema->n_sample_weights, BR_MAX_SAMPLE_WEIGHTS);
+    }
+    for (uint32_t i = 0; i < schema->n_sample_weights; i++) {
+        const br_sample_weight *entry = &schema->sample_weights[i];
+        if (entry->feature >= schema->n_bond_features ||
+            schema->bond_features[entry->feature].kind == BR_KIND_CONTINUOUS) {
+            return br_fail(
+                BR_ERR_INVALID, "sample_weights: '%s' is no bond feature with values",
+                entry->feature < schema->n_bond_features ? schema->bond_features[entry->feature].name : "?");
+        }
+        const br_feature *feature = &schema->bond_features[entry->feature];
+        if (!text_ok(entry->value, 512) || !has_value(feature, entry->value)) {
+            return br_fail(BR_ERR_INVALID, "sample_weights: '%s' has no value '%.64s'", feature->name,
+                           entry->value == NULL ? "" : entry->value);
+        }
+        if (!(entry->weight > 0 && entry->weight <= BR_MAX_SAMPLE_WEIGHT)) {
+            return br_fail(BR_ERR_INVALID, "sample_weights: the weight of '%s' is %g, not above 0 to %g",
+                           feature->name, entry->weight, BR_MAX_SAMPLE_WEIGHT);
+        }
+    }
+    return BR_OK;
+}
+
 br_status br_schema_check(const br_schema *schema)
 {
     if (!text_ok(schema->market, 128)) {
@@ -302,7 +346,10 @@ br_status br_schema_check(const br_schema *schema)
         status =
             check_windows(schema->activity_windows_days, schema->n_activity_windows, "activity_windows_days");
     }
-    return status == BR_OK ? check_derived(schema) : status;
+    if (status == BR_OK) {
+        status = check_derived(schema);
+    }
+    return status == BR_OK ? check_sample_weights(schema) : status;
 }
 
 static uint32_t find_feature(const br_feature *features, uint32_t n, const char *name)
@@ -414,6 +461,21 @@ static void write_activity(br_buf *out, const br_schema *schema)
     br_buf_string(out, schema->n_activity_of > 0 ? "]\n" : "");
 }
 
+static void write_sample_weights(br_buf *out, const br_schema *schema)
+{
+    br_buf_string(out, schema->n_sample_weights > 0 ? "sample_weights:\n" : "");
+    for (uint32_t i = 0; i < schema->n_sample_weights; i++) {
+        const br_sample_weight *entry = &schema->sample_weights[i];
+        br_buf_string(out, "  - {feature: ");
+        write_text(out, schema->bond_features[entry->feature].name);
+        br_buf_string(out, ", value: ");
+        write_text(out, entry->value);
+        br_buf_string(out, ", weight: ");
+        br_buf_json_number(out, entry->weight);
+        br_buf_string(out, "}\n");
+    }
+}
+
 void br_schema_write(const br_schema *schema, br_buf *out)
 {
     char day[BR_DAY_TEXT];
@@ -435,9 +497,13 @@ void br_schema_write(const br_schema *schema, br_buf *out)
     if (schema->n_windows > 0) {
         write_windows(out, "windows_days", schema->windows_days, schema->n_windows);
     }
+    if (schema->preference_measure != BR_PREFERENCE_SHARE) {
+        br_buf_printf(out, "preference_measure: %s\n", measure_names[schema->preference_measure]);
+    }
     write_features(out, "bond_features", schema->bond_features, schema->n_bond_features);
     write_features(out, "investor_features", schema->investor_features, schema->n_investor_features);
     write_activity(out, schema);
+    write_sample_weights(out, schema);
 }
 
 // --- release ---
@@ -467,6 +533,10 @@ void br_schema_free(br_schema **schema)
     br_free(dead->market);
     br_free(dead->date_format);
     br_free(dead->activity_of);
+    for (uint32_t i = 0; dead->sample_weights != NULL && i < dead->n_sample_weights; i++) {
+        br_free(dead->sample_weights[i].value);
+    }
+    br_free(dead->sample_weights);
     br_free(dead->yaml);
     br_free(dead);
     *schema = NULL;

@@ -11,6 +11,8 @@
 #define BR_MAX_VALUES         250 ///< values of one feature, so that a code fits a byte with missing, other and mask
 #define BR_MAX_NAME_BYTES     128 ///< of a feature
 #define BR_MAX_WINDOWS        8
+#define BR_MAX_SAMPLE_WEIGHTS 64
+#define BR_MAX_SAMPLE_WEIGHT  1000.0
 #define BR_MAX_WINDOW_DAYS    36500
 #define BR_WINDOW_EVER        0 ///< a window without begin
 #define BR_DEFAULT_MAX_VALUES 50
@@ -47,6 +49,13 @@ typedef enum br_activity {
     BR_ACTIVITY_COUNT
 } br_activity;
 
+/// What a preference counts of the window's bids.
+typedef enum br_preference_measure {
+    BR_PREFERENCE_SHARE, ///< the share that went to bonds with the value: what the investor prefers when it bids
+    BR_PREFERENCE_COUNT, ///< how many went there: how much the investor bids on such bonds
+    BR_PREFERENCE_MEASURES
+} br_preference_measure;
+
 typedef struct br_label {
     char *en; ///< NULL: the feature's name
     char *zh;
@@ -64,6 +73,13 @@ typedef struct br_feature {
     br_label label;
 } br_feature;
 
+/// Samples of bonds whose feature has this value weigh so much in training; a bond that several of them name, their product.
+typedef struct br_sample_weight {
+    uint32_t feature; ///< number of the bond feature
+    char *value;
+    double weight;
+} br_sample_weight;
+
 typedef struct br_schema {
     char *market;
     uint64_t revision;         ///< a later schema needs a higher one
@@ -79,6 +95,9 @@ typedef struct br_schema {
     uint32_t n_activity_windows;
     br_day
         history_until; ///< bonds issued before it only feed features: they neither train nor test. BR_DAY_NONE: none
+    br_preference_measure preference_measure;
+    br_sample_weight *sample_weights; ///< [n_sample_weights]
+    uint32_t n_sample_weights;
     bool activity[BR_ACTIVITY_COUNT];
     uint32_t *activity_of; ///< [n_activity_of] indexes of continuous bond features
     uint32_t n_activity_of;

@@ -107,6 +107,14 @@ void br_evaluator_run(br_evaluator *evaluator, br_workers *workers, br_network *
     br_workers_run(workers, evaluate_tile, &it, (uint32_t)((evaluator->n + BR_TILE_ROWS - 1) / BR_TILE_ROWS));
 }
 
+static double bond_weight(const br_evaluator *evaluator, size_t i)
+{
+    const br_dataset *dataset = evaluator->dataset;
+    return dataset->bond_weights == NULL
+               ? 1.0
+               : (double)dataset->bond_weights[dataset->bond_of[evaluator->sample[i]]];
+}
+
 double br_evaluator_log_loss(const br_evaluator *evaluator, const br_calibration *calibration)
 {
     double loss = 0.0;
@@ -116,7 +124,8 @@ double br_evaluator_log_loss(const br_evaluator *evaluator, const br_calibration
         if (calibration != NULL) {
             z = calibration->slope * z + calibration->offset;
         }
-        double weight = evaluator->label[i] != 0 ? 1.0 : evaluator->negative_weight;
+        double weight =
+            (evaluator->label[i] != 0 ? 1.0 : evaluator->negative_weight) * bond_weight(evaluator, i);
         double toward = evaluator->label[i] != 0 ? -z : z;
         loss += weight * ((toward > 0.0 ? toward : 0.0) + log1p(exp(-fabs(z))));
         weights += weight;

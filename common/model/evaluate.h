@@ -23,7 +23,8 @@ br_status br_evaluator_new(br_evaluator **out, const br_dataset *dataset, size_t
 void br_evaluator_free(br_evaluator **evaluator);
 /// Compute all logits; networks[worker] is each worker's scratch.
 void br_evaluator_run(br_evaluator *evaluator, br_workers *workers, br_network *const *networks);
-/// Weighted mean log loss in nats after `calibration` (NULL: of the raw logits).
+/// Weighted mean log loss in nats after `calibration` (NULL: of the raw logits); bonds weigh as in training, so that the epoch is
+/// chosen by what was learned for.
 double br_evaluator_log_loss(const br_evaluator *evaluator, const br_calibration *calibration);
 /// Area under the ROC curve, ties counting half; NAN without both labels.
 double br_evaluator_auc(br_evaluator *evaluator);

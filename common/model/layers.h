@@ -82,10 +82,10 @@ void br_output_backward(float *dw, br_matrix dx, const float *dlogit, br_matrix 
 
 // --- loss.c ---
 
-/// Sum over rows of the log loss in nats of sigmoid(logit + offset), and its gradient times `scale`.
-///   logit  in [n]    label  in [n] 0 or 1    dlogit  out [n], may be NULL
-double br_loss(float *dlogit, const float *logit, const uint8_t *label, size_t n, double offset,
-               double scale);
+/// Weighted sum over rows of the log loss in nats of sigmoid(logit + offset), and its gradient.
+///   logit  in [n]    label  in [n] 0 or 1    weight  in [n]    dlogit  out [n], may be NULL
+double br_loss(float *dlogit, const float *logit, const uint8_t *label, const float *weight, size_t n,
+               double offset);
 
 // --- adam.c ---
 

@@ -7,7 +7,8 @@
 
 #include <math.h>
 
-double br_loss(float *dlogit, const float *logit, const uint8_t *label, size_t n, double offset, double scale)
+double br_loss(float *dlogit, const float *logit, const uint8_t *label, const float *weight, size_t n,
+               double offset)
 {
     double sum = 0.0;
     for (size_t i = 0; i < n; i++) {
@@ -15,7 +16,8 @@ double br_loss(float *dlogit, const float *logit, const uint8_t *label, size_t n
         double e = exp(-fabs(z));
         double sigmoid = z >= 0.0 ? 1.0 / (1.0 + e) : e / (1.0 + e);
         double positive_part = z > 0.0 ? z : 0.0;
-        sum += positive_part + log1p(e) - (label[i] != 0 ? z : 0.0);
+        double scale = (double)weight[i];
+        sum += scale * (positive_part + log1p(e) - (label[i] != 0 ? z : 0.0));
         if (dlogit != NULL) {
             dlogit[i] = (float)(scale * (sigmoid - (label[i] != 0 ? 1.0 : 0.0)));
         }

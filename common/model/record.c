@@ -225,10 +225,7 @@ static double deviation(const tally *it, size_t cell, size_t value)
 /// The first code of an investor field that says something: not missing, and not the level "none".
 static uint32_t first_telling_code(const br_field *field)
 {
-    bool has_none = field->source == BR_SOURCE_PREFERENCE ||
-                    (field->source == BR_SOURCE_ACTIVITY && field->activity != BR_ACTIVITY_RECENCY &&
-                     field->activity != BR_ACTIVITY_TENURE);
-    return has_none ? 2 : 1;
+    return br_field_has_none(field) ? 2 : 1;
 }
 
 /// F(j). Ties go to the lower bond field.

@@ -225,8 +225,14 @@ static br_status check_dataset(const br_model *model, const br_dataset *dataset)
     return status;
 }
 
-/// Rows and labels of `n_rows` samples from `from` on, under this epoch's masks.
-static void load_tile(const learner *it, uint32_t worker, size_t from, size_t n_rows, uint8_t *label)
+/// What a tile's logits are held against.
+typedef struct tile_targets {
+    uint8_t label[BR_TILE_ROWS];
+    float weight[BR_TILE_ROWS]; ///< of the sample in the batch's mean loss
+} tile_targets;
+
+/// Rows and targets of `n_rows` samples from `from` on, under this epoch's masks.
+static void load_tile(const learner *it, uint32_t worker, size_t from, size_t n_rows, tile_targets *targets)
 {
     const br_model *model = it->model;
     const br_dataset *train = it->train;
@@ -240,7 +246,10 @@ static void load_tile(const learner *it, uint32_t worker, size_t from, size_t n_
                           train->bond_codes + (size_t)train->bond_of[sample] * train->n_bond_fields,
                           train->investor_codes + (size_t)train->row_of[sample] * train->n_investor_fields,
                           masked);
-        label[t] = train->label[sample];
+        double weight =
+            train->bond_weights == NULL ? 1.0 : (double)train->bond_weights[train->bond_of[sample]];
+        targets->label[t] = train->label[sample];
+        targets->weight[t] = (float)(weight / (double)(it->until - it->from));
     }
 }
 
@@ -258,13 +267,13 @@ static void work_shard(void *context, uint32_t worker, uint32_t shard)
     memset(gradient->parameters, 0, gradient->n_parameters * sizeof(float));
     for (size_t at = from; at < until; at += BR_TILE_ROWS) {
         size_t n_rows = until - at < BR_TILE_ROWS ? until - at : BR_TILE_ROWS;
-        uint8_t label[BR_TILE_ROWS];
-        load_tile(it, worker, at, n_rows, label);
+        tile_targets targets;
+        load_tile(it, worker, at, n_rows, &targets);
         br_network_forward(network, n_rows);
-        loss += br_loss(network->dlogit, network->logit, label, n_rows, offset, 1.0 / (double)n_batch);
+        loss += br_loss(network->dlogit, network->logit, targets.label, targets.weight, n_rows, offset);
         br_network_backward(network, gradient, n_rows);
     }
-    it->losses[shard] = loss;
+    it->losses[shard] = loss * (double)n_batch;
 }
 
 /// Adam on one piece of the parameters; the l2 term is the embeddings' alone.

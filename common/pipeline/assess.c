@@ -28,16 +28,16 @@ br_status br_activity_scores(br_market *market, br_day as_of, float *bids_out)
 
 // All pairs of the range and the lists' hits, gathered bond by bond.
 typedef struct gathering {
-    float *logits;         // [capacity] of all eligible pairs
-    uint8_t *labels;       // [capacity]
+    float *logits;   // [capacity] of all eligible pairs
+    uint8_t *labels; // [capacity]
     size_t n;
     size_t capacity;
-    float *bond_logits;    // [n_investors]
-    float *activity;       // [n_investors]
-    uint8_t *eligible;     // [n_investors]
-    uint8_t *bid;          // [n_investors]
+    float *bond_logits; // [n_investors]
+    float *activity;    // [n_investors]
+    uint8_t *eligible;  // [n_investors]
+    uint8_t *bid;       // [n_investors]
     uint8_t *bond_codes;
-    uint32_t *top;         // [n_top]
+    uint32_t *top; // [n_top]
     uint32_t n_top;
     double recall, precision, recall_activity, precision_activity; // sums over bonds
 } gathering;
@@ -54,7 +54,8 @@ static void gathering_deinit(gathering *g)
     br_free(g->top);
 }
 
-static br_status gathering_init(gathering *g, const br_market *market, const br_served *served, uint32_t n_top)
+static br_status gathering_init(gathering *g, const br_market *market, const br_served *served,
+                                uint32_t n_top)
 {
     uint32_t n = br_market_n_investors(market);
     *g = (gathering){.n_top = n_top};
@@ -90,7 +91,8 @@ static br_status gathering_reserve(gathering *g, size_t more)
     return BR_OK;
 }
 
-static uint32_t count_hits(const gathering *g, const float *scores, const uint32_t *id_order, uint32_t n_investors)
+static uint32_t count_hits(const gathering *g, const float *scores, const uint32_t *id_order,
+                           uint32_t n_investors)
 {
     uint32_t n = br_rank_top(scores, g->eligible, id_order, n_investors, g->n_top, g->top);
     uint32_t hits = 0;
@@ -100,8 +102,8 @@ static uint32_t count_hits(const gathering *g, const float *scores, const uint32
     return hits;
 }
 
-static br_status gather_bond(gathering *g, br_assessment *out, br_market *market, br_day_population *population,
-                             uint32_t bond)
+static br_status gather_bond(gathering *g, br_assessment *out, br_market *market,
+                             br_day_population *population, uint32_t bond)
 {
     uint32_t n = br_day_population_n(population);
     const uint32_t *id_order;
@@ -186,6 +188,15 @@ static void find_range(const br_market *market, const uint32_t *bonds, uint32_t 
     *n_out = last - first;
 }
 
+static bool is_wanted(const br_assess_range *range, uint32_t bond)
+{
+    bool found = range->only == NULL;
+    for (uint32_t i = 0; i < range->n_only && !found; i++) {
+        found = range->only[i] == bond;
+    }
+    return found;
+}
+
 static br_status gather_range(gathering *g, br_assessment *out, br_market *market, const br_served *served,
                               const br_assess_range *range, br_assess_watcher watcher, void *context)
 {
@@ -199,11 +210,15 @@ static br_status gather_range(gathering *g, br_assessment *out, br_market *marke
     if (n == 0) {
         return br_fail(BR_ERR_INVALID, "no bond is issued in the range to assess");
     }
-    uint32_t step = range->max_bonds == 0 || n <= range->max_bonds ? 1 : (n + range->max_bonds - 1) / range->max_bonds;
+    uint32_t step =
+        range->max_bonds == 0 || n <= range->max_bonds ? 1 : (n + range->max_bonds - 1) / range->max_bonds;
     BR_AUTO(br_day_population) *population = NULL;
     status = br_day_population_new(&population, market, served);
     for (uint32_t i = 0; i < n && status == BR_OK; i += step) {
         uint32_t bond = bonds[first + i];
+        if (!is_wanted(range, bond)) {
+            continue;
+        }
         status = br_day_population_move(population, br_market_bond(market, bond)->issue_day);
         if (status == BR_OK) {
             status = gather_bond(g, out, market, population, bond);
@@ -215,8 +230,8 @@ static br_status gather_range(gathering *g, br_assessment *out, br_market *marke
     return status;
 }
 
-br_status br_assess(br_assessment *out, br_market *market, const br_served *served, const br_assess_range *range,
-                    br_assess_watcher watcher, void *context)
+br_status br_assess(br_assessment *out, br_market *market, const br_served *served,
+                    const br_assess_range *range, br_assess_watcher watcher, void *context)
 {
     br_assessment result = {0};
     gathering g;

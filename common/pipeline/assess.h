@@ -20,23 +20,26 @@ typedef struct br_assessment {
     double calibration_error; ///< ECE, 20 bins
     double recall;            ///< @ n_top, mean over bonds
     double precision;
-    double recall_activity;   ///< of ranking by bids in the last year
+    double recall_activity; ///< of ranking by bids in the last year
     double precision_activity;
 } br_assessment;
 
 /// Called now and then with bonds done and in all; false cancels (BR_ERR_CANCELLED).
 typedef bool (*br_assess_watcher)(void *context, uint64_t done, uint64_t total);
 
-/// Which bonds: those issued in [from, until), at most `max_bonds` of them (0 = all), evenly spread, so that a gate stays quick.
+/// Which bonds: those issued in [from, until), at most `max_bonds` of them (0 = all), evenly spread, so that a gate stays quick. With
+/// `only`, of them those that are in this list of `n_only` bonds.
 typedef struct br_assess_range {
     br_day from;
     br_day until;
     uint32_t n_top;
     uint32_t max_bonds;
+    const uint32_t *only;
+    uint32_t n_only;
 } br_assess_range;
 
 /// Errors: BR_ERR_INVALID when the range has no bond; BR_ERR_CANCELLED; BR_ERR_NO_MEMORY.
-br_status br_assess(br_assessment *out, br_market *market, const br_served *served, const br_assess_range *range,
-                    br_assess_watcher watcher, void *context) BR_MUST_CHECK;
+br_status br_assess(br_assessment *out, br_market *market, const br_served *served,
+                    const br_assess_range *range, br_assess_watcher watcher, void *context) BR_MUST_CHECK;
 
 #endif

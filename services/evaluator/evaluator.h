@@ -2,7 +2,7 @@
 #define BR_EVALUATOR_H
 
 /// The evaluator: holds the lists, as they stood before the issue, against the bids that came; daily by itself when a day is closed, on
-/// request for a test range, where it also scores all pairs.
+/// request for a test range or for named bonds, where it also scores all pairs.
 
 #include "codec/control.h"
 #include "pipeline/assess.h"

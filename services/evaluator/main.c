@@ -226,7 +226,7 @@ static br_status finish(evaluator *self)
     br_status status = BR_OK;
     if (report.ok) {
         br_log_info("EVALUATE-END", "bonds=%u unranked=%u", request->sums.n_bonds, request->sums.n_unranked);
-        status = request->has_assessment ? store_report(self, &report) : BR_OK;
+        status = request->wanted.scope == BR_SCOPE_TEST_RANGE ? store_report(self, &report) : BR_OK;
         status = status == BR_OK ? set_gauges(self) : status;
         status = status == BR_OK ? announce(self) : status;
     } else {

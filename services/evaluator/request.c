@@ -71,16 +71,57 @@ static br_status assess_range(evaluation_request *self, br_market *market, br_sp
         return status;
     }
     *split_out = served->snapshot->facts.split;
-    br_assess_range range = {split_out->valid_until, split_out->test_until, self->evaluation.config->n_top, 0};
+    br_assess_range range = {.from = split_out->valid_until,
+                             .until = split_out->test_until,
+                             .n_top = self->evaluation.config->n_top};
     status = br_assess(&self->assessment, market, served, &range, watch, self);
     self->has_assessment = status == BR_OK;
+    return status;
+}
+
+static br_status assess_bonds(evaluation_request *self, br_market *market, const uint32_t *bonds, uint32_t n)
+{
+    BR_AUTO(br_served) *served = NULL;
+    br_status status = load_served(self, &served);
+    if (status != BR_OK) {
+        return status == BR_ERR_NOT_FOUND ? BR_OK : status; // what was bid is told without a snapshot, too
+    }
+    br_assess_range range = {.from = -719162,
+                             .until = BR_DAY_MAX,
+                             .n_top = self->evaluation.config->n_top,
+                             .only = bonds,
+                             .n_only = n};
+    status = br_assess(&self->assessment, market, served, &range, watch, self);
+    self->has_assessment = status == BR_OK && isfinite(self->assessment.auc); // without a bid there is nothing to tell apart
+    return status;
+}
+
+// All pairs of the named bonds under the served snapshot, each bond as of its issue day.
+static br_status assess_named(evaluation_request *self, br_market *market)
+{
+    uint32_t n = self->wanted.n_bond_ids;
+    uint32_t *bonds = br_calloc(n, sizeof *bonds);
+    if (bonds == NULL) {
+        return br_no_memory("bonds to assess", n);
+    }
+    br_status status = BR_OK;
+    for (uint32_t i = 0; i < n && status == BR_OK; i++) {
+        bonds[i] = br_market_find_bond(market, self->wanted.bond_ids[i]);
+        status = bonds[i] == BR_INDEX_NONE
+                     ? br_fail(BR_ERR_NOT_FOUND, "no bond %s is known", self->wanted.bond_ids[i])
+                     : BR_OK;
+    }
+    status = status == BR_OK ? assess_bonds(self, market, bonds, n) : status;
+    br_free(bonds);
     return status;
 }
 
 static br_status evaluate_wanted(evaluation_request *self, br_market *market)
 {
     br_split split = {0};
-    br_status status = self->wanted.scope == BR_SCOPE_TEST_RANGE ? assess_range(self, market, &split) : BR_OK;
+    br_status status = self->wanted.scope == BR_SCOPE_TEST_RANGE ? assess_range(self, market, &split)
+                       : self->wanted.scope == BR_SCOPE_BONDS    ? assess_named(self, market)
+                                                                 : BR_OK;
     if (status == BR_OK) {
         status = br_quality_begin(self->evaluation.quality);
     }
@@ -99,7 +140,8 @@ static br_status evaluate_wanted(evaluation_request *self, br_market *market)
         break;
     case BR_SCOPE_UPCOMING:
     default:
-        status = br_fail(BR_ERR_INVALID, "the evaluator evaluates closed bonds, the test range, or bonds by id");
+        status =
+            br_fail(BR_ERR_INVALID, "the evaluator evaluates closed bonds, the test range, or bonds by id");
     }
     if (status != BR_OK) {
         br_quality_abort(self->evaluation.quality);

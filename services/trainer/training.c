@@ -72,13 +72,16 @@ static br_status make_samples(training *self, workshop *w)
         .seed = self->wanted.seed,
     };
     const br_split *split = &w->split;
-    br_status status = br_encoder_learn(&w->encoder, w->market, split->train_from, split->train_until, self->wanted.seed);
+    br_status status =
+        br_encoder_learn(&w->encoder, w->market, split->train_from, split->train_until, self->wanted.seed);
     if (status == BR_OK) {
-        status = br_dataset_new(&w->train, w->market, w->encoder, split->train_from, split->train_until, &options);
+        status =
+            br_dataset_new(&w->train, w->market, w->encoder, split->train_from, split->train_until, &options);
     }
     options.max_bytes = self->config->dataset_max_bytes / 4;
     if (status == BR_OK) {
-        status = br_dataset_new(&w->valid, w->market, w->encoder, split->train_until, split->valid_until, &options);
+        status = br_dataset_new(&w->valid, w->market, w->encoder, split->train_until, split->valid_until,
+                                &options);
     }
     return status;
 }
@@ -89,8 +92,8 @@ static bool watch_training(void *context, const br_train_progress *progress)
     double seconds = (double)(br_clock_ns() - self->began_ns) * 1e-9;
     double rate = seconds > 0 ? (double)progress->samples_done / seconds : 0;
     char text[96];
-    snprintf(text, sizeof text, "epoch %u, validation log loss %.4f, AUC %.4f", progress->epoch, progress->valid_log_loss,
-             progress->valid_auc);
+    snprintf(text, sizeof text, "epoch %u, validation log loss %.4f, AUC %.4f", progress->epoch,
+             progress->valid_log_loss, progress->valid_auc);
     br_task_tell(self->task, "train", progress->samples_done, progress->samples_total, rate, text);
     return !br_task_cancelled(self->task);
 }
@@ -120,8 +123,8 @@ static br_status learn(training *self, workshop *w)
     }
     br_model_init(snapshot->model, options.seed);
     self->began_ns = br_clock_ns();
-    status = br_train(snapshot->model, w->train, w->valid, &options, watch_training, self, &snapshot->calibration,
-                      &self->result.report);
+    status = br_train(snapshot->model, w->train, w->valid, &options, watch_training, self,
+                      &snapshot->calibration, &self->result.report);
     self->result.seconds = (double)(br_clock_ns() - self->began_ns) * 1e-9;
     self->result.n_samples = w->train->n;
     self->result.n_positive = w->train->n_positive;
@@ -133,7 +136,8 @@ static br_status complete_snapshot(training *self, workshop *w)
     br_task_tell(self->task, "record", 0, 0, 0, "what backs a reason");
     br_snapshot *snapshot = w->snapshot;
     const br_schema *schema = br_market_schema(w->market);
-    br_status status = br_record_learn(&snapshot->record, w->market, w->encoder, w->split.train_from, w->split.train_until);
+    br_status status =
+        br_record_learn(&snapshot->record, w->market, w->encoder, w->split.train_from, w->split.train_until);
     if (status != BR_OK) {
         return status;
     }
@@ -166,8 +170,12 @@ static br_status complete_snapshot(training *self, workshop *w)
 
 static br_status assess_candidate(training *self, workshop *w)
 {
-    br_assess_range range = {w->split.train_until, w->split.valid_until, self->config->n_top, GATE_MAX_BONDS};
-    br_status status = br_assess(&self->result.valid, w->market, w->candidate, &range, watch_assessment, self);
+    br_assess_range range = {.from = w->split.train_until,
+                             .until = w->split.valid_until,
+                             .n_top = self->config->n_top,
+                             .max_bonds = GATE_MAX_BONDS};
+    br_status status =
+        br_assess(&self->result.valid, w->market, w->candidate, &range, watch_assessment, self);
     if (status == BR_OK) {
         br_snapshot_facts *facts = &w->candidate->snapshot->facts;
         facts->valid_log_loss = self->result.valid.log_loss;
@@ -184,7 +192,8 @@ static br_status pass_gate(training *self, workshop *w, bool *pass_out)
     char *reason = self->result.reason;
     *pass_out = isfinite(new->log_loss) && isfinite(new->auc);
     if (!*pass_out) {
-        snprintf(reason, BR_REASON_BYTES, "log loss %g and AUC %g on the validation range are not finite", new->log_loss, new->auc);
+        snprintf(reason, BR_REASON_BYTES, "log loss %g and AUC %g on the validation range are not finite",
+                 new->log_loss, new->auc);
         return BR_OK;
     }
     char version[BR_VERSION_TEXT];
@@ -195,12 +204,16 @@ static br_status pass_gate(training *self, workshop *w, bool *pass_out)
     }
     status = br_served_load(&w->served, self->models, version);
     if (status != BR_OK) {
-        snprintf(reason, BR_REASON_BYTES, "the served snapshot %s cannot be loaded (%s), so there is nothing to compare with",
-                 version, br_why(status));
+        snprintf(reason, BR_REASON_BYTES,
+                 "the served snapshot %s cannot be loaded (%s), so there is nothing to compare with", version,
+                 br_why(status));
         return status == BR_ERR_NO_MEMORY ? status : BR_OK;
     }
     br_assessment old;
-    br_assess_range range = {w->split.train_until, w->split.valid_until, self->config->n_top, GATE_MAX_BONDS};
+    br_assess_range range = {.from = w->split.train_until,
+                             .until = w->split.valid_until,
+                             .n_top = self->config->n_top,
+                             .max_bonds = GATE_MAX_BONDS};
     status = br_assess(&old, w->market, w->served, &range, watch_assessment, self);
     if (status != BR_OK) {
         return status;
@@ -209,9 +222,11 @@ static br_status pass_gate(training *self, workshop *w, bool *pass_out)
     bool loss_good = new->log_loss <= old.log_loss * gate->max_log_loss_ratio;
     bool recall_good = !(new->recall < old.recall - gate->max_recall_drop);
     *pass_out = loss_good && recall_good;
-    snprintf(reason, BR_REASON_BYTES, "log loss %.5f against %.5f (at most %.3f times), Recall@%u %.4f against %.4f (at most %.3f less) of %s",
-             new->log_loss, old.log_loss, gate->max_log_loss_ratio, self->config->n_top, new->recall, old.recall,
-             gate->max_recall_drop, version);
+    snprintf(reason, BR_REASON_BYTES,
+             "log loss %.5f against %.5f (at most %.3f times), Recall@%u %.4f against %.4f (at most %.3f "
+             "less) of %s",
+             new->log_loss, old.log_loss, gate->max_log_loss_ratio, self->config->n_top, new->recall,
+             old.recall, gate->max_recall_drop, version);
     return BR_OK;
 }
 
@@ -233,7 +248,8 @@ static br_status publish(training *self, workshop *w)
     }
     result->published = pass || self->wanted.force;
     char reason[BR_REASON_BYTES + 64];
-    snprintf(reason, sizeof reason, "%s%s", pass || !result->published ? "" : "forced although the gate said no: ", result->reason);
+    snprintf(reason, sizeof reason, "%s%s",
+             pass || !result->published ? "" : "forced although the gate said no: ", result->reason);
     br_snapshot_event event = {
         .kind = result->published ? BR_SNAPSHOT_PUBLISHED : BR_SNAPSHOT_REFUSED,
         .version = result->version,
@@ -246,11 +262,12 @@ static br_status publish(training *self, workshop *w)
 void training_run(training *self)
 {
     workshop w = {0};
-    static br_status (*const steps[])(training *, workshop *) = {read_market,       make_samples,     learn,
-                                                                  complete_snapshot, assess_candidate, publish};
+    static br_status (*const steps[])(training *, workshop *) = {
+        read_market, make_samples, learn, complete_snapshot, assess_candidate, publish};
     br_status status = BR_OK;
     for (size_t i = 0; i < sizeof steps / sizeof steps[0] && status == BR_OK; i++) {
-        status = br_task_cancelled(self->task) ? br_fail(BR_ERR_CANCELLED, "the training was stopped") : steps[i](self, &w);
+        status = br_task_cancelled(self->task) ? br_fail(BR_ERR_CANCELLED, "the training was stopped")
+                                               : steps[i](self, &w);
     }
     if (status != BR_OK) {
         snprintf(self->result.reason, sizeof self->result.reason, "%s", br_why(status));

@@ -32,7 +32,11 @@ const char *const fixture_schema = "market: test-market\n"
                                    "    group: ability\n"
                                    "activity_features: [frequency, tenure]\n"
                                    "activity_windows_days: [30, 91]\n"
-                                   "activity_of: [coupon]\n";
+                                   "activity_of: [coupon]\n"
+                                   "preference_measure: count\n"
+                                   "sample_weights:\n"
+                                   "  - {feature: rating, value: AA+, weight: 5}\n"
+                                   "  - {feature: green, value: yes, weight: 2.5}\n";
 
 void fixture_write(const char *directory, const char *name, const void *bytes, size_t n)
 {

@@ -27,6 +27,11 @@ Test(input_schema_yaml, every_key_arrives)
     cr_assert_not(schema->activity[BR_ACTIVITY_AMOUNT]);
     cr_assert_eq(schema->n_activity_of, 1);
     cr_assert_eq(schema->activity_of[0], 2);
+    cr_assert_eq(schema->preference_measure, BR_PREFERENCE_COUNT);
+    cr_assert_eq(schema->n_sample_weights, 2);
+    cr_assert_eq(schema->sample_weights[1].feature, 3);
+    cr_assert_str_eq(schema->sample_weights[1].value, "yes");
+    cr_assert_eq(schema->sample_weights[1].weight, 2.5);
     cr_assert_eq(schema->n_bond_features, 4);
     const br_feature *rating = &schema->bond_features[0];
     cr_assert_eq(rating->kind, BR_KIND_ORDINAL);
@@ -95,6 +100,10 @@ Test(input_schema_yaml, a_wrong_word_is_an_error_with_line_and_cause)
         {"[30, 365, ever]", "{a: 1}", "s line 5", "MAPPING"},
         {"late_days: 7", "late_days: 4000000000", "s line 3", "late_days"},
         {"2019-01-01", "2019-02-30", "s line 4", "2019-02-30"},
+        {"feature: rating", "feature: ratings", "s line 28", "ratings"},
+        {"value: AA+", "value: BBB", "s line 28", "BBB"},
+        {"feature: rating", "feature: coupon", "s line 28", "coupon"},
+        {"weight: 5", "weight: 0", "s line 28", "weight"},
         {"activity_of: [coupon]", "activity_of: [cupon]", "s line 26", "cupon"},
         {"activity_of: [coupon]", "activity_of: [rating]", "s line 26", "rating"},
         {"[frequency, tenure]", "[frequency, tenor]", "s line 24", "tenor"},

@@ -191,3 +191,39 @@ Test(market_dataset, every_failing_allocation_is_reported_and_leaks_nothing)
     cr_assert_eq(br_market_bonds_by_issue(w.market, &bonds, &n), BR_OK);
     fixture_sweep(make_once, &w);
 }
+
+Test(market_dataset, a_bond_weighs_what_the_schema_says_of_its_values)
+{
+    char aaa[] = "AAA", yes[] = "yes";
+    br_sample_weight weights[] = {{0, aaa, 5.0}, {3, yes, 0.5}};
+    br_schema schema = *fixture_schema();
+    schema.sample_weights = weights;
+    schema.n_sample_weights = 2;
+    static const struct {
+        const char *id, *rating, *listed;
+        float weight;
+    } bonds[] = {{"B1", "AAA", NULL, 5.0f},
+                 {"B2", "AA", "yes", 0.5f},
+                 {"B3", "AAA", "yes", 2.5f},
+                 {"B4", "A", "no", 1.0f}};
+    BR_AUTO(br_market) *market = NULL;
+    cr_assert_eq(br_market_new(&market, &schema), BR_OK);
+    fixture_apply(market, fixture_investor("V1", "2023-01-01"));
+    for (size_t i = 0; i < 4; i++) {
+        br_row row = fixture_bond(bonds[i].id, "I", "2024-01-01", "2024-01-05");
+        fixture_set(&row, "rating", bonds[i].rating);
+        fixture_set(&row, "listed", bonds[i].listed);
+        fixture_apply(market, row);
+    }
+    fixture_apply(market, fixture_bid("R1", "B1", "V1", "2024-01-04"));
+    BR_AUTO(br_encoder) *encoder = NULL;
+    BR_AUTO(br_dataset) *dataset = NULL;
+    cr_assert_eq(br_encoder_learn(&encoder, market, FIXTURE_BEGIN, FIXTURE_BEGIN + 9, 1), BR_OK);
+    cr_assert_eq(br_dataset_new(&dataset, market, encoder, FIXTURE_BEGIN, FIXTURE_BEGIN + 9,
+                                &(br_dataset_options){.seed = 1}),
+                 BR_OK);
+    cr_assert_eq(dataset->n_bonds, 4);
+    for (size_t i = 0; i < 4; i++) {
+        cr_assert_eq(dataset->bond_weights[i], bonds[i].weight, "%s", bonds[i].id);
+    }
+}

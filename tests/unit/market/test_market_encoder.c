@@ -258,3 +258,37 @@ Test(market_encoder, every_failing_allocation_is_reported_and_leaks_nothing)
     fixture_sweep(learn_once, &context);
     fixture_sweep(build_once, &context);
 }
+
+Test(market_encoder, levels_of_counts_keep_one_two_and_three_apart)
+{
+    BR_AUTO(br_market) *market = NULL;
+    BR_AUTO(br_encoder) *encoder = NULL;
+    cr_assert_eq(br_market_new(&market, fixture_schema()), BR_OK);
+    fixture_apply(market, fixture_bond("B0", "I", "2024-01-01", "2024-01-05"));
+    fixture_apply(market, fixture_bond("B9", "I", "2024-02-01", "2024-02-05"));
+    static const uint32_t n_with[] = {0, 16, 3, 2, 1, 1}; // investors with so many bids
+    uint32_t investor = 0, bid = 0;
+    for (uint32_t n_bids = 1; n_bids <= 5; n_bids++) {
+        for (uint32_t i = 0; i < n_with[n_bids]; i++) {
+            char id[16], bid_id[16];
+            snprintf(id, sizeof id, "V%u", investor++);
+            fixture_apply(market, fixture_investor(id, "2023-01-01"));
+            for (uint32_t k = 0; k < n_bids; k++) {
+                snprintf(bid_id, sizeof bid_id, "R%u", bid++);
+                fixture_apply(market, fixture_bid(bid_id, "B0", id, "2024-01-04"));
+            }
+        }
+    }
+    br_day day = DAY("2024-02-05");
+    cr_assert_eq(br_encoder_learn(&encoder, market, day, day + 1, 1), BR_OK);
+    bool seen = false;
+    for (uint32_t i = 0; i < encoder->n_fields; i++) {
+        const br_field *field = &encoder->fields[i];
+        if (strcmp(field->name, "activity.frequency.ever") == 0) {
+            seen = true;
+            cr_assert(field->n_cuts == 3 && field->cuts[0] == 1 && field->cuts[1] == 2 &&
+                      field->cuts[2] == 3);
+        }
+    }
+    cr_assert(seen);
+}

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 static br_market *two_bonds(void)
@@ -202,4 +203,47 @@ static br_status make_whole(void *context)
 Test(market_market, every_failing_allocation_is_reported_and_leaks_nothing)
 {
     fixture_sweep(make_whole, NULL);
+}
+
+Test(market_market, many_exclusions_are_found_again)
+{
+    enum { BONDS = 7, INVESTORS = 60 };
+    BR_AUTO(br_market) *market = NULL;
+    cr_assert_eq(br_market_new(&market, fixture_schema()), BR_OK);
+    char bond[8], investor[8];
+    for (unsigned b = 0; b < BONDS; b++) {
+        snprintf(bond, sizeof bond, "B%u", b);
+        fixture_apply(market, fixture_bond(bond, "I", "2024-01-01", "2024-01-05"));
+    }
+    for (unsigned i = 0; i < INVESTORS; i++) {
+        snprintf(investor, sizeof investor, "V%u", i);
+        fixture_apply(market, fixture_investor(investor, "2023-01-01"));
+    }
+    // Every second investor is excluded from every bond, twice; then each first row is withdrawn, and of every fourth investor both.
+    for (uint64_t revision = 0; revision < 2; revision++) {
+        for (unsigned n = 0; n < BONDS * INVESTORS; n++) {
+            snprintf(bond, sizeof bond, "B%u", n % BONDS);
+            snprintf(investor, sizeof investor, "V%u", n / BONDS);
+            br_row row = {.kind = BR_ROW_EXCLUSION,
+                          .bond_id = bond,
+                          .investor_id = investor,
+                          .revision = revision,
+                          .cancelled = revision > 0,
+                          .known_from = BR_DAY_NONE,
+                          .amount = BR_AMOUNT_NONE};
+            for (unsigned k = 0; k < 2 && n / BONDS % 2 == 0; k++) {
+                row.day = DAY("2023-06-01") + (br_day)k;
+                if (revision == 0 || k == 0 || n / BONDS % 4 == 0) {
+                    fixture_apply(market, row);
+                    br_row_problem problem;
+                    cr_assert(fixture_refused(market, row, &problem), "a known row needs a higher revision");
+                }
+            }
+        }
+        for (uint32_t b = 0; b < BONDS; b++) {
+            uint8_t eligible[INVESTORS];
+            uint32_t n = br_market_eligible(market, b, DAY("2024-01-05"), eligible);
+            cr_assert_eq(n, revision == 0 ? INVESTORS / 2 : INVESTORS * 3 / 4);
+        }
+    }
 }

@@ -111,19 +111,28 @@ Test(market_schema, its_text_names_all_it_declares)
     BR_AUTO_DEINIT(br_buf) text = {0};
     br_schema schema = *fixture_schema();
     schema.history_until = DAY("2024-02-03");
+    char value[] = "yes";
+    br_sample_weight weights[] = {{.feature = 3, .value = value, .weight = 2.5}};
+    schema.preference_measure = BR_PREFERENCE_COUNT;
+    schema.sample_weights = weights;
+    schema.n_sample_weights = 1;
+    cr_assert_eq(br_schema_check(&schema), BR_OK);
     br_schema_write(&schema, &text);
-    static const char *const parts[] = {"market: \"test\"\n",
-                                        "windows_days: [30, ever]\n",
-                                        "activity_windows_days: [10, 91, ever]\n",
-                                        "activity_of: [\"coupon\"]\n",
-                                        "history_until: \"2024-02-03\"\n",
-                                        "values: [\"AAA\", \"AA\", \"A\"]\n",
-                                        "preference: true\n",
-                                        "label: {en: \"bond rating\", zh: \"债项评级\"}\n",
-                                        "group: ability\n",
-                                        "bins: 3\n",
-                                        "max_values: 2\n",
-                                        "activity_features: [frequency, amount,"};
+    static const char *const parts[] = {
+        "preference_measure: count\n",
+        "sample_weights:\n  - {feature: \"listed\", value: \"yes\", weight: 2.5}\n",
+        "market: \"test\"\n",
+        "windows_days: [30, ever]\n",
+        "activity_windows_days: [10, 91, ever]\n",
+        "activity_of: [\"coupon\"]\n",
+        "history_until: \"2024-02-03\"\n",
+        "values: [\"AAA\", \"AA\", \"A\"]\n",
+        "preference: true\n",
+        "label: {en: \"bond rating\", zh: \"债项评级\"}\n",
+        "group: ability\n",
+        "bins: 3\n",
+        "max_values: 2\n",
+        "activity_features: [frequency, amount,"};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         cr_assert_not_null(strstr(br_buf_text(&text), parts[i]), "%s in\n%s", parts[i], br_buf_text(&text));
     }

@@ -275,20 +275,21 @@ Test(model_layers, loss_is_the_log_loss_with_its_offset)
 {
     const float logit[] = {0.0f, 2.0f, -3.0f, 90.0f, -90.0f};
     const uint8_t label[] = {1, 0, 1, 1, 1};
+    const float half = 0.5f, weight[] = {1.0f, 1.0f, 1.0f, 2.0f, 1.0f};
     for (size_t i = 0; i < 5; i++) {
         for (int k = -1; k <= 1; k++) {
             double offset = 0.75 * k;
             float gradient = 0.0f;
-            double loss = br_loss(&gradient, logit + i, label + i, 1, offset, 0.5);
+            double loss = br_loss(&gradient, logit + i, label + i, &half, 1, offset);
             long double x = (long double)logit[i] + (long double)offset;
             long double p = 1.0L / (1.0L + expl(-x));
             long double expected = label[i] != 0 ? log1pl(expl(-x)) : log1pl(expl(x));
-            cr_assert(fabs(loss - (double)expected) < 1e-12 * (1.0 + loss));
+            cr_assert(fabs(loss - 0.5 * (double)expected) < 1e-12 * (1.0 + loss));
             cr_assert(fabs((double)gradient - 0.5 * (double)(p - label[i])) < 1e-7);
         }
     }
-    cr_assert(fabs(br_loss(NULL, logit, label, 5, 0.0, 1.0) -
-                   (log(2.0) + log1p(exp(2.0)) + log1p(exp(3.0)) + log1p(exp(-90.0)) + 90.0)) < 1e-9);
+    cr_assert(fabs(br_loss(NULL, logit, label, weight, 5, 0.0) -
+                   (log(2.0) + log1p(exp(2.0)) + log1p(exp(3.0)) + 2.0 * log1p(exp(-90.0)) + 90.0)) < 1e-9);
 }
 
 Test(model_layers, adam_follows_its_formula)
