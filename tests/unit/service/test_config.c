@@ -89,7 +89,7 @@ static const char *other_value(const br_config_key *key, bool file)
 {
     switch (key->kind) {
     case BR_CONFIG_WHOLE:
-        return strcmp(key->path, "training.batch") == 0               ? "512"
+        return strcmp(key->path, "training.batch") == 0               ? "2048"
                : strcmp(key->path, "training.dataset_max_bytes") == 0 ? "1234567"
                : strcmp(key->path, "training.final_epochs") == 0      ? "2"
                : strstr(key->path, "few_max") != NULL                 ? "11"
