@@ -39,13 +39,15 @@ void br_reason_tag(br_buf *out, const br_encoder *encoder, uint32_t investor_fie
 
 // A record within two sigmas of chance says nothing.
 static const float BACKED_SIGMAS = 2.0f;
+// Less would be told as 0.00.
+static const double TOLD_GAIN = 0.005;
 
 static void sentence_en(br_buf *out, const br_reason *reason)
 {
     double gain = (double)reason->gain;
-    if (gain > 0) {
+    if (gain >= TOLD_GAIN) {
         br_buf_printf(out, ". Without it the estimate (log-odds) falls by %.2f", gain);
-    } else if (gain < 0) {
+    } else if (gain <= -TOLD_GAIN) {
         br_buf_printf(out, ". Without it the estimate (log-odds) rises by %.2f", -gain);
     }
     if (reason->backing >= BACKED_SIGMAS) {
@@ -58,7 +60,7 @@ static void sentence_en(br_buf *out, const br_reason *reason)
 static void sentence_zh(br_buf *out, const br_reason *reason)
 {
     double gain = (double)reason->gain;
-    if (gain != 0) {
+    if (gain >= TOLD_GAIN || gain <= -TOLD_GAIN) {
         br_buf_printf(out, "。去掉这一条，估计值（对数几率）%s %.2f", gain > 0 ? "下降" : "上升", gain > 0 ? gain : -gain);
     }
     if (reason->backing >= BACKED_SIGMAS) {
