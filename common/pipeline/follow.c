@@ -12,7 +12,8 @@ struct br_follower {
     uint32_t last_bond;
     br_day limit;
     uint32_t stop_kinds;
-    bool stopped; // at a record of those kinds
+    uint64_t stop_after; // records up to this one were applied before: a later schema applies them anew without a stop
+    bool stopped;        // at a record of those kinds
 };
 
 br_status br_follower_new(br_follower **out)
@@ -54,8 +55,6 @@ static br_status take_schema(br_follower *follower, uint64_t record, const br_ro
     return br_market_new(&follower->market, follower->schema);
 }
 
-// A later schema can give old rows another meaning, so that it ends the walk with BR_ERR_AGAIN and the market is built anew
-// under it.
 void br_follower_limit(br_follower *follower, br_day day)
 {
     follower->limit = day;
@@ -67,6 +66,8 @@ static bool beyond_limit(const br_follower *follower, const br_row *row)
     return row->kind == BR_ROW_BID && follower->limit != BR_DAY_NONE && known > follower->limit;
 }
 
+// A later schema can give old rows another meaning, so that it ends the walk with BR_ERR_AGAIN and the market is built anew
+// under it.
 br_status br_follower_take(br_follower *follower, uint64_t record, const br_row *row)
 {
     br_status status = BR_OK;
@@ -95,7 +96,8 @@ static br_status visit(void *context, uint64_t record, const br_row *row)
 {
     br_follower *follower = context;
     br_status status = br_follower_take(follower, record, row);
-    if (status == BR_OK && (follower->stop_kinds & BR_KIND_BIT(row->kind)) != 0) {
+    bool wanted = (follower->stop_kinds & BR_KIND_BIT(row->kind)) != 0;
+    if (status == BR_OK && wanted && record > follower->stop_after) {
         follower->stopped = true;
         return BR_ERR_AGAIN;
     }
@@ -113,6 +115,7 @@ br_status br_follower_catch_up(br_follower *follower, br_ledger *ledger, uint64_
         until = head;
     }
     follower->stop_kinds = stop_kinds;
+    follower->stop_after = follower->head;
     follower->stopped = false;
     do {
         status = follower->head < until ? br_ledger_visit(ledger, follower->head, until, visit, follower) : BR_OK;

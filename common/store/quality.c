@@ -171,6 +171,10 @@ br_status br_quality_offset(br_quality *quality, uint64_t *offset_out)
 br_status br_quality_report(br_quality *quality, br_arena *arena, const char *name, br_report *out)
 {
     br_assert(quality != NULL && arena != NULL && name != NULL && out != NULL);
+    size_t n_name = strlen(name); // asked for by people, so a wrong name is not a bug
+    if (n_name == 0 || n_name > MAX_NAME_BYTES) {
+        return br_fail(BR_ERR_NOT_FOUND, "no report has a name of %zu bytes", n_name);
+    }
     BR_AUTO_DEINIT(br_view) view = {0};
     br_bytes value;
     br_status status = br_view_init(&view, quality->env);

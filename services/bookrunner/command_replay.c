@@ -29,7 +29,6 @@ typedef struct replay {
     br_follower *follower;
     br_served *served;
     br_day_population *population;
-    uint64_t population_head; ///< the market that the population was made from
     br_arena *stored;
     br_arena *made;
     char difference[200];

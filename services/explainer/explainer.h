@@ -29,7 +29,6 @@ typedef struct held_job {
 
 typedef struct explainer {
     br_service *service;
-    br_bus *bus;
     br_socket *work;
     br_curve curve;
     char models[BR_PATH_BYTES];

@@ -267,6 +267,10 @@ static br_status work_job(explainer *self, const held_job *held, const held_popu
 static br_status work_next(void *state)
 {
     explainer *self = state;
+    if (br_service_draining(self->service) && self->n_jobs == 0) {
+        br_service_finish(self->service);
+        return BR_OK;
+    }
     br_status asked = ask_populations(self);
     if (asked != BR_OK) {
         return asked;
@@ -278,9 +282,6 @@ static br_status work_next(void *state)
         }
         br_status status = work_job(self, &self->jobs[i], population);
         remove_job(self, i);
-        if (status == BR_OK && br_service_draining(self->service) && self->n_jobs == 0) {
-            br_service_finish(self->service);
-        }
         return status;
     }
     return BR_ERR_AGAIN;

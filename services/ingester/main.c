@@ -103,6 +103,7 @@ br_status ingester_refuse(ingester *self, br_status why)
         }
     }
     self->n_pending = 0;
+    br_arena_reset(self->round);
     return forget_batch(self);
 }
 

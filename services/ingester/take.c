@@ -25,6 +25,49 @@ static bool schema_is_good(const br_row *row, br_row_problem *problem)
     return status == BR_OK;
 }
 
+typedef struct trial {
+    br_market *market;
+    uint64_t record; // applied last
+} trial;
+
+static br_status apply_to(void *context, uint64_t record, const br_row *row)
+{
+    trial *on = context;
+    br_status status = row->kind == BR_ROW_SCHEMA ? BR_OK : br_market_apply(on->market, row);
+    on->record = status == BR_OK ? record : on->record;
+    return status;
+}
+
+// A later schema that an acknowledged row does not fit would end every process that reads the ledger, so that all rows are tried under it
+// first. *problem is set if it is not to be taken.
+static br_status try_schema(ingester *self, const br_row *row, br_row_problem *problem)
+{
+    BR_AUTO(br_schema) *schema = NULL;
+    BR_AUTO(br_market) *market = NULL;
+    br_status status = ingester_commit(self); // what the open batch holds counts as well
+    if (status == BR_OK) {
+        status = br_schema_read(&schema, "schema.yaml", row->yaml, row->yaml_bytes);
+    }
+    if (status == BR_OK) {
+        status = br_market_new(&market, schema);
+    }
+    trial on = {market, 0};
+    if (status == BR_OK) {
+        status = br_ledger_visit(self->ledger, 0, UINT64_MAX, apply_to, &on);
+    }
+    if (status == BR_ERR_INVALID) {
+        snprintf(problem->column, sizeof problem->column, "schema");
+        snprintf(problem->reason, sizeof problem->reason, "ledger record %llu does not fit it: %.180s",
+                 (unsigned long long)on.record + 1, br_why(status));
+        status = BR_OK;
+    }
+    if (status == BR_OK) {
+        status = br_ledger_begin(self->ledger);
+    }
+    self->open = status == BR_OK;
+    return status;
+}
+
 static bool row_is_good(ingester *self, const br_row *row, br_row_problem *problem)
 {
     *problem = (br_row_problem){{0}, {0}};
@@ -94,6 +137,15 @@ br_status ingester_take_row(ingester *self, const br_row *row, br_row_result *ou
     br_row_problem problem;
     if (!row_is_good(self, row, &problem)) {
         return reject(self, out, problem.column, problem.reason);
+    }
+    if (row->kind == BR_ROW_SCHEMA && br_follower_market(self->follower) != NULL) {
+        status = try_schema(self, row, &problem);
+        if (status != BR_OK) {
+            return status;
+        }
+        if (problem.reason[0] != '\0') {
+            return reject(self, out, problem.column, problem.reason);
+        }
     }
     return append(self, row, out);
 }

@@ -11,8 +11,9 @@ enum { MAX_REQUEST_BYTES = 1 << 20 };
 
 typedef struct trainer {
     br_service *service;
-    br_ledger *ledger;
-    br_snapshots *snapshots;
+    br_ledger *ledger;       // the training's while one runs
+    br_snapshots *snapshots; // the training's while one runs
+    br_snapshots *registry;  // the loop's own, because a handle is used by one thread at a time
     br_socket *requests, *hints;
     char models[BR_PATH_BYTES];
     br_arena *arena;
@@ -188,9 +189,8 @@ static br_status on_rollback(trainer *self, const br_message *message)
 static br_status on_status(trainer *self, const br_message *message)
 {
     char version[BR_VERSION_TEXT];
-    br_status status = BR_OK;
     br_figure figures[] = {{"busy", self->task.busy, ""}, {"version", 0, version}};
-    status = br_snapshots_served(self->snapshots, version);
+    br_status status = br_snapshots_served(self->registry, version);
     return status != BR_OK ? status
                            : answer(self, &message->peer, message->request,
                                     &(br_report){.ok = true, .reason = "", .figures = figures, .n_figures = 2});
@@ -231,8 +231,11 @@ static br_status open_stores(trainer *self)
     const char *directory = br_service_directory(self->service);
     char path[BR_PATH_BYTES];
     br_status status = br_place_path(self->models, directory, BR_PLACE_MODELS);
-    if (status == BR_OK && self->snapshots == NULL) {
+    if (status == BR_OK) {
         status = br_snapshots_open_writer(&self->snapshots, self->models);
+    }
+    if (status == BR_OK) {
+        status = br_snapshots_open_reader(&self->registry, self->models);
     }
     if (status == BR_OK) {
         status = br_place_path(path, directory, BR_PLACE_LEDGER);
@@ -282,6 +285,7 @@ static void stop(void *state)
 {
     trainer *self = state;
     br_task_deinit(&self->task);
+    br_snapshots_free(&self->registry);
     br_snapshots_free(&self->snapshots);
     br_ledger_free(&self->ledger);
     br_arena_free(&self->arena);

@@ -140,6 +140,27 @@ def whole_files(place, root):
     assert not any("both" in key for key in ledger(place)), "one of two files was guessed to be meant"
 
 
+def schemas(root):
+    """A later schema that rows of the ledger do not fit is refused, one that they fit is taken; the ingester lives through both."""
+    first = Folder(root, "first").save()
+    later = Folder(root, "later")
+    later.bonds[1] = later.bonds[1].replace("AA,", "AAA,")
+    later.save()
+    schema = SCHEMA.replace("windows_days:", "revision: 1\nwindows_days:", 1)
+    with Installation(explainers=1) as place:
+        place.up()
+        place.run("import", first.path)
+        ingester = place.processes()["ingester"]["pid"]
+        later.write("schema.yaml", schema.replace("AAA, AA, A]", "AAA, A]").encode())
+        assert place.run("import", later.path, check=False).returncode == 3
+        row = rejects(place)
+        assert len(row) == 1 and row[0][0] == "schema.yaml" and row[0][2] == "schema", row
+        assert "ledger record 2 does not fit it" in row[0][3] and "'AA' is not one of AAA, A" in row[0][3], row
+        later.write("schema.yaml", schema.replace("AAA, AA, A]", "AAA, AA, A, B]").encode())
+        place.run("import", later.path)
+        assert place.processes()["ingester"]["pid"] == ingester, "the ingester was started again"
+
+
 def encodings(place, root):
     chinese = Folder(root, "中文")
     chinese.bonds[1] = chinese.bonds[1].replace("steel", "钢铁")
@@ -256,6 +277,7 @@ def main():
             encodings(place, root)
             peaks = long_line(place, root)
             commands(place)
+        schemas(root)
         not_running(root)
         full_disk(root)
         print("peaks in MB with a line of 100 MB:", {name: round(value) for name, value in peaks.items()})

@@ -164,6 +164,25 @@ Test(pipeline_follow, a_later_schema_gives_earlier_rows_their_new_meaning)
     cr_assert_eq(br_follower_head(follower), head);
 }
 
+Test(pipeline_follow, a_later_schema_makes_no_old_record_an_event_again)
+{
+    uint32_t stop = BR_KIND_BIT(BR_ROW_BOND) | BR_KIND_BIT(BR_ROW_CLOSE_DAY);
+    write_some();
+    cr_assert_eq(br_follower_catch_up(follower, ledger, 0, 0), BR_OK);
+    static const char later[] = "market: m\nrevision: 2\nwindows_days: [30]\n"
+                                "bond_features:\n  - {name: rating, kind: categorical}\n"
+                                "investor_features: []\nactivity_features: [frequency]\n";
+    uint64_t schema = append_schema(later, 2);
+    cr_assert_eq(br_follower_catch_up(follower, ledger, 0, stop), BR_OK);
+    cr_assert_eq(br_follower_head(follower), schema, "it stopped at record %llu",
+                 (unsigned long long)br_follower_head(follower));
+    cr_assert_eq(br_follower_last_kind(follower), BR_ROW_SCHEMA);
+    uint64_t bond = append_bond("B3", "A");
+    append_bond("B4", "A");
+    cr_assert_eq(br_follower_catch_up(follower, ledger, 0, stop), BR_OK);
+    cr_assert_eq(br_follower_head(follower), bond, "what is new stops it as ever");
+}
+
 Test(pipeline_follow, a_row_before_any_schema_is_corruption)
 {
     append_bond("B1", "A");

@@ -168,6 +168,20 @@ Test(store_quality, reports_and_offset_are_read_by_another_process)
     br_quality_free(&quality);
 }
 
+Test(store_quality, a_name_that_no_report_can_have_is_not_found)
+{
+    br_quality *quality = writer();
+    BR_AUTO(br_arena) *arena = NULL;
+    br_report report;
+    char longest[4096];
+    memset(longest, 'a', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    cr_assert_eq(br_arena_new(&arena, 1 << 20), BR_OK);
+    cr_assert_eq(br_quality_report(quality, arena, "", &report), BR_ERR_NOT_FOUND);
+    cr_assert_eq(br_quality_report(quality, arena, longest, &report), BR_ERR_NOT_FOUND);
+    br_quality_free(&quality);
+}
+
 Test(store_quality, every_allocation_may_fail)
 {
     size_t live = br_alloc_live();
