@@ -67,6 +67,9 @@ static br_status assess_range(evaluation_request *self, br_market *market, br_sp
 {
     BR_AUTO(br_served) *served = NULL;
     br_status status = load_served(self, &served);
+    if (status == BR_OK) {
+        status = br_served_fits(served, market);
+    }
     if (status != BR_OK) {
         return status;
     }
