@@ -203,9 +203,12 @@ static br_status pass_gate(training *self, workshop *w, bool *pass_out)
         return status;
     }
     status = br_served_load(&w->served, self->models, version);
+    if (status == BR_OK) {
+        status = br_served_fits(w->served, w->market);
+    }
     if (status != BR_OK) {
         snprintf(reason, BR_REASON_BYTES,
-                 "the served snapshot %s cannot be loaded (%s), so there is nothing to compare with", version,
+                 "the served snapshot %s cannot be used (%s), so there is nothing to compare with", version,
                  br_why(status));
         return status == BR_ERR_NO_MEMORY ? status : BR_OK;
     }
