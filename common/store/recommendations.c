@@ -654,6 +654,18 @@ br_status br_recommendations_offset(br_recommendations *store, uint64_t *offset_
     return status == BR_OK ? br_view_number(&view, "offset", offset_out) : status;
 }
 
+br_status br_recommendations_put_owed(br_recommendations *store, uint64_t record)
+{
+    return br_env_put_number(store->env, "owed", record);
+}
+
+br_status br_recommendations_owed(br_recommendations *store, uint64_t *record_out)
+{
+    BR_AUTO_DEINIT(br_view) view = {0};
+    br_status status = br_view_init(&view, store->env);
+    return status == BR_OK ? br_view_number(&view, "owed", record_out) : status;
+}
+
 br_status br_recommendations_facts(br_recommendations *store, br_store_facts *out)
 {
     return br_env_facts(store->env, out);

@@ -66,6 +66,9 @@ br_status br_recommendations_visit(br_recommendations *store, br_list_visitor vi
 /// A consumer's offset (records of the ledger it has acted on), kept in the same transaction as its effect.
 br_status br_recommendations_put_offset(br_recommendations *store, uint64_t offset) BR_MUST_CHECK;
 br_status br_recommendations_offset(br_recommendations *store, uint64_t *offset_out) BR_MUST_CHECK;
+/// Inside begin/commit: the first record of the ledger whose lists could not be made for want of a snapshot; 0 once they are made.
+br_status br_recommendations_put_owed(br_recommendations *store, uint64_t record) BR_MUST_CHECK;
+br_status br_recommendations_owed(br_recommendations *store, uint64_t *record_out) BR_MUST_CHECK;
 br_status br_recommendations_facts(br_recommendations *store, br_store_facts *out) BR_MUST_CHECK;
 
 #endif

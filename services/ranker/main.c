@@ -59,6 +59,9 @@ static br_status open_stores(ranker *self)
     if (status == BR_OK) {
         status = br_recommendations_offset(self->store, &self->offset);
     }
+    if (status == BR_OK) {
+        status = br_recommendations_owed(self->store, &self->owed);
+    }
     return status;
 }
 

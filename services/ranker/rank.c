@@ -150,6 +150,12 @@ br_status ranker_follow_snapshot(ranker *self)
     return BR_OK;
 }
 
+static br_status can_rank(const ranker *self, const br_market *market)
+{
+    return self->served == NULL ? br_fail(BR_ERR_NOT_FOUND, "no snapshot is served: bookrunner train")
+                                : br_served_fits(self->served, market);
+}
+
 // --- what to do next ---
 
 static br_status add_task(ranker *self, uint32_t bond, br_day as_of)
@@ -174,6 +180,7 @@ static void clear_tasks(ranker *self)
     self->event = 0;
     self->lists_made = 0;
     self->tasks_explain = true;
+    self->tasks_owed = false;
 }
 
 static br_status add_upcoming(ranker *self, br_market *market)
@@ -258,12 +265,9 @@ static br_status begin_client(ranker *self)
     self->serving = true;
     self->serving_since_ms = br_clock_ms();
     self->told_ms = 0;
-    br_status status = BR_OK;
-    if (market == NULL) {
-        status = br_fail(BR_ERR_NOT_FOUND, "the ledger is empty: bookrunner import DIR");
-    } else if (self->served == NULL) {
-        status = br_fail(BR_ERR_NOT_FOUND, "no snapshot is served: bookrunner train");
-    } else {
+    br_status status = market == NULL ? br_fail(BR_ERR_NOT_FOUND, "the ledger is empty: bookrunner import DIR")
+                                      : can_rank(self, market);
+    if (status == BR_OK) {
         self->tasks_explain = client->wanted.explain;
         status = add_wanted(self, market, &client->wanted);
     }
@@ -297,6 +301,31 @@ static br_status move_offset(ranker *self, uint64_t offset)
     return status;
 }
 
+static br_status put_owed(ranker *self, uint64_t record)
+{
+    br_status status = br_recommendations_begin(self->store);
+    if (status == BR_OK) {
+        status = br_recommendations_put_owed(self->store, record);
+        status = status == BR_OK ? br_recommendations_commit(self->store) : status;
+    }
+    if (status == BR_OK) {
+        self->owed = record;
+    }
+    return status;
+}
+
+// Stored, so that the first snapshot with which it can be done finds it to do whatever was killed meanwhile, and does it once.
+static br_status owe_event(ranker *self, const char *reason)
+{
+    if (self->owed != 0) {
+        return BR_OK;
+    }
+    uint64_t record = br_follower_head(self->follower);
+    br_log_warn("RANK-EVENT-OWED", "record=%llu reason=\"%s\" next=\"upcoming bonds are ranked with the next snapshot\"",
+                (unsigned long long)record, reason);
+    return put_owed(self, record);
+}
+
 static br_status take_event(ranker *self)
 {
     br_market *market = br_follower_market(self->follower);
@@ -305,10 +334,9 @@ static br_status take_event(ranker *self)
     if (business == BR_DAY_NONE) {
         return BR_OK;
     }
-    if (self->served == NULL) {
-        br_log_warn("RANK-EVENT-SKIPPED", "record=%llu reason=\"no snapshot is served\" next=\"upcoming bonds are ranked with the first one\"",
-                    (unsigned long long)br_follower_head(self->follower));
-        return BR_OK;
+    br_status able = can_rank(self, market);
+    if (able != BR_OK) {
+        return owe_event(self, br_why(able));
     }
     self->event = br_follower_head(self->follower);
     if (br_follower_last_kind(self->follower) == BR_ROW_CLOSE_DAY) {
@@ -341,8 +369,10 @@ static br_status step_ledger(ranker *self)
 
 // --- making a list ---
 
-static br_status store_list(ranker *self, const br_recommendation *made, bool last_of_event)
+static br_status store_list(ranker *self, const br_recommendation *made, bool last)
 {
+    bool ends_event = last && self->event != 0;
+    bool ends_owed = last && self->tasks_owed;
     br_status status = br_recommendations_begin(self->store);
     if (status != BR_OK) {
         return status;
@@ -355,16 +385,20 @@ static br_status store_list(ranker *self, const br_recommendation *made, bool la
     if (status == BR_OK) {
         status = br_recommendations_put_list(self->store, &made->list, made->list.has_job ? &made->job : NULL, &is_new);
     }
-    if (status == BR_OK && last_of_event) {
+    if (status == BR_OK && ends_event) {
         status = br_recommendations_put_offset(self->store, self->event);
+    }
+    if (status == BR_OK && ends_owed) {
+        status = br_recommendations_put_owed(self->store, 0);
     }
     if (status != BR_OK) {
         br_recommendations_abort(self->store);
         return status;
     }
     status = br_recommendations_commit(self->store);
-    if (status == BR_OK && last_of_event) {
-        self->offset = self->event;
+    if (status == BR_OK) {
+        self->offset = ends_event ? self->event : self->offset;
+        self->owed = ends_owed ? 0 : self->owed;
     }
     return status == BR_OK && is_new ? dispatcher_enqueue(self, &made->list.job_id, 0) : status;
 }
@@ -396,7 +430,7 @@ static br_status make_list(ranker *self)
     }
     self->next_task++;
     if (status == BR_OK) {
-        status = store_list(self, &made, self->event != 0 && self->next_task == self->n_tasks);
+        status = store_list(self, &made, self->next_task == self->n_tasks);
     }
     if (status == BR_OK) {
         self->lists_made++;
@@ -427,12 +461,13 @@ static br_status end_tasks(ranker *self)
     return BR_OK;
 }
 
-// A first snapshot finds bonds that were announced before it: they are ranked now.
-static br_status first_snapshot(ranker *self)
+// The bonds of events that came before a snapshot could be used: those that are upcoming still are ranked now.
+static br_status begin_owed(ranker *self, br_market *market)
 {
-    br_market *market = br_follower_market(self->follower);
     clear_tasks(self);
-    return market == NULL || br_market_business_day(market) == BR_DAY_NONE ? BR_OK : add_upcoming(self, market);
+    br_status status = add_upcoming(self, market);
+    self->tasks_owed = status == BR_OK && self->n_tasks > 0;
+    return status == BR_OK && self->n_tasks == 0 ? put_owed(self, 0) : status;
 }
 
 br_status ranker_work(ranker *self)
@@ -446,7 +481,6 @@ br_status ranker_work(ranker *self)
     if (!self->look) {
         return BR_ERR_AGAIN;
     }
-    bool had_one = self->served != NULL;
     br_status status = ranker_follow_snapshot(self);
     if (status == BR_OK) {
         status = step_ledger(self);
@@ -454,8 +488,9 @@ br_status ranker_work(ranker *self)
     if (status != BR_ERR_AGAIN) {
         return status;
     }
-    if (!had_one && self->served != NULL) {
-        return first_snapshot(self);
+    br_market *market = br_follower_market(self->follower);
+    if (self->owed != 0 && market != NULL && can_rank(self, market) == BR_OK) {
+        return begin_owed(self, market);
     }
     if (self->n_clients > 0) {
         return begin_client(self);

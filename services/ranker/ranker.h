@@ -88,8 +88,10 @@ typedef struct ranker {
     bool look;          ///< something may be new in ledger or models
     rank_task *tasks;   ///< [n_tasks], from next_task on still to do
     uint32_t n_tasks, next_task, tasks_capacity;
-    uint64_t event;     ///< ledger record the tasks belong to; 0 = a request's, or of a first snapshot
+    uint64_t event;     ///< ledger record the tasks belong to; 0 = a request's, or owed
     bool tasks_explain;
+    bool tasks_owed;    ///< the tasks are what `owed` stands for
+    uint64_t owed;      ///< stored: the first event that had no snapshot it could be worked with; 0 = none
     rank_client clients[RANKER_MAX_REQUESTS];
     uint32_t n_clients; ///< clients[0] is worked once `serving`
     bool serving;

@@ -356,11 +356,14 @@ Test(store_recommendations, a_batch_is_one_change)
     cr_assert_eq(br_recommendations_put_population(store, codes, 2, 3, &hash), BR_OK);
     cr_assert_eq(br_recommendations_put_list(store, &made.list, &made.job, &todo), BR_OK);
     cr_assert_eq(br_recommendations_put_offset(store, 12), BR_OK);
+    cr_assert_eq(br_recommendations_put_owed(store, 7), BR_OK);
     expect_counts(store, 1, 1, 0, 0);
     br_recommendations_abort(store);
     expect_counts(store, 0, 0, 0, 0);
     uint64_t offset = 99;
     cr_assert_eq(br_recommendations_offset(store, &offset), BR_OK);
+    cr_assert_eq(offset, 0);
+    cr_assert_eq(br_recommendations_owed(store, &offset), BR_OK);
     cr_assert_eq(offset, 0);
     uint8_t *back = NULL;
     br_population_info info;
