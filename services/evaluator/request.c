@@ -12,7 +12,7 @@ static bool watch(void *context, uint64_t done, uint64_t total)
     return !br_task_cancelled(self->task);
 }
 
-static br_status load_served(evaluation_request *self, br_served **out)
+static br_status load_served(evaluation_request *self, const br_market *market, br_served **out)
 {
     BR_AUTO(br_snapshots) *snapshots = NULL;
     br_status status = br_snapshots_open_reader(&snapshots, self->models);
@@ -22,7 +22,10 @@ static br_status load_served(evaluation_request *self, br_served **out)
     if (status == BR_OK && self->version[0] == '\0') {
         status = br_fail(BR_ERR_NOT_FOUND, "no snapshot is served: bookrunner train");
     }
-    return status == BR_OK ? br_served_load(out, self->models, self->version) : status;
+    if (status == BR_OK) {
+        status = br_served_load(out, self->models, self->version);
+    }
+    return status == BR_OK ? br_served_fits(*out, market) : status;
 }
 
 static br_status evaluate_range(evaluation_request *self, br_market *market, br_day from, br_day until)
@@ -66,10 +69,7 @@ static br_status evaluate_closed(evaluation_request *self, br_market *market)
 static br_status assess_range(evaluation_request *self, br_market *market, br_split *split_out)
 {
     BR_AUTO(br_served) *served = NULL;
-    br_status status = load_served(self, &served);
-    if (status == BR_OK) {
-        status = br_served_fits(served, market);
-    }
+    br_status status = load_served(self, market, &served);
     if (status != BR_OK) {
         return status;
     }
@@ -85,9 +85,9 @@ static br_status assess_range(evaluation_request *self, br_market *market, br_sp
 static br_status assess_bonds(evaluation_request *self, br_market *market, const uint32_t *bonds, uint32_t n)
 {
     BR_AUTO(br_served) *served = NULL;
-    br_status status = load_served(self, &served);
-    if (status != BR_OK) {
-        return status == BR_ERR_NOT_FOUND ? BR_OK : status; // what was bid is told without a snapshot, too
+    br_status status = load_served(self, market, &served);
+    if (status != BR_OK) { // what was bid is told without a snapshot, too
+        return status == BR_ERR_NOT_FOUND || status == BR_ERR_INVALID ? BR_OK : status;
     }
     br_assess_range range = {.from = -719162,
                              .until = BR_DAY_MAX,

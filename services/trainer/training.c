@@ -207,8 +207,9 @@ static br_status pass_gate(training *self, workshop *w, bool *pass_out)
         status = br_served_fits(w->served, w->market);
     }
     if (status != BR_OK) {
-        snprintf(reason, BR_REASON_BYTES, "the served snapshot %s cannot be used (%s), so there is nothing to compare with",
-                 version, br_why(status));
+        snprintf(reason, BR_REASON_BYTES,
+                 "the served snapshot %s cannot be used (%s), so there is nothing to compare with", version,
+                 br_why(status));
         return status == BR_ERR_NO_MEMORY ? status : BR_OK;
     }
     br_assessment old;
