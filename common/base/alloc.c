@@ -189,8 +189,7 @@ char *br_arena_strndup(br_arena *arena, const char *text, size_t n)
 void br_arena_reset(br_arena *arena)
 {
     // One block is kept for reuse; larger ones go back, so that one large message does not stay for ever.
-    while (arena->blocks != NULL &&
-           (arena->blocks->next != NULL || arena->blocks->capacity > ARENA_BLOCK_BYTES)) {
+    while (arena->blocks != NULL && (arena->blocks->next != NULL || arena->blocks->capacity > ARENA_BLOCK_BYTES)) {
         arena_block *block = arena->blocks;
         arena->blocks = block->next;
         br_free(block);

@@ -20,8 +20,7 @@ void br_day_to_civil(br_day day, int *year_out, unsigned *month_out, unsigned *d
     int shifted = day + 719468;
     int era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
     unsigned day_of_era = (unsigned)(shifted - era * 146097);
-    unsigned year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    unsigned year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     unsigned shifted_month = (5 * day_of_year + 2) / 153;
     *day_of_month_out = day_of_year - (153 * shifted_month + 2) / 5 + 1;
@@ -63,8 +62,8 @@ br_status br_day_parse(br_day *out, const char *text, size_t n, const char *form
     int year = 0, month = 0, day_of_month = 0;
     bool good;
     if (format == NULL) {
-        good = n == 10 && text[4] == '-' && text[7] == '-' && digits(text, 4, &year) &&
-               digits(text + 5, 2, &month) && digits(text + 8, 2, &day_of_month);
+        good = n == 10 && text[4] == '-' && text[7] == '-' && digits(text, 4, &year) && digits(text + 5, 2, &month) &&
+               digits(text + 8, 2, &day_of_month);
     } else {
         char copy[64];
         struct tm parts = {0};

@@ -39,8 +39,7 @@ br_status br_hash_parse(br_hash *out, const char *text)
     br_hash hash;
     size_t n = 0;
     if (strlen(text) != 2 * BR_HASH_BYTES ||
-        sodium_hex2bin(hash.bytes, sizeof hash.bytes, text, strlen(text), NULL, &n, NULL) != 0 ||
-        n != BR_HASH_BYTES) {
+        sodium_hex2bin(hash.bytes, sizeof hash.bytes, text, strlen(text), NULL, &n, NULL) != 0 || n != BR_HASH_BYTES) {
         return br_fail(BR_ERR_INVALID, "not 64 hexadecimal digits: %.80s", text);
     }
     *out = hash;

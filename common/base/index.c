@@ -7,12 +7,12 @@
 // Open addressing over numbers; the strings themselves live in an arena and never move.
 struct br_index {
     br_arena *arena;
-    const char **texts;  // [n]
-    uint32_t *lengths;   // [n]
+    const char **texts; // [n]
+    uint32_t *lengths;  // [n]
     uint32_t n;
-    uint32_t capacity;   // of texts and lengths
-    uint32_t *slots;     // [n_slots] number + 1, 0 when free
-    uint32_t n_slots;    // a power of two, at least twice n
+    uint32_t capacity; // of texts and lengths
+    uint32_t *slots;   // [n_slots] number + 1, 0 when free
+    uint32_t n_slots;  // a power of two, at least twice n
 };
 
 // FNV-1a with a final mix: ids are trusted by then (validated, bounded in length and number).

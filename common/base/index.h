@@ -12,7 +12,8 @@ typedef struct br_index br_index;
 
 br_status br_index_new(br_index **out) BR_MUST_CHECK;
 /// Number of `text`, added if it is new; `*added_out` (may be NULL) says whether it was.
-br_status br_index_add(br_index *index, const char *text, size_t n, uint32_t *number_out, bool *added_out) BR_MUST_CHECK;
+br_status br_index_add(br_index *index, const char *text, size_t n, uint32_t *number_out,
+                       bool *added_out) BR_MUST_CHECK;
 /// Number of `text`, or BR_INDEX_NONE.
 uint32_t br_index_find(const br_index *index, const char *text, size_t n);
 /// The string with this number, NUL-terminated; borrowed: valid until the index is freed.

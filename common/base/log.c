@@ -51,9 +51,8 @@ void br_log(br_log_level level, const char *event, const char *format, ...)
     if (log_journal) {
         snprintf(prefix, sizeof prefix, "<%d>", level_priorities[level]);
     }
-    int n = snprintf(line, sizeof line,
-                     "%sts=%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ level=%s stage=%s event=%s%s%s\n", prefix,
-                     parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
+    int n = snprintf(line, sizeof line, "%sts=%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ level=%s stage=%s event=%s%s%s\n",
+                     prefix, parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
                      parts.tm_sec, now.tv_nsec / 1000000, level_names[level], log_stage, event,
                      message[0] == '\0' ? "" : " ", message);
     if (n > 0) {

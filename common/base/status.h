@@ -55,8 +55,8 @@ _Noreturn void br_assert_failed(const char *condition, const char *file, int lin
 
 /// Run TYPE_free(&variable) when the variable leaves its scope: `BR_AUTO(br_ledger) *ledger = NULL;`.
 /// Set the variable to NULL to keep the object.
-#define BR_AUTO(type)         __attribute__((cleanup(type##_free))) type
+#define BR_AUTO(type) __attribute__((cleanup(type##_free))) type
 /// The same for a value whose memory is the caller's: `BR_AUTO_DEINIT(br_buf) text = {0};`.
-#define BR_AUTO_DEINIT(type)  __attribute__((cleanup(type##_deinit))) type
+#define BR_AUTO_DEINIT(type) __attribute__((cleanup(type##_deinit))) type
 
 #endif

@@ -20,14 +20,12 @@ br_status br_hint_pack(const br_hint *hint, br_buf *out)
 br_status br_hint_unpack(br_hint *out, br_arena *arena, const uint8_t *bytes, size_t n)
 {
     br_reading in = {.arena = arena};
-    const Br__Hint *message =
-        br_read_begin(&in, &br__hint__descriptor, bytes, n, br_message_max_bytes(BR_MSG_HINT));
+    const Br__Hint *message = br_read_begin(&in, &br__hint__descriptor, bytes, n, br_message_max_bytes(BR_MSG_HINT));
     if (message == NULL) {
         return in.status;
     }
     br_hint hint = {
-        .kind = (br_hint_kind)br_read_range(&in, "kind", (uint64_t)message->kind, BR_HINT_LEDGER_HEAD,
-                                            BR_HINT_METRICS),
+        .kind = (br_hint_kind)br_read_range(&in, "kind", (uint64_t)message->kind, BR_HINT_LEDGER_HEAD, BR_HINT_METRICS),
         .number = message->number,
         .version = br_read_text(&in, "version", message->version, BR_FORM_VERSION_OR_NONE),
     };
@@ -54,16 +52,15 @@ br_status br_train_request_pack(const br_train_request *request, br_buf *out)
 br_status br_train_request_unpack(br_train_request *out, br_arena *arena, const uint8_t *bytes, size_t n)
 {
     br_reading in = {.arena = arena};
-    const Br__TrainRequest *message = br_read_begin(&in, &br__train_request__descriptor, bytes, n,
-                                                    br_message_max_bytes(BR_MSG_TRAIN_REQUEST));
+    const Br__TrainRequest *message =
+        br_read_begin(&in, &br__train_request__descriptor, bytes, n, br_message_max_bytes(BR_MSG_TRAIN_REQUEST));
     if (message == NULL) {
         return in.status;
     }
     br_train_request request = {
-        .mode = (br_train_mode)br_read_range(&in, "mode", (uint64_t)message->mode, BR_TRAIN_STATIC,
-                                             BR_TRAIN_BEFORE),
-        .before_day = br_read_day(&in, "before_day", message->before_day,
-                                  message->mode != BR__TRAIN_REQUEST__MODE__BEFORE),
+        .mode = (br_train_mode)br_read_range(&in, "mode", (uint64_t)message->mode, BR_TRAIN_STATIC, BR_TRAIN_BEFORE),
+        .before_day =
+            br_read_day(&in, "before_day", message->before_day, message->mode != BR__TRAIN_REQUEST__MODE__BEFORE),
         .seed = message->seed,
         .max_epochs = message->max_epochs,
         .force = message->force != 0,
@@ -82,17 +79,15 @@ br_status br_rollback_request_pack(const br_rollback_request *request, br_buf *o
     return br_write_end(&writing, &message.base, br_message_max_bytes(BR_MSG_ROLLBACK_REQUEST), out);
 }
 
-br_status br_rollback_request_unpack(br_rollback_request *out, br_arena *arena, const uint8_t *bytes,
-                                     size_t n)
+br_status br_rollback_request_unpack(br_rollback_request *out, br_arena *arena, const uint8_t *bytes, size_t n)
 {
     br_reading in = {.arena = arena};
-    const Br__RollbackRequest *message = br_read_begin(&in, &br__rollback_request__descriptor, bytes, n,
-                                                       br_message_max_bytes(BR_MSG_ROLLBACK_REQUEST));
+    const Br__RollbackRequest *message =
+        br_read_begin(&in, &br__rollback_request__descriptor, bytes, n, br_message_max_bytes(BR_MSG_ROLLBACK_REQUEST));
     if (message == NULL) {
         return in.status;
     }
-    br_rollback_request request = {
-        .version = br_read_text(&in, "version", message->version, BR_FORM_VERSION_OR_NONE)};
+    br_rollback_request request = {.version = br_read_text(&in, "version", message->version, BR_FORM_VERSION_OR_NONE)};
     if (in.status == BR_OK) {
         *out = request;
     }
@@ -136,14 +131,13 @@ br_status br_rank_request_pack(const br_rank_request *request, br_buf *out)
 br_status br_rank_request_unpack(br_rank_request *out, br_arena *arena, const uint8_t *bytes, size_t n)
 {
     br_reading in = {.arena = arena};
-    const Br__RankRequest *message = br_read_begin(&in, &br__rank_request__descriptor, bytes, n,
-                                                   br_message_max_bytes(BR_MSG_RANK_REQUEST));
+    const Br__RankRequest *message =
+        br_read_begin(&in, &br__rank_request__descriptor, bytes, n, br_message_max_bytes(BR_MSG_RANK_REQUEST));
     if (message == NULL) {
         return in.status;
     }
     br_rank_request request = {
-        .scope = (br_scope)br_read_range(&in, "scope", (uint64_t)message->scope, BR_SCOPE_UPCOMING,
-                                         BR_SCOPE_BONDS),
+        .scope = (br_scope)br_read_range(&in, "scope", (uint64_t)message->scope, BR_SCOPE_UPCOMING, BR_SCOPE_BONDS),
         .n_bond_ids = (uint32_t)message->n_bond_ids,
         .explain = message->explain != 0,
     };
@@ -180,12 +174,11 @@ br_status br_evaluate_request_pack(const br_evaluate_request *request, br_buf *o
     return br_write_end(&writing, &message.base, br_message_max_bytes(BR_MSG_EVALUATE_REQUEST), out);
 }
 
-br_status br_evaluate_request_unpack(br_evaluate_request *out, br_arena *arena, const uint8_t *bytes,
-                                     size_t n)
+br_status br_evaluate_request_unpack(br_evaluate_request *out, br_arena *arena, const uint8_t *bytes, size_t n)
 {
     br_reading in = {.arena = arena};
-    const Br__EvaluateRequest *message = br_read_begin(&in, &br__evaluate_request__descriptor, bytes, n,
-                                                       br_message_max_bytes(BR_MSG_EVALUATE_REQUEST));
+    const Br__EvaluateRequest *message =
+        br_read_begin(&in, &br__evaluate_request__descriptor, bytes, n, br_message_max_bytes(BR_MSG_EVALUATE_REQUEST));
     if (message == NULL) {
         return in.status;
     }
@@ -242,8 +235,7 @@ br_status br_progress_unpack(br_progress *out, br_arena *arena, const uint8_t *b
 br_status br_report_pack(const br_report *report, br_buf *out)
 {
     if (report->n_figures > BR_MAX_FIGURES) {
-        return br_fail(BR_ERR_LIMIT, "Report.figures: %u, at most %d are allowed", report->n_figures,
-                       BR_MAX_FIGURES);
+        return br_fail(BR_ERR_LIMIT, "Report.figures: %u, at most %d are allowed", report->n_figures, BR_MAX_FIGURES);
     }
     BR_AUTO_DEINIT(br_writing) writing = {0};
     Br__Report message = BR__REPORT__INIT;
@@ -258,8 +250,7 @@ br_status br_report_pack(const br_report *report, br_buf *out)
         bool defined = isfinite(report->figures[i].number);
         const char *text = report->figures[i].text;
         figures[i].number = defined ? report->figures[i].number : 0.0;
-        figures[i].text =
-            br_write_prose(&writing, !defined && (text == NULL || text[0] == '\0') ? "-" : text);
+        figures[i].text = br_write_prose(&writing, !defined && (text == NULL || text[0] == '\0') ? "-" : text);
         message.figures[i] = &figures[i];
     }
     message.n_figures = report->n_figures;

@@ -28,12 +28,7 @@ typedef struct br_rollback_request {
     const char *version; ///< "" = the one served before
 } br_rollback_request;
 
-typedef enum br_scope {
-    BR_SCOPE_UPCOMING = 1,
-    BR_SCOPE_TEST_RANGE,
-    BR_SCOPE_BONDS,
-    BR_SCOPE_CLOSED
-} br_scope;
+typedef enum br_scope { BR_SCOPE_UPCOMING = 1, BR_SCOPE_TEST_RANGE, BR_SCOPE_BONDS, BR_SCOPE_CLOSED } br_scope;
 typedef struct br_rank_request {
     br_scope scope;        ///< UPCOMING, TEST_RANGE or BONDS
     const char **bond_ids; ///< [n_bond_ids]
@@ -68,8 +63,8 @@ typedef struct br_report {
     uint32_t n_figures;
 } br_report;
 
-#define BR_CODEC_PAIR(name)                                                                                  \
-    br_status name##_pack(const name *message, br_buf *out) BR_MUST_CHECK;                                   \
+#define BR_CODEC_PAIR(name)                                                                                            \
+    br_status name##_pack(const name *message, br_buf *out) BR_MUST_CHECK;                                             \
     br_status name##_unpack(name *out, br_arena *arena, const uint8_t *bytes, size_t n) BR_MUST_CHECK
 
 BR_CODEC_PAIR(br_hint);

@@ -152,8 +152,7 @@ static br_status check_finite(const br_snapshot *snapshot)
     return BR_OK;
 }
 
-br_status br_manifest_pack(const br_snapshot *snapshot, const br_hash *chunk_hashes, uint32_t n_chunks,
-                           br_buf *out)
+br_status br_manifest_pack(const br_snapshot *snapshot, const br_hash *chunk_hashes, uint32_t n_chunks, br_buf *out)
 {
     br_assert(n_chunks <= MAX_CHUNKS);
     br_status status = check_finite(snapshot);
@@ -298,8 +297,7 @@ static void check_preferences(br_reading *in, const br_encoder *encoder)
         if (field->bond_field >= encoder->n_bond_fields) {
             br_read_fail(in, "bond_field", "%u of %u", field->bond_field, encoder->n_bond_fields);
         } else if (field->bond_code >= encoder->fields[field->bond_field].n_values) {
-            br_read_fail(in, "bond_code", "%u of %u", field->bond_code,
-                         encoder->fields[field->bond_field].n_values);
+            br_read_fail(in, "bond_code", "%u of %u", field->bond_code, encoder->fields[field->bond_field].n_values);
         }
     }
     br_read_at(in, 0, NULL, 0);
@@ -378,8 +376,8 @@ static void read_model(br_reading *in, const Br__ModelShape *message, br_snapsho
     }
     in->status = br_model_new_for(&snapshot->model, &config, snapshot->encoder);
     if (in->status == BR_OK && snapshot->model->n_parameters != message->n_parameters) {
-        br_read_fail(in, "model.n_parameters", "%llu, this shape has %zu",
-                     (unsigned long long)message->n_parameters, snapshot->model->n_parameters);
+        br_read_fail(in, "model.n_parameters", "%llu, this shape has %zu", (unsigned long long)message->n_parameters,
+                     snapshot->model->n_parameters);
     }
 }
 
@@ -520,8 +518,8 @@ static br_status read_snapshot(br_reading *in, const Br__Manifest *message, br_s
     if (in->status != BR_OK) {
         return in->status;
     }
-    snapshot->mean_bond = br_calloc_aligned(
-        (size_t)snapshot->encoder->n_bond_fields * snapshot->model->config.d, sizeof *snapshot->mean_bond);
+    snapshot->mean_bond = br_calloc_aligned((size_t)snapshot->encoder->n_bond_fields * snapshot->model->config.d,
+                                            sizeof *snapshot->mean_bond);
     if (snapshot->mean_bond == NULL) {
         return br_no_memory("mean bond", snapshot->encoder->n_bond_fields);
     }
@@ -530,8 +528,8 @@ static br_status read_snapshot(br_reading *in, const Br__Manifest *message, br_s
     return BR_OK;
 }
 
-br_status br_manifest_unpack(br_snapshot **out, br_hash *chunk_hashes, uint32_t n_chunks,
-                             const uint8_t *bytes, size_t n)
+br_status br_manifest_unpack(br_snapshot **out, br_hash *chunk_hashes, uint32_t n_chunks, const uint8_t *bytes,
+                             size_t n)
 {
     br_assert(n_chunks <= MAX_CHUNKS);
     BR_AUTO(br_arena) *arena = NULL;
@@ -545,8 +543,7 @@ br_status br_manifest_unpack(br_snapshot **out, br_hash *chunk_hashes, uint32_t 
         return in.status;
     }
     if (message->format != MANIFEST_FORMAT) {
-        return br_fail(BR_ERR_VERSION, "Manifest.format: %u, this program reads %d", message->format,
-                       MANIFEST_FORMAT);
+        return br_fail(BR_ERR_VERSION, "Manifest.format: %u, this program reads %d", message->format, MANIFEST_FORMAT);
     }
     br_hash hashes[MAX_CHUNKS];
     read_hashes(&in, message, hashes, n_chunks);

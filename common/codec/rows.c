@@ -73,8 +73,7 @@ static void read_features(br_reading *in, unsigned depth, const Br__Row *message
 static br_row read_row(br_reading *in, unsigned depth, const Br__Row *message)
 {
     br_row row = {
-        .kind = (br_row_kind)br_read_range(in, "kind", (uint64_t)message->kind, BR_ROW_SCHEMA,
-                                           BR_ROW_KIND_END - 1),
+        .kind = (br_row_kind)br_read_range(in, "kind", (uint64_t)message->kind, BR_ROW_SCHEMA, BR_ROW_KIND_END - 1),
         .bid_id = br_read_text(in, "bid_id", message->bid_id, BR_FORM_ID_OR_NONE),
         .bond_id = br_read_text(in, "bond_id", message->bond_id, BR_FORM_ID_OR_NONE),
         .issuer_id = br_read_text(in, "issuer_id", message->issuer_id, BR_FORM_ID_OR_NONE),
@@ -100,8 +99,7 @@ static br_row read_row(br_reading *in, unsigned depth, const Br__Row *message)
 br_status br_row_unpack(br_row *out, br_arena *arena, const uint8_t *bytes, size_t n)
 {
     br_reading in = {.arena = arena};
-    const Br__Row *message =
-        br_read_begin(&in, &br__row__descriptor, bytes, n, br_message_max_bytes(BR_MSG_ROW_BATCH));
+    const Br__Row *message = br_read_begin(&in, &br__row__descriptor, bytes, n, br_message_max_bytes(BR_MSG_ROW_BATCH));
     if (message == NULL) {
         return in.status;
     }
@@ -117,8 +115,7 @@ br_status br_row_unpack(br_row *out, br_arena *arena, const uint8_t *bytes, size
 br_status br_row_batch_pack(const br_row_batch *batch, br_buf *out)
 {
     if (batch->n_rows > BR_MAX_BATCH_ROWS) {
-        return br_fail(BR_ERR_LIMIT, "RowBatch.rows: %u, at most %d are allowed", batch->n_rows,
-                       BR_MAX_BATCH_ROWS);
+        return br_fail(BR_ERR_LIMIT, "RowBatch.rows: %u, at most %d are allowed", batch->n_rows, BR_MAX_BATCH_ROWS);
     }
     BR_AUTO_DEINIT(br_writing) writing = {0};
     Br__RowBatch message = BR__ROW_BATCH__INIT;
@@ -191,8 +188,8 @@ br_status br_row_batch_reply_pack(const br_row_batch_reply *reply, br_buf *out)
 br_status br_row_batch_reply_unpack(br_row_batch_reply *out, br_arena *arena, const uint8_t *bytes, size_t n)
 {
     br_reading in = {.arena = arena};
-    const Br__RowBatchReply *message = br_read_begin(&in, &br__row_batch_reply__descriptor, bytes, n,
-                                                     br_message_max_bytes(BR_MSG_ROW_BATCH_REPLY));
+    const Br__RowBatchReply *message =
+        br_read_begin(&in, &br__row_batch_reply__descriptor, bytes, n, br_message_max_bytes(BR_MSG_ROW_BATCH_REPLY));
     if (message == NULL) {
         return in.status;
     }
@@ -205,8 +202,8 @@ br_status br_row_batch_reply_unpack(br_row_batch_reply *out, br_arena *arena, co
         const Br__RowResult *result = message->results[i];
         br_read_at(&in, 0, "results", i);
         reply.results[i] = (br_row_result){
-            .outcome = (br_row_outcome)br_read_range(&in, "outcome", (uint64_t)result->outcome,
-                                                     BR_OUTCOME_ACCEPTED, BR_OUTCOME_REJECTED),
+            .outcome = (br_row_outcome)br_read_range(&in, "outcome", (uint64_t)result->outcome, BR_OUTCOME_ACCEPTED,
+                                                     BR_OUTCOME_REJECTED),
             .column = br_read_text(&in, "column", result->column, BR_FORM_ID_OR_NONE),
             .reason = br_read_text(&in, "reason", result->reason, BR_FORM_PROSE),
         };

@@ -11,11 +11,7 @@ typedef struct br_row_batch {
     const char *source;
 } br_row_batch;
 
-typedef enum br_row_outcome {
-    BR_OUTCOME_ACCEPTED = 1,
-    BR_OUTCOME_DUPLICATE,
-    BR_OUTCOME_REJECTED
-} br_row_outcome;
+typedef enum br_row_outcome { BR_OUTCOME_ACCEPTED = 1, BR_OUTCOME_DUPLICATE, BR_OUTCOME_REJECTED } br_row_outcome;
 
 typedef struct br_row_result {
     br_row_outcome outcome;
@@ -32,8 +28,7 @@ typedef struct br_row_batch_reply {
 br_status br_row_pack(const br_row *row, br_buf *out) BR_MUST_CHECK;
 br_status br_row_unpack(br_row *out, br_arena *arena, const uint8_t *bytes, size_t n) BR_MUST_CHECK;
 br_status br_row_batch_pack(const br_row_batch *batch, br_buf *out) BR_MUST_CHECK;
-br_status br_row_batch_unpack(br_row_batch *out, br_arena *arena, const uint8_t *bytes,
-                              size_t n) BR_MUST_CHECK;
+br_status br_row_batch_unpack(br_row_batch *out, br_arena *arena, const uint8_t *bytes, size_t n) BR_MUST_CHECK;
 br_status br_row_batch_reply_pack(const br_row_batch_reply *reply, br_buf *out) BR_MUST_CHECK;
 br_status br_row_batch_reply_unpack(br_row_batch_reply *out, br_arena *arena, const uint8_t *bytes,
                                     size_t n) BR_MUST_CHECK;

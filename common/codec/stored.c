@@ -13,8 +13,8 @@ static ProtobufCBinaryData write_job(const br_list *list)
 br_status br_list_pack(const br_list *list, br_buf *out)
 {
     if (list->n_entries > BR_MAX_JOB_INVESTORS) {
-        return br_fail(BR_ERR_LIMIT, "RecommendationList.entries: %u, at most %d are allowed",
-                       list->n_entries, BR_MAX_JOB_INVESTORS);
+        return br_fail(BR_ERR_LIMIT, "RecommendationList.entries: %u, at most %d are allowed", list->n_entries,
+                       BR_MAX_JOB_INVESTORS);
     }
     BR_AUTO_DEINIT(br_writing) writing = {0};
     Br__RecommendationList message = BR__RECOMMENDATION_LIST__INIT;
@@ -138,10 +138,9 @@ br_status br_snapshot_event_unpack(br_snapshot_event *out, br_arena *arena, cons
     // A model that was refused may never have been written, and then has no version.
     bool refused = message->kind == BR__SNAPSHOT_EVENT__KIND__REFUSED;
     br_snapshot_event event = {
-        .kind = (br_snapshot_event_kind)br_read_range(&in, "kind", (uint64_t)message->kind,
-                                                      BR_SNAPSHOT_PUBLISHED, BR_SNAPSHOT_ROLLED_BACK),
-        .version = br_read_text(&in, "version", message->version,
-                                refused ? BR_FORM_VERSION_OR_NONE : BR_FORM_VERSION),
+        .kind = (br_snapshot_event_kind)br_read_range(&in, "kind", (uint64_t)message->kind, BR_SNAPSHOT_PUBLISHED,
+                                                      BR_SNAPSHOT_ROLLED_BACK),
+        .version = br_read_text(&in, "version", message->version, refused ? BR_FORM_VERSION_OR_NONE : BR_FORM_VERSION),
         .reason = br_read_text(&in, "reason", message->reason, BR_FORM_PROSE),
         .wall_s = br_read_finite(&in, "wall_s", message->wall_s),
     };
@@ -174,8 +173,7 @@ br_status br_bond_quality_pack(const br_bond_quality *quality, br_buf *out)
 br_status br_bond_quality_unpack(br_bond_quality *out, br_arena *arena, const uint8_t *bytes, size_t n)
 {
     br_reading in = {.arena = arena};
-    const Br__BondQuality *message =
-        br_read_begin(&in, &br__bond_quality__descriptor, bytes, n, BR_MAX_STORED_BYTES);
+    const Br__BondQuality *message = br_read_begin(&in, &br__bond_quality__descriptor, bytes, n, BR_MAX_STORED_BYTES);
     if (message == NULL) {
         return in.status;
     }
@@ -184,8 +182,7 @@ br_status br_bond_quality_unpack(br_bond_quality *out, br_arena *arena, const ui
         .bond_id = br_read_text(&in, "bond_id", message->bond_id, BR_FORM_ID),
         .issue_day = br_read_day(&in, "issue_day", message->issue_day, false),
         .as_of = br_read_day(&in, "as_of", message->as_of, unranked),
-        .version = br_read_text(&in, "version", message->version,
-                                unranked ? BR_FORM_VERSION_OR_NONE : BR_FORM_VERSION),
+        .version = br_read_text(&in, "version", message->version, unranked ? BR_FORM_VERSION_OR_NONE : BR_FORM_VERSION),
         .n_listed = (uint32_t)br_read_range(&in, "n_listed", message->n_listed, 0, BR_MAX_JOB_INVESTORS),
         .hits = (uint32_t)br_read_range(&in, "hits", message->hits, 0, message->n_listed),
         .bidders = message->bidders,

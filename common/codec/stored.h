@@ -72,7 +72,7 @@ BR_CODEC_PAIR(br_bond_quality);
 /// Errors of unpack: BR_ERR_INVALID, BR_ERR_LIMIT, BR_ERR_NO_MEMORY; BR_ERR_VERSION for another format.
 br_status br_manifest_pack(const br_snapshot *snapshot, const br_hash *chunk_hashes, uint32_t n_chunks,
                            br_buf *out) BR_MUST_CHECK;
-br_status br_manifest_unpack(br_snapshot **out, br_hash *chunk_hashes, uint32_t n_chunks,
-                             const uint8_t *bytes, size_t n) BR_MUST_CHECK;
+br_status br_manifest_unpack(br_snapshot **out, br_hash *chunk_hashes, uint32_t n_chunks, const uint8_t *bytes,
+                             size_t n) BR_MUST_CHECK;
 
 #endif

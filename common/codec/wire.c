@@ -64,22 +64,20 @@ static bool few_unknown_fields(const ProtobufCMessage *message)
     return true;
 }
 
-const void *br_read_begin(br_reading *in, const ProtobufCMessageDescriptor *type, const uint8_t *bytes,
-                          size_t n, size_t max_bytes)
+const void *br_read_begin(br_reading *in, const ProtobufCMessageDescriptor *type, const uint8_t *bytes, size_t n,
+                          size_t max_bytes)
 {
     br_assert(in->arena != NULL && (bytes != NULL || n == 0));
     in->message = type->short_name;
     if (n > max_bytes) {
-        in->status =
-            br_fail(BR_ERR_LIMIT, "%s: %zu bytes, at most %zu are allowed", in->message, n, max_bytes);
+        in->status = br_fail(BR_ERR_LIMIT, "%s: %zu bytes, at most %zu are allowed", in->message, n, max_bytes);
         return NULL;
     }
     ProtobufCAllocator allocator = {arena_allocate, arena_keep, in};
     const ProtobufCMessage *message =
         protobuf_c_message_unpack(type, &allocator, n, bytes == NULL ? (const uint8_t *)"" : bytes);
     if (message == NULL && in->exhausted) {
-        in->status =
-            br_fail(BR_ERR_LIMIT, "%s: %zu bytes need more memory than its bound allows", in->message, n);
+        in->status = br_fail(BR_ERR_LIMIT, "%s: %zu bytes need more memory than its bound allows", in->message, n);
         return NULL;
     }
     if (message == NULL) {
@@ -87,8 +85,7 @@ const void *br_read_begin(br_reading *in, const ProtobufCMessageDescriptor *type
         return NULL;
     }
     if (!few_unknown_fields(message)) {
-        in->status =
-            br_fail(BR_ERR_INVALID, "%s: more than %d unknown fields", in->message, BR_MAX_UNKNOWN_FIELDS);
+        in->status = br_fail(BR_ERR_INVALID, "%s: more than %d unknown fields", in->message, BR_MAX_UNKNOWN_FIELDS);
         return NULL;
     }
     return message;
@@ -113,8 +110,7 @@ void br_read_fail(br_reading *in, const char *field, const char *format, ...)
     size_t used = 0;
     for (unsigned d = 0; d < BR_READ_DEPTH && used < sizeof place; d++) {
         if (in->place[d].list != NULL) {
-            used += (size_t)snprintf(place + used, sizeof place - used, "%s[%zu].", in->place[d].list,
-                                     in->place[d].i);
+            used += (size_t)snprintf(place + used, sizeof place - used, "%s[%zu].", in->place[d].list, in->place[d].i);
         }
     }
     char cause[256];
@@ -128,8 +124,8 @@ void br_read_fail(br_reading *in, const char *field, const char *format, ...)
 uint64_t br_read_range(br_reading *in, const char *field, uint64_t value, uint64_t min, uint64_t max)
 {
     if (value < min || value > max) {
-        br_read_fail(in, field, "%llu is not between %llu and %llu", (unsigned long long)value,
-                     (unsigned long long)min, (unsigned long long)max);
+        br_read_fail(in, field, "%llu is not between %llu and %llu", (unsigned long long)value, (unsigned long long)min,
+                     (unsigned long long)max);
         return min;
     }
     return value;
@@ -174,8 +170,7 @@ static bool version_characters(const char *text, size_t n)
 const char *br_read_text(br_reading *in, const char *field, ProtobufCBinaryData value, br_form form)
 {
     if (value.len < form_bytes[form].min || value.len > form_bytes[form].max) {
-        br_read_fail(in, field, "%zu bytes, must be %zu to %zu", value.len, form_bytes[form].min,
-                     form_bytes[form].max);
+        br_read_fail(in, field, "%zu bytes, must be %zu to %zu", value.len, form_bytes[form].min, form_bytes[form].max);
         return "";
     }
     if (value.len == 0) {
@@ -292,8 +287,8 @@ br_status br_write_end(const br_writing *out, const ProtobufCMessage *message, s
     }
     size_t n = protobuf_c_message_get_packed_size(message);
     if (n > max_bytes) {
-        return br_fail(BR_ERR_LIMIT, "%s: %zu bytes, at most %zu are allowed",
-                       message->descriptor->short_name, n, max_bytes);
+        return br_fail(BR_ERR_LIMIT, "%s: %zu bytes, at most %zu are allowed", message->descriptor->short_name, n,
+                       max_bytes);
     }
     buf_sink sink = {.base = {.append = sink_append}, .buf = buf};
     protobuf_c_message_pack_to_buffer(message, &sink.base);

@@ -43,8 +43,8 @@ typedef enum br_form {
 } br_form;
 
 /// The unpacked message inside the arena, or NULL with `status` set. Checks size and unknown fields.
-const void *br_read_begin(br_reading *in, const ProtobufCMessageDescriptor *type, const uint8_t *bytes,
-                          size_t n, size_t max_bytes);
+const void *br_read_begin(br_reading *in, const ProtobufCMessageDescriptor *type, const uint8_t *bytes, size_t n,
+                          size_t max_bytes);
 /// What follows is about list[i] at this depth (0 = in the message itself); a NULL list: no longer inside one.
 void br_read_at(br_reading *in, unsigned depth, const char *list, size_t i);
 /// Record the first failure: "RowBatch.rows[3].bid_id: CAUSE".

@@ -23,8 +23,7 @@ br_status br_ready_pack(const br_ready *ready, br_buf *out)
 br_status br_ready_unpack(br_ready *out, br_arena *arena, const uint8_t *bytes, size_t n)
 {
     br_reading in = {.arena = arena};
-    const Br__Ready *message =
-        br_read_begin(&in, &br__ready__descriptor, bytes, n, br_message_max_bytes(BR_MSG_READY));
+    const Br__Ready *message = br_read_begin(&in, &br__ready__descriptor, bytes, n, br_message_max_bytes(BR_MSG_READY));
     if (message == NULL) {
         return in.status;
     }
@@ -98,12 +97,11 @@ static void read_population(br_reading *in, const Br__JobBody *message, br_job_b
 
 static void read_investors(br_reading *in, const Br__JobBody *message, br_job_body *body)
 {
-    body->n_investors =
-        (uint32_t)br_read_range(in, "investors", message->n_investors, 1, BR_MAX_JOB_INVESTORS);
+    body->n_investors = (uint32_t)br_read_range(in, "investors", message->n_investors, 1, BR_MAX_JOB_INVESTORS);
     body->n_reasons = (uint32_t)br_read_range(in, "n_reasons", message->n_reasons, 1, BR_MAX_REASONS);
     if (message->n_warm_start != 0 && message->n_warm_start != (size_t)body->n_investors * body->n_reasons) {
-        br_read_fail(in, "warm_start", "%zu fields for %u investors with %u reasons each",
-                     message->n_warm_start, body->n_investors, body->n_reasons);
+        br_read_fail(in, "warm_start", "%zu fields for %u investors with %u reasons each", message->n_warm_start,
+                     body->n_investors, body->n_reasons);
     }
     if (in->status != BR_OK) {
         return;
@@ -126,8 +124,8 @@ static br_job_body read_body(br_reading *in, const Br__JobBody *message)
         .bond_codes = {message->bond_codes.data,
                        (size_t)br_read_range(in, "bond_codes", message->bond_codes.len, 1, BR_MAX_FEATURES)},
         .population = br_read_hash(in, "population", message->population),
-        .objective = (br_objective)br_read_range(in, "objective", message->objective, BR_OBJECTIVE_PLAIN,
-                                                 BR_OBJECTIVE_BACKED),
+        .objective =
+            (br_objective)br_read_range(in, "objective", message->objective, BR_OBJECTIVE_PLAIN, BR_OBJECTIVE_BACKED),
         .engine = message->engine,
         .certify = message->certify != 0,
     };
@@ -192,8 +190,7 @@ static void check_job_id(br_reading *in, const Br__JobBody *body, const br_hash 
 br_status br_job_unpack(br_job *out, br_arena *arena, const uint8_t *bytes, size_t n)
 {
     br_reading in = {.arena = arena};
-    const Br__Job *message =
-        br_read_begin(&in, &br__job__descriptor, bytes, n, br_message_max_bytes(BR_MSG_JOB));
+    const Br__Job *message = br_read_begin(&in, &br__job__descriptor, bytes, n, br_message_max_bytes(BR_MSG_JOB));
     if (message == NULL) {
         return in.status;
     }
@@ -262,8 +259,8 @@ static bool fill_explanation(br_writing *writing, const br_explanation *explanat
 br_status br_result_pack(const br_result *result, br_buf *out)
 {
     if (result->n_explanations > BR_MAX_JOB_INVESTORS) {
-        return br_fail(BR_ERR_LIMIT, "Result.explanations: %u, at most %d are allowed",
-                       result->n_explanations, BR_MAX_JOB_INVESTORS);
+        return br_fail(BR_ERR_LIMIT, "Result.explanations: %u, at most %d are allowed", result->n_explanations,
+                       BR_MAX_JOB_INVESTORS);
     }
     BR_AUTO_DEINIT(br_writing) writing = {0};
     Br__Result message = BR__RESULT__INIT;
@@ -306,8 +303,7 @@ static void read_explanation(br_reading *in, const Br__Explanation *message, br_
         .logit_none = (float)br_read_finite(in, "logit_none", (double)message->logit_none),
         .objective = br_read_finite(in, "objective_value", message->objective_value),
         .n_matching = (uint32_t)br_read_range(in, "n_matching", message->n_matching, 0, BR_MAX_POPULATION),
-        .mean_probability_matching =
-            br_read_share(in, "mean_probability_matching", message->mean_probability_matching),
+        .mean_probability_matching = br_read_share(in, "mean_probability_matching", message->mean_probability_matching),
         .certified = message->certified != 0,
         .evaluations = message->evaluations,
     };
@@ -388,8 +384,8 @@ br_status br_population_get_pack(const br_population_get *get, br_buf *out)
 br_status br_population_get_unpack(br_population_get *out, br_arena *arena, const uint8_t *bytes, size_t n)
 {
     br_reading in = {.arena = arena};
-    const Br__PopulationGet *message = br_read_begin(&in, &br__population_get__descriptor, bytes, n,
-                                                     br_message_max_bytes(BR_MSG_POPULATION_GET));
+    const Br__PopulationGet *message =
+        br_read_begin(&in, &br__population_get__descriptor, bytes, n, br_message_max_bytes(BR_MSG_POPULATION_GET));
     if (message == NULL) {
         return in.status;
     }
@@ -425,8 +421,8 @@ br_status br_population_info_unpack(br_population_info *out, br_arena *arena, co
             (uint32_t)br_read_range(&in, "n_investor_fields", message->n_investor_fields, 0, BR_MAX_FIELDS),
     };
     if ((size_t)info.n * info.n_investor_fields > BR_MAX_POPULATION_BYTES) {
-        br_read_fail(&in, "n", "%u investors of %u fields are more than %zu bytes", info.n,
-                     info.n_investor_fields, (size_t)BR_MAX_POPULATION_BYTES);
+        br_read_fail(&in, "n", "%u investors of %u fields are more than %zu bytes", info.n, info.n_investor_fields,
+                     (size_t)BR_MAX_POPULATION_BYTES);
     }
     if (in.status == BR_OK) {
         *out = info;

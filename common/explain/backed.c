@@ -118,9 +118,9 @@ static uint32_t best_addition(br_explain_context *context, uint32_t n, bool firs
     for (uint32_t i = 0; i < n; i++) {
         uint32_t field = context->fields[i];
         uint8_t code = context->codes[field];
-        br_match_sum sum = first ? br_match_single(&context->match, field, code)
-                                 : br_match_both(&context->match, context->matching,
-                                                 br_match_set(&context->match, field, code));
+        br_match_sum sum =
+            first ? br_match_single(&context->match, field, code)
+                  : br_match_both(&context->match, context->matching, br_match_set(&context->match, field, code));
         offer o = {
             .logit = context->logits[i],
             .logit_mean = context->grouped ? context->mean_logits[i] : 0.0f,
@@ -210,8 +210,7 @@ static double settle(br_explain_context *context, const br_field_set *set)
 }
 
 // Is J, as it stands, swap-optimal within the pool?
-static bool sweep(br_explain_context *context, const br_shortlist *pool, const br_field_set *set,
-                  double value)
+static bool sweep(br_explain_context *context, const br_shortlist *pool, const br_field_set *set, double value)
 {
     uint32_t n = left_of(context, pool, set);
     for (uint32_t place = 0; place < set->n; place++) {
@@ -250,8 +249,7 @@ static bool all_in(const br_shortlist *pool, const br_field_set *set)
     return n == set->n;
 }
 
-bool br_explain_backed(br_explain_context *context, const br_field_set *warm, br_field_set *set,
-                       double *objective_out)
+bool br_explain_backed(br_explain_context *context, const br_field_set *warm, br_field_set *set, double *objective_out)
 {
     br_shortlist pool = pool_of(context);
     br_assert(pool.n >= context->options.n_reasons);

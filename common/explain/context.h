@@ -75,15 +75,13 @@ void br_explain_without(br_explain_context *context, br_explain_base *base, uint
 void br_explain_try(br_explain_context *context, const float *state, const uint32_t *fields, uint32_t n,
                     float *logits_out);
 /// The same on top of nothing, remembered.
-void br_explain_try_single(br_explain_context *context, br_explain_base *base, const uint32_t *fields,
-                           uint32_t n, float *logits_out);
+void br_explain_try_single(br_explain_context *context, br_explain_base *base, const uint32_t *fields, uint32_t n,
+                           float *logits_out);
 /// context->score = gradient of the gates at `state`.
 void br_explain_gradient(br_explain_context *context, const float *state);
 
 /// The searches: `set` is the result, context->own.state its state; true if it is certified.
-bool br_explain_plain(br_explain_context *context, const br_field_set *warm, br_field_set *set,
-                      double *objective_out);
-bool br_explain_backed(br_explain_context *context, const br_field_set *warm, br_field_set *set,
-                       double *objective_out);
+bool br_explain_plain(br_explain_context *context, const br_field_set *warm, br_field_set *set, double *objective_out);
+bool br_explain_backed(br_explain_context *context, const br_field_set *warm, br_field_set *set, double *objective_out);
 
 #endif

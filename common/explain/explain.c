@@ -55,8 +55,7 @@ br_shortlist br_shortlist_of(const float *score, uint32_t n, uint32_t most, cons
     br_assert(most <= BR_MAX_SHORTLIST);
     for (uint32_t j = 0; j < n && most > 0; j++) {
         bool full = list.n == most;
-        if (!isfinite(score[j]) || (full && score[j] <= score[list.fields[list.n - 1]]) ||
-            br_field_set_has(set, j)) {
+        if (!isfinite(score[j]) || (full && score[j] <= score[list.fields[list.n - 1]]) || br_field_set_has(set, j)) {
             continue;
         }
         uint32_t place = full ? list.n - 1 : list.n++;
@@ -75,8 +74,7 @@ void br_explain_build(br_explain_context *context, br_explain_base *base, const 
     br_fields_sort(sorted.fields, sorted.n);
     memcpy(base->state, base->hidden, context->n_state * sizeof *base->state);
     for (uint32_t i = 0; i < sorted.n; i++) {
-        br_collapsed_show(context->bond.collapsed, base->state, sorted.fields[i],
-                          context->codes[sorted.fields[i]]);
+        br_collapsed_show(context->bond.collapsed, base->state, sorted.fields[i], context->codes[sorted.fields[i]]);
     }
 }
 
@@ -100,8 +98,8 @@ void br_explain_try(br_explain_context *context, const float *state, const uint3
     br_collapsed_logits_if(context->bond.collapsed, state, context->changes, n, logits_out, context->scratch);
 }
 
-void br_explain_try_single(br_explain_context *context, br_explain_base *base, const uint32_t *fields,
-                           uint32_t n, float *logits_out)
+void br_explain_try_single(br_explain_context *context, br_explain_base *base, const uint32_t *fields, uint32_t n,
+                           float *logits_out)
 {
     uint32_t n_new = 0;
     for (uint32_t i = 0; i < n; i++) {
@@ -126,8 +124,7 @@ void br_explain_try_single(br_explain_context *context, br_explain_base *base, c
 
 void br_explain_gradient(br_explain_context *context, const float *state)
 {
-    br_collapsed_gate_gradient(context->bond.collapsed, state, context->codes, context->score,
-                               context->scratch);
+    br_collapsed_gate_gradient(context->bond.collapsed, state, context->codes, context->score, context->scratch);
 }
 
 // --- context ---
@@ -139,8 +136,7 @@ static br_status check_options(const br_explain_options *options, uint32_t n_fie
     }
     uint32_t most = n_fields < BR_MAX_REASONS ? n_fields : BR_MAX_REASONS;
     if (options->n_reasons < 1 || options->n_reasons > most) {
-        return br_fail(BR_ERR_INVALID,
-                       "explain: %u reasons asked for, 1 to %u can be given of %u investor fields",
+        return br_fail(BR_ERR_INVALID, "explain: %u reasons asked for, 1 to %u can be given of %u investor fields",
                        options->n_reasons, most, n_fields);
     }
     if (!(options->warm_margin >= 0.0f)) {
@@ -158,8 +154,8 @@ static br_status check_bond(const br_explain_bond *bond, const br_explain_option
     }
     for (uint32_t i = 0; i < encoder->n_bond_fields; i++) {
         if (bond->codes[i] >= encoder->fields[i].n_values) {
-            return br_fail(BR_ERR_INVALID, "explain: bond field %u has code %u, its codes end at %u", i,
-                           bond->codes[i], encoder->fields[i].n_values - 1u);
+            return br_fail(BR_ERR_INVALID, "explain: bond field %u has code %u, its codes end at %u", i, bond->codes[i],
+                           encoder->fields[i].n_values - 1u);
         }
     }
     if (bond->record != NULL && bond->record->n_investor_fields != n_fields) {
@@ -185,9 +181,8 @@ static br_status check_population(const br_collapsed *collapsed, const br_popula
         for (uint32_t i = 0; i < population->n; i++) {
             uint8_t code = population->codes[(size_t)i * n + j];
             if (code >= n_values) {
-                return br_fail(BR_ERR_INVALID,
-                               "explain: investor %u, field %u has code %u, its codes end at %u", i, j, code,
-                               n_values - 1);
+                return br_fail(BR_ERR_INVALID, "explain: investor %u, field %u has code %u, its codes end at %u", i, j,
+                               code, n_values - 1);
             }
         }
     }
@@ -233,11 +228,11 @@ static br_status allocate(br_explain_context *context)
     context->changes = br_calloc(n, sizeof *context->changes);
     context->scratch = br_calloc_aligned(br_collapsed_scratch_floats(context->bond.collapsed), sizeof(float));
     context->matching = br_calloc(context->match.n_words, sizeof *context->matching);
-    bool complete = base_init(context, &context->own) && context->preference != NULL &&
-                    context->taken != NULL && context->backing != NULL && context->gain != NULL &&
-                    context->spec != NULL && context->score != NULL && context->fields != NULL &&
-                    context->logits != NULL && context->mean_logits != NULL && context->changes != NULL &&
-                    context->scratch != NULL && context->matching != NULL;
+    bool complete = base_init(context, &context->own) && context->preference != NULL && context->taken != NULL &&
+                    context->backing != NULL && context->gain != NULL && context->spec != NULL &&
+                    context->score != NULL && context->fields != NULL && context->logits != NULL &&
+                    context->mean_logits != NULL && context->changes != NULL && context->scratch != NULL &&
+                    context->matching != NULL;
     if (context->options.objective == BR_OBJECTIVE_BACKED) {
         complete = complete && base_init(context, &context->mean);
     }
@@ -254,17 +249,14 @@ static void prepare_backed(br_explain_context *context)
         uint32_t first = br_collapsed_first_code(bond->collapsed, j);
         uint32_t end = br_collapsed_first_code(bond->collapsed, j + 1);
         for (uint32_t at = first; at < end; at++) {
-            context->backing[at] =
-                br_record_backing(bond->record, bond->codes, j, (uint8_t)(at - first), NULL);
+            context->backing[at] = br_record_backing(bond->record, bond->codes, j, (uint8_t)(at - first), NULL);
         }
     }
-    br_collapsed_gate_gradient_of_codes(bond->collapsed, context->own.hidden, context->gain,
-                                        context->scratch);
+    br_collapsed_gate_gradient_of_codes(bond->collapsed, context->own.hidden, context->gain, context->scratch);
     if (context->grouped) {
         return;
     }
-    br_collapsed_gate_gradient_of_codes(bond->collapsed, context->mean.hidden, context->spec,
-                                        context->scratch);
+    br_collapsed_gate_gradient_of_codes(bond->collapsed, context->mean.hidden, context->spec, context->scratch);
     for (size_t at = 0; at < context->n_codes; at++) {
         context->spec[at] = context->gain[at] - context->spec[at] + BACKING_WEIGHT * context->backing[at];
     }
@@ -286,8 +278,8 @@ static void prepare(br_explain_context *context)
     }
 }
 
-br_status br_explain_context_new(br_explain_context **out, const br_explain_bond *bond,
-                                 const br_population *population, const br_explain_options *options)
+br_status br_explain_context_new(br_explain_context **out, const br_explain_bond *bond, const br_population *population,
+                                 const br_explain_options *options)
 {
     uint32_t n = br_collapsed_n_investor_fields(bond->collapsed);
     br_status status = check_options(options, n);
@@ -347,8 +339,7 @@ static br_reason reason_of(const br_explain_context *context, uint32_t field, fl
 {
     br_reason reason = {.field = field, .code = context->codes[field], .gain = gain};
     if (context->bond.record != NULL) {
-        reason.backing =
-            br_record_backing(context->bond.record, context->bond.codes, field, reason.code, &reason.bids);
+        reason.backing = br_record_backing(context->bond.record, context->bond.codes, field, reason.code, &reason.bids);
     }
     return reason;
 }
@@ -358,8 +349,8 @@ static void describe_reasons(br_explain_context *context, br_field_set *set, br_
 {
     br_fields_sort(set->fields, set->n);
     changes_of(context, set->fields, set->n, true);
-    br_collapsed_logits_if(context->bond.collapsed, context->own.state, context->changes, set->n,
-                           context->logits, context->scratch);
+    br_collapsed_logits_if(context->bond.collapsed, context->own.state, context->changes, set->n, context->logits,
+                           context->scratch);
     context->evaluations += set->n;
     for (uint32_t i = 0; i < set->n; i++) {
         br_reason reason = reason_of(context, set->fields[i], out->logit_selected - context->logits[i]);
@@ -409,21 +400,18 @@ static br_status read_warm_start(const br_explain_context *context, const uint32
 {
     for (uint32_t i = 0; i < context->options.n_reasons; i++) {
         if (fields[i] >= context->n || br_field_set_has(out, fields[i])) {
-            return br_fail(BR_ERR_INVALID,
-                           "explain: field %u of a warm start is twice there or not one of %u", fields[i],
-                           context->n);
+            return br_fail(BR_ERR_INVALID, "explain: field %u of a warm start is twice there or not one of %u",
+                           fields[i], context->n);
         }
         out->fields[out->n++] = fields[i];
     }
     return BR_OK;
 }
 
-br_status br_explain(br_explain_context *context, uint32_t investor, const uint32_t *warm_start,
-                     br_explanation *out)
+br_status br_explain(br_explain_context *context, uint32_t investor, const uint32_t *warm_start, br_explanation *out)
 {
     if (investor >= context->population.n) {
-        return br_fail(BR_ERR_INVALID, "explain: there is no investor %u of %u", investor,
-                       context->population.n);
+        return br_fail(BR_ERR_INVALID, "explain: there is no investor %u of %u", investor, context->population.n);
     }
     br_field_set warm = {0};
     br_status status = warm_start == NULL ? BR_OK : read_warm_start(context, warm_start, &warm);
@@ -437,8 +425,8 @@ br_status br_explain(br_explain_context *context, uint32_t investor, const uint3
     br_field_set set = {0};
     memset(out, 0, sizeof *out);
     bool plain = context->options.objective == BR_OBJECTIVE_PLAIN;
-    out->certified = (plain ? br_explain_plain : br_explain_backed)(
-        context, warm_start == NULL ? NULL : &warm, &set, &out->objective);
+    out->certified = (plain ? br_explain_plain : br_explain_backed)(context, warm_start == NULL ? NULL : &warm, &set,
+                                                                    &out->objective);
     out->investor = investor;
     out->n_reasons = set.n;
     out->logit_selected = br_collapsed_logit(context->bond.collapsed, context->own.state, context->scratch);

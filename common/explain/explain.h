@@ -50,7 +50,7 @@ typedef struct br_explain_options {
     bool certify;       ///< sweep all swaps at the end
     uint32_t
         max_evaluations; ///< of f in the search; 0 = no bound. At the bound the best set so far, filled up, not certified
-    float warm_margin; ///< leave yesterday's set only for a gain in logit above this (0.02)
+    float warm_margin;   ///< leave yesterday's set only for a gain in logit above this (0.02)
 } br_explain_options;
 
 br_explain_options br_explain_options_default(void);
@@ -75,18 +75,16 @@ typedef struct br_explanation {
     uint32_t investor; ///< row in the population
     uint32_t n_reasons;
     br_reason reasons[BR_MAX_REASONS]; ///< by loss when removed, largest first
-    br_reason
-        against; ///< shown as well, it would lower f(S) most (of the BR_EXPLAIN_AGAINST fields with the lowest
-                 ///< gradient); field UINT32_MAX if none would
-    float logit_selected;             ///< f(x_S)
-    float logit_all;                  ///< f(x)
-    float logit_none;                 ///< all hidden
-    double objective;                 ///< the value that was maximised
-    uint32_t n_matching;              ///< OTHER eligible investors of the day with the same k values
+    br_reason against;    ///< shown as well, it would lower f(S) most (of the BR_EXPLAIN_AGAINST fields with the lowest
+                          ///< gradient); field UINT32_MAX if none would
+    float logit_selected; ///< f(x_S)
+    float logit_all;      ///< f(x)
+    float logit_none;     ///< all hidden
+    double objective;     ///< the value that was maximised
+    uint32_t n_matching;  ///< OTHER eligible investors of the day with the same k values
     double mean_probability_matching; ///< mean raw sigmoid(f(x_i)) of them; 0 if none
-    bool
-        certified; ///< swept: no swap of one field gains more than BR_EXPLAIN_GAIN (after a warm start: than its
-                   ///< margin); plain: any field for any other, backed: among the 2 k (4 k) fields
+    bool certified;       ///< swept: no swap of one field gains more than BR_EXPLAIN_GAIN (after a warm start: than its
+                          ///< margin); plain: any field for any other, backed: among the 2 k (4 k) fields
     uint32_t evaluations; ///< of f and f_mean, as if nothing were remembered from other investors
 } br_explanation;
 
@@ -105,8 +103,7 @@ typedef struct br_explain_context br_explain_context;
 /// need not. A context serves one thread.
 /// Memory: the bits of (codes of all investor fields) x (investors), plus some states. Errors: BR_ERR_INVALID (k out of range, a
 /// code out of range, a logit that is not finite, something missing), BR_ERR_NO_MEMORY.
-br_status br_explain_context_new(br_explain_context **out, const br_explain_bond *bond,
-                                 const br_population *population,
+br_status br_explain_context_new(br_explain_context **out, const br_explain_bond *bond, const br_population *population,
                                  const br_explain_options *options) BR_MUST_CHECK;
 /// Explain one investor of the population. warm_start: [n_reasons] different fields of an earlier explanation, or NULL. `plain` swaps
 /// from there, each swap for more than warm_margin; `backed` keeps it if its fields are still among the best 2 k and its J is

@@ -24,8 +24,7 @@ typedef struct br_match {
     uint8_t *made;         ///< [n_fields] sets of a field are made when it is first asked for
 } br_match;
 
-br_status br_match_init(br_match *match, const br_collapsed *collapsed,
-                        const br_population *population) BR_MUST_CHECK;
+br_status br_match_init(br_match *match, const br_collapsed *collapsed, const br_population *population) BR_MUST_CHECK;
 void br_match_deinit(br_match *match);
 /// The investors with field j = code: [n_words], borrowed.
 const uint64_t *br_match_set(br_match *match, uint32_t j, uint8_t code);

@@ -56,8 +56,8 @@ static void greedy(br_explain_context *context, br_field_set *set)
 }
 
 // The best swap against the listed fields; false if the search is exhausted before all are seen.
-static bool best_swap(br_explain_context *context, const br_field_set *set, const uint32_t *fields,
-                      uint32_t n, swap *best)
+static bool best_swap(br_explain_context *context, const br_field_set *set, const uint32_t *fields, uint32_t n,
+                      swap *best)
 {
     for (uint32_t place = 0; place < set->n; place++) {
         if (!br_explain_spend(context, n)) {
@@ -127,8 +127,7 @@ static bool swaps(br_explain_context *context, br_field_set *set, float *logit, 
     }
 }
 
-bool br_explain_plain(br_explain_context *context, const br_field_set *warm, br_field_set *set,
-                      double *objective_out)
+bool br_explain_plain(br_explain_context *context, const br_field_set *warm, br_field_set *set, double *objective_out)
 {
     float margin = BR_EXPLAIN_GAIN;
     if (warm != NULL) {

@@ -79,8 +79,8 @@ static br_status fill(br_columns *columns, const br_column *fixed, uint32_t n_fi
             return status;
         }
         if (!added) {
-            return br_fail(BR_ERR_INVALID, "the feature \"%s\" has the name of a column that every %s has",
-                           name, br_row_kind_name(columns->kind));
+            return br_fail(BR_ERR_INVALID, "the feature \"%s\" has the name of a column that every %s has", name,
+                           br_row_kind_name(columns->kind));
         }
     }
     br_assert(columns->n == n_fixed + n_features);
@@ -103,8 +103,7 @@ br_status br_columns_init(br_columns *columns, br_row_kind kind, const br_schema
     }
     columns->n = n_fixed + n_features;
     columns->list = br_calloc(columns->n, sizeof *columns->list);
-    br_status status =
-        columns->list == NULL ? br_no_memory("columns", columns->n) : br_index_new(&columns->by_name);
+    br_status status = columns->list == NULL ? br_no_memory("columns", columns->n) : br_index_new(&columns->by_name);
     if (status == BR_OK) {
         status = fill(columns, fixed, n_fixed, n_features);
     }
@@ -238,8 +237,8 @@ static bool set_cancelled(br_row *row, const br_column *column, const char *text
     return false;
 }
 
-bool br_row_set(br_row *row, br_named_value *features, const br_columns *columns, uint32_t column,
-                const char *text, br_row_problem *problem)
+bool br_row_set(br_row *row, br_named_value *features, const br_columns *columns, uint32_t column, const char *text,
+                br_row_problem *problem)
 {
     br_assert(column < columns->n);
     const br_column *what = &columns->list[column];

@@ -50,8 +50,8 @@ void br_columns_deinit(br_columns *columns);
 void br_row_start(br_row *row, const br_columns *columns, const br_named_value *features);
 /// Set what the column stands for. False and `problem` filled in if the text is not what it should be.
 /// `row->features` must be `features`, with room for every feature of the schema.
-bool br_row_set(br_row *row, br_named_value *features, const br_columns *columns, uint32_t column,
-                const char *text, br_row_problem *problem);
+bool br_row_set(br_row *row, br_named_value *features, const br_columns *columns, uint32_t column, const char *text,
+                br_row_problem *problem);
 /// Fill in a problem; `format` and what follows make the reason.
 void br_problem_set(br_row_problem *problem, const char *column, const char *format, ...) BR_PRINTF(3, 4);
 

@@ -192,8 +192,8 @@ static br_status read_rest(br_csv *csv, const br_line *first, br_record *record)
             return status;
         }
         if (line.reason != NULL) {
-            snprintf(csv->reason, sizeof csv->reason,
-                     "a quoted field goes on into line %" PRIu64 ", which is unusable", line.number);
+            snprintf(csv->reason, sizeof csv->reason, "a quoted field goes on into line %" PRIu64 ", which is unusable",
+                     line.number);
             keep_last(csv, &line);
             record->reason = csv->reason;
             record->column = csv->n_fields + 1;
@@ -203,8 +203,7 @@ static br_status read_rest(br_csv *csv, const br_line *first, br_record *record)
         number += 1;
         if (csv->held.next > BR_MAX_LINE_BYTES) {
             snprintf(csv->reason, sizeof csv->reason,
-                     "row longer than 1,048,576 bytes: a quoted field is still open on line %" PRIu64,
-                     number);
+                     "row longer than 1,048,576 bytes: a quoted field is still open on line %" PRIu64, number);
             record->reason = csv->reason;
             record->column = csv->n_fields + 1;
             return BR_OK;
@@ -214,8 +213,7 @@ static br_status read_rest(br_csv *csv, const br_line *first, br_record *record)
                 return br_no_memory("bytes of a field", line.n);
             }
             snprintf(csv->reason, sizeof csv->reason,
-                     "line %" PRIu64 " has text behind a closing quote or a quote inside an unquoted field",
-                     number);
+                     "line %" PRIu64 " has text behind a closing quote or a quote inside an unquoted field", number);
             record->reason = csv->reason;
             record->column = csv->n_fields + 1;
             return BR_OK;
@@ -228,8 +226,8 @@ static void check_count(br_csv *csv, br_record *record)
 {
     size_t n = csv->n_fields;
     if (record->reason == NULL && csv->n_expected != 0 && n != csv->n_expected) {
-        snprintf(csv->reason, sizeof csv->reason, "%zu field%s where the header has %zu", n,
-                 n == 1 ? "" : "s", csv->n_expected);
+        snprintf(csv->reason, sizeof csv->reason, "%zu field%s where the header has %zu", n, n == 1 ? "" : "s",
+                 csv->n_expected);
         record->reason = csv->reason;
     }
 }
@@ -245,8 +243,7 @@ static void read_again(br_csv *csv, br_record *record)
         record->reason = csv->reason;
     }
     size_t used = strlen(csv->reason);
-    snprintf(csv->reason + used, sizeof csv->reason - used, "; reading goes on at line %" PRIu64,
-             record->line + 1);
+    snprintf(csv->reason + used, sizeof csv->reason - used, "; reading goes on at line %" PRIu64, record->line + 1);
 }
 
 static br_status finish(br_csv *csv, br_record *record)

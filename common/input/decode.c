@@ -51,8 +51,8 @@ static br_status refill(br_lines *lines)
         n = read(lines->file, lines->buffer + lines->end, BUFFER_BYTES - lines->end);
     } while (n < 0 && errno == EINTR);
     if (n < 0) {
-        return br_fail(BR_ERR_IO, "%s: cannot read behind byte %" PRIu64 ": %s", lines->name,
-                       lines->done + lines->end, strerror(errno));
+        return br_fail(BR_ERR_IO, "%s: cannot read behind byte %" PRIu64 ": %s", lines->name, lines->done + lines->end,
+                       strerror(errno));
     }
     lines->at_end = n == 0;
     lines->end += (size_t)n;
@@ -205,8 +205,8 @@ static br_status choose_encoding(br_lines *lines)
     size_t n = lines->end;
     if (n >= 2 && (memcmp(bytes, "\xFF\xFE", 2) == 0 || memcmp(bytes, "\xFE\xFF", 2) == 0)) {
         return br_fail(BR_ERR_INVALID,
-                       "%s: is UTF-16 (it begins with the bytes %02X %02X); save it as UTF-8 or GB18030",
-                       lines->name, (unsigned)(uint8_t)bytes[0], (unsigned)(uint8_t)bytes[1]);
+                       "%s: is UTF-16 (it begins with the bytes %02X %02X); save it as UTF-8 or GB18030", lines->name,
+                       (unsigned)(uint8_t)bytes[0], (unsigned)(uint8_t)bytes[1]);
     }
     lines->marked = true;
     if (n >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0) {
@@ -226,8 +226,8 @@ static br_status open_file(br_lines *lines, const char *path)
     // Not blocking, so that a pipe in the place of a file is refused instead of waited for.
     lines->file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (lines->file < 0) {
-        return br_fail(errno == ENOENT ? BR_ERR_NOT_FOUND : BR_ERR_IO, "%s: cannot open %s: %s", lines->name,
-                       path, strerror(errno));
+        return br_fail(errno == ENOENT ? BR_ERR_NOT_FOUND : BR_ERR_IO, "%s: cannot open %s: %s", lines->name, path,
+                       strerror(errno));
     }
     struct stat info;
     if (fstat(lines->file, &info) != 0) {
@@ -280,8 +280,7 @@ static void refuse(br_lines *lines, br_line *line, size_t at, uint8_t byte)
 {
     snprintf(lines->reason, sizeof lines->reason, "not %s at byte %zu of the line (0x%02X); the file %s",
              encoding_name(lines->encoding), at + 1, (unsigned)byte,
-             lines->marked ? "begins with the mark of this encoding"
-                           : "was taken for this encoding as a whole");
+             lines->marked ? "begins with the mark of this encoding" : "was taken for this encoding as a whole");
     line->reason = lines->reason;
 }
 
@@ -352,8 +351,7 @@ static void check_bytes(br_lines *lines, br_line *line, const raw_line *raw)
         line->reason = lines->reason;
     } else if (cr != NULL) {
         snprintf(lines->reason, sizeof lines->reason,
-                 "carriage return at byte %zu of the line; a line ends in LF or CRLF",
-                 (size_t)(cr - raw->bytes) + 1);
+                 "carriage return at byte %zu of the line; a line ends in LF or CRLF", (size_t)(cr - raw->bytes) + 1);
         line->reason = lines->reason;
     }
 }

@@ -66,9 +66,8 @@ static br_status size_of(const br_folder *folder, const char *name, uint64_t *by
     }
     struct stat info;
     if (stat(br_buf_text(&path), &info) != 0) {
-        return errno == ENOENT || errno == ENOTDIR
-                   ? BR_ERR_NOT_FOUND
-                   : br_fail(BR_ERR_IO, "%s: %s", br_buf_text(&path), strerror(errno));
+        return errno == ENOENT || errno == ENOTDIR ? BR_ERR_NOT_FOUND
+                                                   : br_fail(BR_ERR_IO, "%s: %s", br_buf_text(&path), strerror(errno));
     }
     *bytes_out = info.st_size > 0 ? (uint64_t)info.st_size : 0;
     return BR_OK;
@@ -91,14 +90,12 @@ static br_status find_source(br_folder *folder, unsigned i)
         return has_ndjson;
     }
     if (has_csv == BR_OK && has_ndjson == BR_OK) {
-        return br_fail(BR_ERR_INVALID, "%s holds both %s and %s: one of them must go", folder->path, csv,
-                       ndjson);
+        return br_fail(BR_ERR_INVALID, "%s holds both %s and %s: one of them must go", folder->path, csv, ndjson);
     }
     source *found = &folder->sources[i];
     if (has_csv != BR_OK && has_ndjson != BR_OK) {
-        return kind_of(i)->required
-                   ? br_fail(BR_ERR_NOT_FOUND, "%s has neither %s nor %s", folder->path, csv, ndjson)
-                   : BR_OK;
+        return kind_of(i)->required ? br_fail(BR_ERR_NOT_FOUND, "%s has neither %s nor %s", folder->path, csv, ndjson)
+                                    : BR_OK;
     }
     found->ndjson = has_ndjson == BR_OK;
     found->bytes = found->ndjson ? ndjson_bytes : csv_bytes;
@@ -139,8 +136,7 @@ static br_status read_schema(br_folder *folder)
         return br_no_memory("path", 1);
     }
     br_status status = read_text(br_buf_text(&path), &text);
-    return status != BR_OK ? status
-                           : br_schema_read(&folder->schema, "schema.yaml", br_buf_text(&text), text.length);
+    return status != BR_OK ? status : br_schema_read(&folder->schema, "schema.yaml", br_buf_text(&text), text.length);
 }
 
 static br_status check_directory(const char *path)
@@ -159,8 +155,8 @@ static br_status allocate(br_folder *folder, const char *path)
     folder->features = br_calloc(2 * BR_MAX_FEATURES, sizeof *folder->features);
     folder->header = br_calloc(BR_MAX_COLUMNS, sizeof *folder->header);
     folder->unknown_list = br_calloc(BR_MAX_UNKNOWN_COLUMNS + 1, sizeof *folder->unknown_list);
-    bool have = folder->path != NULL && folder->features != NULL && folder->header != NULL &&
-                folder->unknown_list != NULL;
+    bool have =
+        folder->path != NULL && folder->features != NULL && folder->header != NULL && folder->unknown_list != NULL;
     return have ? br_index_new(&folder->unknown) : br_no_memory("columns of a market folder", BR_MAX_COLUMNS);
 }
 
@@ -237,8 +233,7 @@ static br_status take_name(br_folder *folder, size_t i, const br_field *name)
         return status;
     }
     if (!added && name->n > 0) {
-        return br_fail(BR_ERR_INVALID, "%s line 1: the column \"%.80s\" stands there twice", file,
-                       name->text);
+        return br_fail(BR_ERR_INVALID, "%s line 1: the column \"%.80s\" stands there twice", file, name->text);
     }
     column->column = br_columns_find(&folder->columns, name->text, name->n);
     if (column->column != BR_INDEX_NONE) {
@@ -262,8 +257,7 @@ static br_status check_header(const br_folder *folder, uint64_t line)
         }
     }
     for (size_t i = 0; i < folder->n_header; i++) {
-        br_buf_printf(&present, "%s%s", i > 0 ? ", " : "",
-                      br_index_text(folder->header_names, folder->header[i].name));
+        br_buf_printf(&present, "%s%s", i > 0 ? ", " : "", br_index_text(folder->header_names, folder->header[i].name));
     }
     if (missing.failed || present.failed) {
         return br_no_memory("names of columns", folder->n_header);
@@ -271,8 +265,7 @@ static br_status check_header(const br_folder *folder, uint64_t line)
     return missing.length == 0
                ? BR_OK
                : br_fail(BR_ERR_INVALID, "%s line %" PRIu64 ": the header lacks %s; it has %s",
-                         folder->sources[folder->current].name, line, br_buf_text(&missing),
-                         br_buf_text(&present));
+                         folder->sources[folder->current].name, line, br_buf_text(&missing), br_buf_text(&present));
 }
 
 static br_status read_header(br_folder *folder)
@@ -384,8 +377,7 @@ static br_status next_csv(br_folder *folder, br_folder_item *item)
     bool good = record.reason == NULL;
     if (!good) {
         bool named = record.column > 0 && record.column <= folder->n_header;
-        const char *column =
-            named ? br_index_text(folder->header_names, folder->header[record.column - 1].name) : "";
+        const char *column = named ? br_index_text(folder->header_names, folder->header[record.column - 1].name) : "";
         br_problem_set(&item->problem, column, "%s", record.reason);
     }
     for (size_t i = 0; i < folder->n_header && good; i++) {
@@ -396,16 +388,14 @@ static br_status next_csv(br_folder *folder, br_folder_item *item)
         }
     }
     good = good && br_row_check(folder->schema, &item->row, &item->problem);
-    return good ? show_raw(folder, item, record.raw, record.n_raw)
-                : reject(folder, item, record.raw, record.n_raw);
+    return good ? show_raw(folder, item, record.raw, record.n_raw) : reject(folder, item, record.raw, record.n_raw);
 }
 
 /// May this column be a number with a fraction?
 static bool takes_real(const br_columns *columns, const br_column *column)
 {
     return column->target == BR_TARGET_AMOUNT || column->target == BR_TARGET_RATE ||
-           (column->target == BR_TARGET_FEATURE &&
-            columns->features[column->feature].kind == BR_KIND_CONTINUOUS);
+           (column->target == BR_TARGET_FEATURE && columns->features[column->feature].kind == BR_KIND_CONTINUOUS);
 }
 
 /// Set one value of an object. *good_out = false and the item's problem if it is not right.
@@ -447,8 +437,7 @@ static br_status next_ndjson(br_folder *folder, br_folder_item *item)
         return status;
     }
     good = good && br_row_check(folder->schema, &item->row, &item->problem);
-    return good ? show_raw(folder, item, record.raw, record.n_raw)
-                : reject(folder, item, record.raw, record.n_raw);
+    return good ? show_raw(folder, item, record.raw, record.n_raw) : reject(folder, item, record.raw, record.n_raw);
 }
 
 static br_status next_of_source(br_folder *folder, br_folder_item *item)

@@ -55,8 +55,7 @@ typedef struct br_folder_writer br_folder_writer;
 
 /// Makes the folder if there is none. Errors: BR_ERR_EXISTS if it holds one of the files already, BR_ERR_INVALID
 /// (schema), BR_ERR_IO, BR_ERR_NO_MEMORY.
-br_status br_folder_writer_open(br_folder_writer **out, const char *path,
-                                const char *schema_yaml) BR_MUST_CHECK;
+br_status br_folder_writer_open(br_folder_writer **out, const char *path, const char *schema_yaml) BR_MUST_CHECK;
 /// Errors: BR_ERR_INVALID (a row that has no file, or a feature the schema does not know), BR_ERR_IO, BR_ERR_FULL.
 br_status br_folder_writer_row(br_folder_writer *writer, const br_row *row) BR_MUST_CHECK;
 /// Flushes and syncs files and folder. Takes ownership and sets *writer to NULL, also when it fails.

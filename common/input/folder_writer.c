@@ -164,8 +164,7 @@ static br_status append_day(br_buf *text, br_day day, const char *format)
     unsigned month;
     unsigned day_of_month;
     br_day_to_civil(day, &year, &month, &day_of_month);
-    struct tm parts = {
-        .tm_year = year - 1900, .tm_mon = (int)month - 1, .tm_mday = (int)day_of_month, .tm_isdst = -1};
+    struct tm parts = {.tm_year = year - 1900, .tm_mon = (int)month - 1, .tm_mday = (int)day_of_month, .tm_isdst = -1};
     char spelled[128];
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
@@ -212,8 +211,7 @@ static const char *feature_value(const br_row *row, const char *name)
     return NULL;
 }
 
-static br_status append_value(br_buf *text, const br_row *row, const br_column *column,
-                              const char *date_format)
+static br_status append_value(br_buf *text, const br_row *row, const br_column *column, const char *date_format)
 {
     switch (column->target) {
     case BR_TARGET_BID_ID:
@@ -266,8 +264,7 @@ static br_status check_features(const sink *to, const br_row *row)
         const char *name = row->features[i].name;
         uint32_t column = br_columns_find(&to->columns, name, strlen(name));
         if (column == BR_INDEX_NONE || to->columns.list[column].target != BR_TARGET_FEATURE) {
-            return br_fail(BR_ERR_INVALID, "the schema has no %s feature \"%s\"", br_row_kind_name(row->kind),
-                           name);
+            return br_fail(BR_ERR_INVALID, "the schema has no %s feature \"%s\"", br_row_kind_name(row->kind), name);
         }
     }
     return BR_OK;
@@ -284,8 +281,7 @@ br_status br_folder_writer_row(br_folder_writer *writer, const br_row *row)
         to = br_file_kinds[i].kind == row->kind ? &writer->sinks[i] : to;
     }
     if (to == NULL) {
-        return br_fail(BR_ERR_INVALID, "a market folder has no file for rows of kind %s",
-                       br_row_kind_name(row->kind));
+        return br_fail(BR_ERR_INVALID, "a market folder has no file for rows of kind %s", br_row_kind_name(row->kind));
     }
     br_status status = check_features(to, row);
     size_t before = to->text.length;

@@ -129,8 +129,7 @@ static br_status parse(br_ndjson *ndjson, const br_line *line, br_json_record *r
         return br_no_memory("bytes of JSON", line->n);
     }
     if (ndjson->object == NULL) {
-        snprintf(ndjson->reason, sizeof ndjson->reason, "not JSON at column %d: %s", error.column,
-                 error.text);
+        snprintf(ndjson->reason, sizeof ndjson->reason, "not JSON at column %d: %s", error.column, error.text);
         record->reason = ndjson->reason;
         return BR_OK;
     }
@@ -160,8 +159,8 @@ br_status br_ndjson_next(br_ndjson *ndjson, br_json_record *record)
     if (status != BR_OK) {
         return status;
     }
-    *record = (br_json_record){
-        .line = line.number, .reason = line.reason, .column = "", .raw = line.text, .n_raw = line.n};
+    *record =
+        (br_json_record){.line = line.number, .reason = line.reason, .column = "", .raw = line.text, .n_raw = line.n};
     return line.reason != NULL ? BR_OK : parse(ndjson, &line, record);
 }
 

@@ -65,10 +65,9 @@ static const cyaml_strval_t kinds[] = {{"categorical", BR_KIND_CATEGORICAL},
 static const cyaml_strval_t groups[] = {{"attribute", BR_GROUP_ATTRIBUTE}, {"ability", BR_GROUP_ABILITY}};
 static const cyaml_strval_t measures[] = {{"share", BR_PREFERENCE_SHARE}, {"count", BR_PREFERENCE_COUNT}};
 static const cyaml_strval_t activities[] = {
-    {"frequency", BR_ACTIVITY_FREQUENCY},     {"amount", BR_ACTIVITY_AMOUNT},
-    {"mean_amount", BR_ACTIVITY_MEAN_AMOUNT}, {"breadth", BR_ACTIVITY_BREADTH},
-    {"loyalty", BR_ACTIVITY_LOYALTY},         {"recency", BR_ACTIVITY_RECENCY},
-    {"tenure", BR_ACTIVITY_TENURE},           {"trend", BR_ACTIVITY_TREND},
+    {"frequency", BR_ACTIVITY_FREQUENCY}, {"amount", BR_ACTIVITY_AMOUNT},   {"mean_amount", BR_ACTIVITY_MEAN_AMOUNT},
+    {"breadth", BR_ACTIVITY_BREADTH},     {"loyalty", BR_ACTIVITY_LOYALTY}, {"recency", BR_ACTIVITY_RECENCY},
+    {"tenure", BR_ACTIVITY_TENURE},       {"trend", BR_ACTIVITY_TREND},
 };
 
 static const cyaml_schema_value_t text_value = {
@@ -85,20 +84,19 @@ static const cyaml_schema_field_t label_fields[] = {
     CYAML_FIELD_END,
 };
 
-#define FEATURE_FIELDS                                                                                       \
-    CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, yaml_feature, name, 1, BR_MAX_NAME_BYTES),            \
-        CYAML_FIELD_ENUM("kind", CYAML_FLAG_STRICT, yaml_feature, kind, kinds, CYAML_ARRAY_LEN(kinds)),      \
-        CYAML_FIELD_SEQUENCE("values", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_feature, values,       \
-                             &text_value, 1, BR_MAX_VALUES),                                                 \
-        CYAML_FIELD_UINT_PTR("max_values", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_feature,           \
-                             max_values),                                                                    \
-        CYAML_FIELD_UINT_PTR("bins", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_feature, bins),          \
+#define FEATURE_FIELDS                                                                                                 \
+    CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, yaml_feature, name, 1, BR_MAX_NAME_BYTES),                      \
+        CYAML_FIELD_ENUM("kind", CYAML_FLAG_STRICT, yaml_feature, kind, kinds, CYAML_ARRAY_LEN(kinds)),                \
+        CYAML_FIELD_SEQUENCE("values", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_feature, values, &text_value, 1, \
+                             BR_MAX_VALUES),                                                                           \
+        CYAML_FIELD_UINT_PTR("max_values", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_feature, max_values),        \
+        CYAML_FIELD_UINT_PTR("bins", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_feature, bins),                    \
         CYAML_FIELD_MAPPING("label", CYAML_FLAG_OPTIONAL, yaml_feature, label, label_fields)
 
 static const cyaml_schema_field_t bond_fields[] = {
     FEATURE_FIELDS,
-    CYAML_FIELD_ENUM("preference", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, yaml_feature, preference,
-                     booleans, CYAML_ARRAY_LEN(booleans)),
+    CYAML_FIELD_ENUM("preference", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, yaml_feature, preference, booleans,
+                     CYAML_ARRAY_LEN(booleans)),
     CYAML_FIELD_END,
 };
 
@@ -136,20 +134,18 @@ static const cyaml_schema_field_t schema_fields[] = {
     CYAML_FIELD_STRING_PTR("date_format", OPTIONAL_POINTER, yaml_schema, date_format, 1, 64),
     CYAML_FIELD_UINT_PTR("late_days", OPTIONAL_POINTER, yaml_schema, late_days),
     CYAML_FIELD_STRING_PTR("history_until", OPTIONAL_POINTER, yaml_schema, history_until, 1, 32),
-    CYAML_FIELD_SEQUENCE("windows_days", OPTIONAL_POINTER, yaml_schema, windows_days, &text_value, 0,
+    CYAML_FIELD_SEQUENCE("windows_days", OPTIONAL_POINTER, yaml_schema, windows_days, &text_value, 0, BR_MAX_WINDOWS),
+    CYAML_FIELD_SEQUENCE("activity_windows_days", OPTIONAL_POINTER, yaml_schema, activity_windows_days, &text_value, 0,
                          BR_MAX_WINDOWS),
-    CYAML_FIELD_SEQUENCE("activity_windows_days", OPTIONAL_POINTER, yaml_schema, activity_windows_days,
-                         &text_value, 0, BR_MAX_WINDOWS),
-    CYAML_FIELD_ENUM("preference_measure", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, yaml_schema,
-                     preference_measure, measures, CYAML_ARRAY_LEN(measures)),
+    CYAML_FIELD_ENUM("preference_measure", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, yaml_schema, preference_measure,
+                     measures, CYAML_ARRAY_LEN(measures)),
     CYAML_FIELD_SEQUENCE("bond_features", CYAML_FLAG_POINTER, yaml_schema, bond_features, &bond_value, 1,
                          BR_MAX_FEATURES),
-    CYAML_FIELD_SEQUENCE("investor_features", OPTIONAL_POINTER, yaml_schema, investor_features,
-                         &investor_value, 0, BR_MAX_FEATURES),
-    CYAML_FIELD_SEQUENCE("activity_features", OPTIONAL_POINTER, yaml_schema, activity_features,
-                         &activity_value, 0, BR_ACTIVITY_COUNT),
-    CYAML_FIELD_SEQUENCE("activity_of", OPTIONAL_POINTER, yaml_schema, activity_of, &text_value, 0,
+    CYAML_FIELD_SEQUENCE("investor_features", OPTIONAL_POINTER, yaml_schema, investor_features, &investor_value, 0,
                          BR_MAX_FEATURES),
+    CYAML_FIELD_SEQUENCE("activity_features", OPTIONAL_POINTER, yaml_schema, activity_features, &activity_value, 0,
+                         BR_ACTIVITY_COUNT),
+    CYAML_FIELD_SEQUENCE("activity_of", OPTIONAL_POINTER, yaml_schema, activity_of, &text_value, 0, BR_MAX_FEATURES),
     CYAML_FIELD_SEQUENCE("sample_weights", OPTIONAL_POINTER, yaml_schema, sample_weights, &weight_value, 0,
                          BR_MAX_SAMPLE_WEIGHTS),
     CYAML_FIELD_END,
@@ -224,8 +220,7 @@ static br_status log_failed(const char *name, const char *yaml, cyaml_err_t erro
     if (column == NULL) {
         return br_fail(BR_ERR_INVALID, "%s: %.*s", name, (int)n_cause, cause);
     }
-    place where = {strtoul(line + strlen("(line: "), NULL, 10),
-                   strtoul(column + strlen("column: "), NULL, 10)};
+    place where = {strtoul(line + strlen("(line: "), NULL, 10), strtoul(column + strlen("column: "), NULL, 10)};
     static const char *const about_keys[] = {"Unexpected key: ", "Mapping field already seen: "};
     for (size_t i = 0; i < sizeof about_keys / sizeof about_keys[0]; i++) {
         size_t n = strlen(about_keys[i]);
@@ -233,8 +228,8 @@ static br_status log_failed(const char *name, const char *yaml, cyaml_err_t erro
             where = place_of_key(yaml, where, cause + n, n_cause - n);
         }
     }
-    return br_fail(BR_ERR_INVALID, "%s line %lu, column %lu: %.*s (%s)", name, where.line, where.column,
-                   (int)n_cause, cause, cyaml_strerror(error));
+    return br_fail(BR_ERR_INVALID, "%s line %lu, column %lu: %.*s (%s)", name, where.line, where.column, (int)n_cause,
+                   cause, cyaml_strerror(error));
 }
 
 /// Line that declares `key`, or the feature of this name, from 1; 0 if there is none.
@@ -268,9 +263,7 @@ static br_status copy_text(char **out, const char *text)
 static br_status copy_feature(br_feature *to, const yaml_feature *from, bool of_bond)
 {
     to->kind = (br_feature_kind)from->kind;
-    to->group = of_bond            ? BR_GROUP_BOND
-                : from->group == 0 ? BR_GROUP_ATTRIBUTE
-                                   : (br_feature_group)from->group;
+    to->group = of_bond ? BR_GROUP_BOND : from->group == 0 ? BR_GROUP_ATTRIBUTE : (br_feature_group)from->group;
     to->max_values = from->max_values == NULL ? BR_DEFAULT_MAX_VALUES : *from->max_values;
     to->n_bins = from->bins == NULL ? BR_DEFAULT_BINS : *from->bins;
     to->preference = from->preference != 0;
@@ -292,8 +285,7 @@ static br_status copy_feature(br_feature *to, const yaml_feature *from, bool of_
     return status;
 }
 
-static br_status copy_features(br_feature **out, uint32_t *n_out, const yaml_feature *from, uint32_t n,
-                               bool of_bond)
+static br_status copy_features(br_feature **out, uint32_t *n_out, const yaml_feature *from, uint32_t n, bool of_bond)
 {
     if (n == 0) {
         return BR_OK;
@@ -317,9 +309,8 @@ static br_status copy_windows(int32_t *out, uint32_t *n_out, char *const *from, 
         long days = strcmp(from[i], "ever") == 0 ? BR_WINDOW_EVER : strtol(from[i], &end, 10);
         bool number = end != NULL && end != from[i] && *end == '\0' && days > 0 && days <= BR_MAX_WINDOW_DAYS;
         if (end != NULL && !number) {
-            return br_fail(BR_ERR_INVALID,
-                           "%s: \"%.40s\" is neither a number of days from 1 to %d nor `ever`", key, from[i],
-                           BR_MAX_WINDOW_DAYS);
+            return br_fail(BR_ERR_INVALID, "%s: \"%.40s\" is neither a number of days from 1 to %d nor `ever`", key,
+                           from[i], BR_MAX_WINDOW_DAYS);
         }
         out[i] = (int32_t)days;
         *n_out = i + 1;
@@ -347,8 +338,7 @@ static br_status copy_activity(br_schema *schema, const yaml_schema *yaml)
     for (uint32_t i = 0; i < yaml->activity_of_count; i++) {
         schema->activity_of[i] = br_schema_bond_feature(schema, yaml->activity_of[i]);
         if (schema->activity_of[i] == UINT32_MAX) {
-            return br_fail(BR_ERR_INVALID, "activity_of: there is no bond feature \"%.80s\"",
-                           yaml->activity_of[i]);
+            return br_fail(BR_ERR_INVALID, "activity_of: there is no bond feature \"%.80s\"", yaml->activity_of[i]);
         }
         schema->n_activity_of = i + 1;
     }
@@ -371,8 +361,7 @@ static br_status copy_sample_weights(br_schema *schema, const yaml_schema *yaml)
         to->feature = br_schema_bond_feature(schema, from->feature);
         to->weight = from->weight;
         if (to->feature == UINT32_MAX) {
-            return br_fail(BR_ERR_INVALID, "sample_weights: there is no bond feature \"%.80s\"",
-                           from->feature);
+            return br_fail(BR_ERR_INVALID, "sample_weights: there is no bond feature \"%.80s\"", from->feature);
         }
         status = copy_text(&to->value, from->value);
         schema->n_sample_weights = i + 1;
@@ -384,8 +373,7 @@ static br_status copy_scalars(br_schema *schema, const yaml_schema *yaml)
 {
     bool late = yaml->late_days != NULL;
     if (late && *yaml->late_days > BR_MAX_LATE_DAYS) {
-        return br_fail(BR_ERR_INVALID, "late_days: is %u, possible are 0 to %d", *yaml->late_days,
-                       BR_MAX_LATE_DAYS);
+        return br_fail(BR_ERR_INVALID, "late_days: is %u, possible are 0 to %d", *yaml->late_days, BR_MAX_LATE_DAYS);
     }
     schema->late_days = late ? (int32_t)*yaml->late_days : BR_DEFAULT_LATE_DAYS;
     schema->revision = yaml->revision;
@@ -407,17 +395,16 @@ static br_status copy_schema(br_schema *schema, const yaml_schema *yaml)
                                yaml->bond_features_count, true);
     }
     if (status == BR_OK) {
-        status = copy_features(&schema->investor_features, &schema->n_investor_features,
-                               yaml->investor_features, yaml->investor_features_count, false);
+        status = copy_features(&schema->investor_features, &schema->n_investor_features, yaml->investor_features,
+                               yaml->investor_features_count, false);
     }
     if (status == BR_OK) {
-        status = copy_windows(schema->windows_days, &schema->n_windows, yaml->windows_days,
-                              yaml->windows_days_count, "windows_days");
+        status = copy_windows(schema->windows_days, &schema->n_windows, yaml->windows_days, yaml->windows_days_count,
+                              "windows_days");
     }
     if (status == BR_OK && yaml->activity_windows_days != NULL) {
-        status = copy_windows(schema->activity_windows_days, &schema->n_activity_windows,
-                              yaml->activity_windows_days, yaml->activity_windows_days_count,
-                              "activity_windows_days");
+        status = copy_windows(schema->activity_windows_days, &schema->n_activity_windows, yaml->activity_windows_days,
+                              yaml->activity_windows_days_count, "activity_windows_days");
     } else if (status == BR_OK) {
         memcpy(schema->activity_windows_days, schema->windows_days, sizeof schema->windows_days);
         schema->n_activity_windows = schema->n_windows;
@@ -507,8 +494,7 @@ br_status br_schema_read(br_schema **out, const char *name, const char *yaml, si
         .flags = CYAML_CFG_NO_ALIAS,
     };
     cyaml_data_t *data = NULL;
-    cyaml_err_t error =
-        cyaml_load_data((const uint8_t *)br_buf_text(&text), n, &config, &document, &data, NULL);
+    cyaml_err_t error = cyaml_load_data((const uint8_t *)br_buf_text(&text), n, &config, &document, &data, NULL);
     if (error != CYAML_OK) {
         return log_failed(name, br_buf_text(&text), error, &log);
     }

@@ -40,9 +40,8 @@ void br_gemm(br_matrix c, float beta, br_matrix a, br_transpose op_a, br_matrix 
     br_assert((op_b == BR_PLAIN ? b.rows : b.columns) == inner);
     br_assert(a.stride >= a.columns && b.stride >= b.columns && c.stride >= c.columns);
     cblas_sgemm(CblasRowMajor, op_a == BR_PLAIN ? CblasNoTrans : CblasTrans,
-                op_b == BR_PLAIN ? CblasNoTrans : CblasTrans, blas_size(c.rows), blas_size(c.columns),
-                blas_size(inner), 1.0f, a.data, blas_size(a.stride), b.data, blas_size(b.stride), beta,
-                c.data, blas_size(c.stride));
+                op_b == BR_PLAIN ? CblasNoTrans : CblasTrans, blas_size(c.rows), blas_size(c.columns), blas_size(inner),
+                1.0f, a.data, blas_size(a.stride), b.data, blas_size(b.stride), beta, c.data, blas_size(c.stride));
 }
 
 /// A number in [-1, 1] that looks random, without a generator: the test has to be the same on every start.
@@ -90,10 +89,10 @@ br_status br_gemm_start(void)
     for (int form = 0; form < 4; form++) {
         br_transpose op_a = form % 2 == 0 ? BR_PLAIN : BR_TRANSPOSED;
         br_transpose op_b = form / 2 == 0 ? BR_PLAIN : BR_TRANSPOSED;
-        br_matrix ma = op_a == BR_PLAIN ? br_matrix_of(a, TEST_ROWS, TEST_INNER)
-                                        : br_matrix_of(a, TEST_INNER, TEST_ROWS);
-        br_matrix mb = op_b == BR_PLAIN ? br_matrix_of(b, TEST_INNER, TEST_COLUMNS)
-                                        : br_matrix_of(b, TEST_COLUMNS, TEST_INNER);
+        br_matrix ma =
+            op_a == BR_PLAIN ? br_matrix_of(a, TEST_ROWS, TEST_INNER) : br_matrix_of(a, TEST_INNER, TEST_ROWS);
+        br_matrix mb =
+            op_b == BR_PLAIN ? br_matrix_of(b, TEST_INNER, TEST_COLUMNS) : br_matrix_of(b, TEST_COLUMNS, TEST_INNER);
         for (size_t i = 0; i < TEST_ROWS * TEST_COLUMNS; i++) {
             c[i] = 1.0f;
         }

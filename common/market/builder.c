@@ -49,8 +49,7 @@ struct br_builder {
     plan *plans;             // [n_derived]
     uint8_t *declared_codes; // [investor rows, n_declared]
     uint8_t *bond_codes;     // [n_bonds, n_bond_fields]
-    uint32_t
-        *slot_of_field; // [n_bond_fields] first slot of the field's codes, or UINT32_MAX without preferences
+    uint32_t *slot_of_field; // [n_bond_fields] first slot of the field's codes, or UINT32_MAX without preferences
     uint32_t n_slots;
     uint32_t share_windows; // the first windows are those of preferences
     uint32_t n_means;
@@ -186,8 +185,7 @@ static br_status encode_declared(br_builder *builder)
         return br_no_memory("rows of codes", (size_t)n_rows + builder->n_bonds);
     }
     for (uint32_t bond = 0; bond < builder->n_bonds; bond++) {
-        br_encoder_bond(encoder, builder->market, bond,
-                        builder->bond_codes + (size_t)bond * encoder->n_bond_fields);
+        br_encoder_bond(encoder, builder->market, bond, builder->bond_codes + (size_t)bond * encoder->n_bond_fields);
     }
     for (uint32_t row = 0; row < n_rows; row++) {
         for (uint32_t i = 0; i < builder->n_declared; i++) {
@@ -281,8 +279,8 @@ static br_status make_events(br_builder *builder)
     builder->pair_of = br_calloc(n, sizeof *builder->pair_of);
     builder->loyal = br_calloc(n, 1);
     uint32_t n_pairs = 0;
-    bool made = events != NULL && builder->by_visible != NULL && builder->visible != NULL &&
-                builder->by_day != NULL && builder->pair_of != NULL && builder->loyal != NULL;
+    bool made = events != NULL && builder->by_visible != NULL && builder->visible != NULL && builder->by_day != NULL &&
+                builder->pair_of != NULL && builder->loyal != NULL;
     if (made) {
         order_events(builder, events);
         n_pairs = number_pairs(builder, events);
@@ -304,11 +302,10 @@ static br_status make_counters(br_builder *builder)
     size_t n_totals = (size_t)builder->n_investors * builder->n_windows;
     builder->totals = br_calloc(n_totals, sizeof *builder->totals);
     builder->means = br_calloc(n_totals * builder->n_means, sizeof *builder->means);
-    builder->shares = br_calloc((size_t)builder->n_investors * builder->share_windows * builder->n_slots,
-                                sizeof *builder->shares);
+    builder->shares =
+        br_calloc((size_t)builder->n_investors * builder->share_windows * builder->n_slots, sizeof *builder->shares);
     builder->last_bid = br_calloc(builder->n_investors, sizeof *builder->last_bid);
-    if (builder->totals == NULL || builder->means == NULL || builder->shares == NULL ||
-        builder->last_bid == NULL) {
+    if (builder->totals == NULL || builder->means == NULL || builder->shares == NULL || builder->last_bid == NULL) {
         return br_no_memory("investors' counters", builder->n_investors);
     }
     for (uint32_t i = 0; i < builder->n_investors; i++) {
@@ -379,8 +376,7 @@ static void count_values(br_builder *builder, const br_bid *bid, uint32_t window
 {
     uint32_t n_bond_fields = builder->encoder->n_bond_fields;
     const uint8_t *codes = builder->bond_codes + (size_t)bid->bond * n_bond_fields;
-    uint32_t *shares =
-        builder->shares + ((size_t)bid->investor * builder->share_windows + window) * builder->n_slots;
+    uint32_t *shares = builder->shares + ((size_t)bid->investor * builder->share_windows + window) * builder->n_slots;
     for (uint32_t i = 0; i < n_bond_fields; i++) {
         if (builder->slot_of_field[i] != UINT32_MAX) {
             shares[builder->slot_of_field[i] + codes[i]] += enters ? 1u : UINT32_MAX;
@@ -390,8 +386,7 @@ static void count_values(br_builder *builder, const br_bid *bid, uint32_t window
 
 static void count_means(br_builder *builder, const br_bid *bid, uint32_t window, bool enters)
 {
-    window_mean *means =
-        builder->means + ((size_t)bid->investor * builder->n_windows + window) * builder->n_means;
+    window_mean *means = builder->means + ((size_t)bid->investor * builder->n_windows + window) * builder->n_means;
     for (uint32_t i = 0; i < builder->n_means; i++) {
         double value = br_market_bond_value(builder->market, bid->bond, builder->mean_features[i]).number;
         if (isnan(value)) {
@@ -408,8 +403,7 @@ static void count_bid(br_builder *builder, uint32_t number, uint32_t window, boo
     const br_bid *bid = &builder->bids[number];
     const uint32_t step = enters ? 1u : UINT32_MAX; // modulo 2^32
     window_total *total = &builder->totals[(size_t)bid->investor * builder->n_windows + window];
-    uint32_t *of_issuer =
-        &builder->pair_counts[(size_t)builder->pair_of[number] * builder->n_windows + window];
+    uint32_t *of_issuer = &builder->pair_counts[(size_t)builder->pair_of[number] * builder->n_windows + window];
     total->n_bids += step;
     total->n_loyal += builder->loyal[number] ? step : 0;
     if (bid->amount != BR_AMOUNT_NONE) {
@@ -430,8 +424,7 @@ static void expire(br_builder *builder)
 {
     for (uint32_t window = 0; window < builder->n_windows; window++) {
         uint32_t *next = &builder->next_expired[window];
-        while (*next < builder->n_events &&
-               !in_window(builder, window, builder->bids[builder->by_day[*next]].day)) {
+        while (*next < builder->n_events && !in_window(builder, window, builder->bids[builder->by_day[*next]].day)) {
             uint32_t number = builder->by_day[(*next)++];
             // One that becomes visible today or later never entered this window.
             if (builder->visible[number] < builder->today) {
@@ -499,8 +492,7 @@ static float trend_of(const br_builder *builder, uint32_t investor, const window
     return (float)((double)near->n_bids * far_days / ((double)far->n_bids * near_days));
 }
 
-static float activity_of(const br_builder *builder, uint32_t investor, const plan *p,
-                         const window_total *totals)
+static float activity_of(const br_builder *builder, uint32_t investor, const plan *p, const window_total *totals)
 {
     const window_total *total = &totals[p->window];
     if (p->activity < BR_ACTIVITY_RECENCY && total->n_bids == 0) {
@@ -518,9 +510,7 @@ static float activity_of(const br_builder *builder, uint32_t investor, const pla
     case BR_ACTIVITY_LOYALTY:
         return (float)total->n_loyal / (float)total->n_bids;
     case BR_ACTIVITY_RECENCY:
-        return builder->last_bid[investor] == BR_DAY_NONE
-                   ? NAN
-                   : (float)(builder->today - builder->last_bid[investor]);
+        return builder->last_bid[investor] == BR_DAY_NONE ? NAN : (float)(builder->today - builder->last_bid[investor]);
     case BR_ACTIVITY_TENURE: {
         br_day known = br_market_investor_known(builder->market, investor);
         return known == BR_DAY_NONE || known >= builder->today ? NAN : (float)(builder->today - known);

@@ -54,12 +54,11 @@ static br_status check_parts(const br_split *split, uint32_t n_bonds, bool tests
         (!tests || split->valid_until < split->test_until)) {
         return BR_OK;
     }
-    return br_fail(
-        BR_ERR_INVALID,
-        "%u bonds are too few to split: training before %s, validation before %s, test before %s would "
-        "leave a part empty",
-        n_bonds, br_day_text(split->train_until, train), br_day_text(split->valid_until, valid),
-        br_day_text(split->test_until, test));
+    return br_fail(BR_ERR_INVALID,
+                   "%u bonds are too few to split: training before %s, validation before %s, test before %s would "
+                   "leave a part empty",
+                   n_bonds, br_day_text(split->train_until, train), br_day_text(split->valid_until, valid),
+                   br_day_text(split->test_until, test));
 }
 
 br_status br_split_by_time(br_split *out, br_market *market, double train_share, double valid_share)
@@ -67,8 +66,7 @@ br_status br_split_by_time(br_split *out, br_market *market, double train_share,
     br_assert(train_share > 0 && valid_share > 0 && train_share + valid_share < 1);
     BR_AUTO_DEINIT(issue_days) list = {0};
     br_day business_day = br_market_business_day(market);
-    br_status status =
-        issue_days_init(&list, market, business_day == BR_DAY_NONE ? BR_DAY_MAX : business_day);
+    br_status status = issue_days_init(&list, market, business_day == BR_DAY_NONE ? BR_DAY_MAX : business_day);
     if (status != BR_OK) {
         return status;
     }
@@ -273,8 +271,8 @@ static br_status choose_negatives(maker *made)
             break;
         }
         if (made->keep_below == 0) {
-            return br_fail(BR_ERR_NO_MEMORY, "the bids alone need %zu bytes of samples, the bound is %zu",
-                           bytes, options->max_bytes);
+            return br_fail(BR_ERR_NO_MEMORY, "the bids alone need %zu bytes of samples, the bound is %zu", bytes,
+                           options->max_bytes);
         }
         // Rows shrink slower than samples, so a step in proportion, but at least a tenth, needs few turns.
         double share = 0.98 * (double)options->max_bytes / (double)bytes;
@@ -347,8 +345,7 @@ static br_status make_samples(maker *made, br_day from, br_day until)
     }
     count_pairs(made);
     if (dataset->n_positive == 0) {
-        return br_fail(BR_ERR_INVALID,
-                       "%u bonds issued from %s to before %s have no bid of an eligible investor",
+        return br_fail(BR_ERR_INVALID, "%u bonds issued from %s to before %s have no bid of an eligible investor",
                        dataset->n_bonds, br_day_text(from, first), br_day_text(until, last));
     }
     status = choose_negatives(made);
@@ -364,8 +361,8 @@ static br_status make_samples(maker *made, br_day from, br_day until)
     return status == BR_OK ? fill_codes(made) : status;
 }
 
-br_status br_dataset_new(br_dataset **out, br_market *market, const br_encoder *encoder, br_day from,
-                         br_day until, const br_dataset_options *options)
+br_status br_dataset_new(br_dataset **out, br_market *market, const br_encoder *encoder, br_day from, br_day until,
+                         const br_dataset_options *options)
 {
     BR_AUTO(br_dataset) *dataset = br_calloc(1, sizeof *dataset);
     uint32_t n_investors = br_market_n_investors(market);

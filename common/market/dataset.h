@@ -15,8 +15,7 @@ typedef struct br_split {
 } br_split;
 
 /// 6:2:2 (or other shares) over the bonds in order of issue date. Errors: BR_ERR_INVALID if a part would be empty.
-br_status br_split_by_time(br_split *out, br_market *market, double train_share,
-                           double valid_share) BR_MUST_CHECK;
+br_status br_split_by_time(br_split *out, br_market *market, double train_share, double valid_share) BR_MUST_CHECK;
 /// All bonds issued and with closed books before `day`: the last `valid_share` of them validate; test is empty.
 br_status br_split_before(br_split *out, br_market *market, br_day day, double valid_share) BR_MUST_CHECK;
 
@@ -25,8 +24,8 @@ typedef struct br_dataset {
     uint32_t n_investor_fields;
     uint32_t *bonds; ///< [n_bonds] numbers in the market
     uint32_t n_bonds;
-    uint8_t *bond_codes; ///< [n_bonds, n_bond_fields]
-    float *bond_weights; ///< [n_bonds] what the schema lets a bond's samples weigh in training; NULL: all 1
+    uint8_t *bond_codes;     ///< [n_bonds, n_bond_fields]
+    float *bond_weights;     ///< [n_bonds] what the schema lets a bond's samples weigh in training; NULL: all 1
     uint8_t *investor_codes; ///< [n_rows, n_investor_fields]
     size_t n_rows;
     uint32_t *bond_of;     ///< [n] row of bond_codes
@@ -48,8 +47,8 @@ typedef struct br_dataset_options {
 /// All samples of the bonds issued in [from, until). Negatives are thinned uniformly (never positives) when the whole would not
 /// fit; negative_keep then gives the exact shift of the logit: logit_full = logit_thinned + log(negative_keep).
 /// Errors: BR_ERR_INVALID without bonds or without bids; BR_ERR_NO_MEMORY.
-br_status br_dataset_new(br_dataset **out, br_market *market, const br_encoder *encoder, br_day from,
-                         br_day until, const br_dataset_options *options) BR_MUST_CHECK;
+br_status br_dataset_new(br_dataset **out, br_market *market, const br_encoder *encoder, br_day from, br_day until,
+                         const br_dataset_options *options) BR_MUST_CHECK;
 void br_dataset_free(br_dataset **dataset);
 
 #endif

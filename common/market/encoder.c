@@ -116,8 +116,7 @@ static br_status set_others(br_field *field, counted *rest, uint32_t n)
 }
 
 // An open list: the most frequent values, ties by their bytes.
-static br_status learn_open(br_field *field, const br_index *strings, const uint64_t *counts,
-                            uint32_t max_values)
+static br_status learn_open(br_field *field, const br_index *strings, const uint64_t *counts, uint32_t max_values)
 {
     const char *names[BR_MAX_VALUES + 2] = {"(missing)"};
     uint32_t n_strings = br_index_count(strings);
@@ -262,8 +261,7 @@ static br_status learn_bins(br_field *field, weighted *samples, size_t n, uint32
 // --- declared fields ---
 
 // Value number `at` of the lesson and its weight, 0 when there is none.
-static uint64_t lesson_value(const lesson *from, bool of_bond, uint32_t feature, uint32_t at,
-                             br_raw_value *out)
+static uint64_t lesson_value(const lesson *from, bool of_bond, uint32_t feature, uint32_t at, br_raw_value *out)
 {
     if (of_bond) {
         *out = br_market_bond_value(from->market, from->bonds[at], feature);
@@ -363,14 +361,10 @@ static const label_text activity_labels[BR_ACTIVITY_COUNT] = {
 
 static br_status name_levels(br_field *field)
 {
-    static const char *const levels[BR_N_LEVELS] = {"(no bids)", "none", "low",
-                                                    "medium",    "high", "very high"};
-    static const char *const fifths[BR_N_LEVELS] = {"(no bids)", "very low", "low",
-                                                    "medium",    "high",     "very high"};
-    static const char *const recency[BR_N_LEVELS] = {"(no bids)", "very short", "short",
-                                                     "medium",    "long",       "very long"};
-    static const char *const tenure[BR_N_LEVELS] = {"(unknown)", "very short", "short",
-                                                    "medium",    "long",       "very long"};
+    static const char *const levels[BR_N_LEVELS] = {"(no bids)", "none", "low", "medium", "high", "very high"};
+    static const char *const fifths[BR_N_LEVELS] = {"(no bids)", "very low", "low", "medium", "high", "very high"};
+    static const char *const recency[BR_N_LEVELS] = {"(no bids)", "very short", "short", "medium", "long", "very long"};
+    static const char *const tenure[BR_N_LEVELS] = {"(unknown)", "very short", "short", "medium", "long", "very long"};
     if (field->name == NULL || field->label.en == NULL || field->label.zh == NULL) {
         return br_no_memory("names of a field", 3);
     }
@@ -439,8 +433,8 @@ static br_status add_mean(br_encoder *encoder, const br_schema *schema, uint32_t
     return name_levels(field);
 }
 
-static br_status add_preference(br_encoder *encoder, const br_schema *schema, uint32_t bond_field,
-                                uint16_t code, int32_t window_days)
+static br_status add_preference(br_encoder *encoder, const br_schema *schema, uint32_t bond_field, uint16_t code,
+                                int32_t window_days)
 {
     char window[16], en[BR_WINDOW_TEXT], zh[BR_WINDOW_TEXT];
     const br_feature *declared = &schema->bond_features[bond_field];
@@ -451,14 +445,12 @@ static br_status add_preference(br_encoder *encoder, const br_schema *schema, ui
     window_name(window_days, window);
     *field = (br_field){
         .name = name_of("pref.%s.%s.%s", declared->name, value, window),
-        .source =
-            schema->preference_measure == BR_PREFERENCE_COUNT ? BR_SOURCE_MATCHES : BR_SOURCE_PREFERENCE,
+        .source = schema->preference_measure == BR_PREFERENCE_COUNT ? BR_SOURCE_MATCHES : BR_SOURCE_PREFERENCE,
         .group = BR_GROUP_PREFERENCE,
         .kind = BR_KIND_ORDINAL,
         .label = {name_of("prefers %s%s %s, %s", label_en(declared), flag ? ":" : "", value,
                           br_window_text(window_days, false, en)),
-                  name_of("%s偏好%s：%s", br_window_text(window_days, true, zh), label_zh(declared),
-                          value_zh)},
+                  name_of("%s偏好%s：%s", br_window_text(window_days, true, zh), label_zh(declared), value_zh)},
         .feature = bond_field,
         .window_days = window_days,
         .activity = BR_ACTIVITY_COUNT,
@@ -479,8 +471,8 @@ static br_status add_activities(br_encoder *encoder, const br_schema *schema)
     br_status status = BR_OK;
     for (int a = 0; a < BR_ACTIVITY_COUNT; a++) {
         bool windowed = a < BR_ACTIVITY_RECENCY;
-        for (uint32_t w = 0;
-             schema->activity[a] && status == BR_OK && w < (windowed ? schema->n_activity_windows : 1); w++) {
+        for (uint32_t w = 0; schema->activity[a] && status == BR_OK && w < (windowed ? schema->n_activity_windows : 1);
+             w++) {
             status = add_activity(encoder, (br_activity)a, windowed ? schema->activity_windows_days[w] : -1);
         }
     }
@@ -513,9 +505,8 @@ static size_t n_derived_of(const br_encoder *encoder, const br_schema *schema)
         n += !schema->activity[a] ? 0 : a < BR_ACTIVITY_RECENCY ? schema->n_activity_windows : 1;
     }
     for (uint32_t i = 0; i < schema->n_bond_features; i++) {
-        n += schema->bond_features[i].preference
-                 ? (size_t)n_preference_codes(&encoder->fields[i]) * schema->n_windows
-                 : 0;
+        n += schema->bond_features[i].preference ? (size_t)n_preference_codes(&encoder->fields[i]) * schema->n_windows
+                                                 : 0;
     }
     return n;
 }
@@ -589,8 +580,8 @@ static uint64_t sampled_row(uint64_t n_rows, uint32_t n_samples, uint32_t sample
     return begin + br_rng_below(&rng, (uint32_t)(end - begin));
 }
 
-static br_status sample_rows(level_rows *rows, const lesson *from, const br_encoder *encoder,
-                             uint32_t n_derived, uint64_t seed)
+static br_status sample_rows(level_rows *rows, const lesson *from, const br_encoder *encoder, uint32_t n_derived,
+                             uint64_t seed)
 {
     uint64_t n_rows = rows->first_row[from->n_days];
     size_t bound = MAX_LEVEL_BYTES / sizeof(float) / n_derived;
@@ -670,8 +661,8 @@ static void cut_counts(double *cuts, uint32_t n_cuts, const float *sorted, uint3
             while (next < n && sorted[next] <= sorted[end]) {
                 next++;
             }
-            if (end > begin && (next > target ? next - target : target - next) >=
-                                   (end > target ? end - target : target - end)) {
+            if (end > begin &&
+                (next > target ? next - target : target - next) >= (end > target ? end - target : target - end)) {
                 break;
             }
             end = next;
@@ -883,8 +874,7 @@ uint8_t br_field_text_code(const br_field *field, const char *text)
             return (uint8_t)code;
         }
     }
-    if (has_other &&
-        bsearch(text, field->others, field->n_others, sizeof *field->others, compare_other) != NULL) {
+    if (has_other && bsearch(text, field->others, field->n_others, sizeof *field->others, compare_other) != NULL) {
         return (uint8_t)n_named;
     }
     return 0;

@@ -43,8 +43,7 @@ typedef struct br_field {
     br_feature_kind kind;
     uint16_t n_values;  ///< codes 0 .. n_values - 1
     char **value_names; ///< [n_values] "(missing)", "AAA", "1.5 to 2.25", ...
-    char **
-        others; ///< [n_others] bytewise ascending: the values behind the last code "other"; 0: there is no such code
+    char **others; ///< [n_others] bytewise ascending: the values behind the last code "other"; 0: there is no such code
     uint32_t n_others;
     double *cuts; ///< [n_cuts] ascending: bins of a continuous feature, quartiles or fifths of a derived one
     uint16_t n_cuts;
@@ -86,8 +85,7 @@ static inline uint32_t br_encoder_n_investor_fields(const br_encoder *encoder)
 /// days, each seen as of that day. Levels are learned from at most BR_MAX_LEVEL_ROWS (day, investor) rows, drawn by `seed`: one
 /// from each of as many equal stretches of the rows in order (day, first known).
 /// Errors: BR_ERR_INVALID when the range holds no bond; BR_ERR_LIMIT; BR_ERR_NO_MEMORY.
-br_status br_encoder_learn(br_encoder **out, br_market *market, br_day from, br_day until,
-                           uint64_t seed) BR_MUST_CHECK;
+br_status br_encoder_learn(br_encoder **out, br_market *market, br_day from, br_day until, uint64_t seed) BR_MUST_CHECK;
 void br_encoder_free(br_encoder **encoder);
 
 /// codes[n_bond_fields] of a bond. Values never seen in training map to missing (0).

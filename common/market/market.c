@@ -117,8 +117,7 @@ static void table_deinit(value_table *table)
 
 static br_raw_value missing_of(const br_feature *feature)
 {
-    return feature->kind == BR_KIND_CONTINUOUS ? (br_raw_value){.number = (double)NAN}
-                                               : (br_raw_value){.value = NONE};
+    return feature->kind == BR_KIND_CONTINUOUS ? (br_raw_value){.number = (double)NAN} : (br_raw_value){.value = NONE};
 }
 
 static br_status value_of(value_table *table, uint32_t feature, const char *text, br_raw_value *out)
@@ -265,8 +264,7 @@ static bool wrong(br_row_problem *problem, const char *column, const char *forma
 static bool supersedes(const br_row *row, uint64_t known, br_row_problem *problem)
 {
     return row->revision > known ||
-           wrong(problem, "revision",
-                 "this %s is known with revision %llu, only a higher one supersedes it, not %llu",
+           wrong(problem, "revision", "this %s is known with revision %llu, only a higher one supersedes it, not %llu",
                  br_row_kind_name(row->kind), (unsigned long long)known, (unsigned long long)row->revision);
 }
 
@@ -288,8 +286,7 @@ static bool check_pair(const br_market *market, const br_row *row, br_row_proble
     if (br_market_find_bond(market, row->bond_id) == NONE) {
         return wrong(problem, "bond_id", "unknown bond %.*s", ID_SHOWN, row->bond_id);
     }
-    return investor != NONE ||
-           wrong(problem, "investor_id", "unknown investor %.*s", ID_SHOWN, row->investor_id);
+    return investor != NONE || wrong(problem, "investor_id", "unknown investor %.*s", ID_SHOWN, row->investor_id);
 }
 
 static bool check_bid(const br_market *market, const br_row *row, br_row_problem *problem)
@@ -305,8 +302,7 @@ static bool check_bid(const br_market *market, const br_row *row, br_row_problem
     const br_bond *bond = &market->bonds[br_market_find_bond(market, row->bond_id)];
     return row->day >= bond->announce_day ||
            wrong(problem, "bid_date", "bid dated %s before its bond %.*s was announced (%s)",
-                 br_day_text(row->day, day), ID_SHOWN, row->bond_id,
-                 br_day_text(bond->announce_day, announced));
+                 br_day_text(row->day, day), ID_SHOWN, row->bond_id, br_day_text(bond->announce_day, announced));
 }
 
 static bool check_known(const br_market *market, const br_row *row, br_row_problem *problem)
@@ -318,8 +314,7 @@ static bool check_known(const br_market *market, const br_row *row, br_row_probl
         return bond == NONE || supersedes(row, market->bond_extras[bond].revision, problem);
     }
     case BR_ROW_INVESTOR: {
-        uint32_t known =
-            find_investor_row(market, br_market_find_investor(market, row->investor_id), row->day);
+        uint32_t known = find_investor_row(market, br_market_find_investor(market, row->investor_id), row->day);
         return known == NONE || supersedes(row, market->investor_rows[known].revision, problem);
     }
     case BR_ROW_BID:
@@ -366,11 +361,11 @@ static uint32_t next_capacity(uint32_t n)
     return n < 64 ? 128 : n + n / 2;
 }
 
-#define RESERVE(status, array, capacity, what)                                                               \
-    do {                                                                                                     \
-        void *block_ = (array);                                                                              \
-        (status) = (status) == BR_OK ? reserve(&block_, capacity, sizeof *(array), what) : (status);         \
-        (array) = block_;                                                                                    \
+#define RESERVE(status, array, capacity, what)                                                                         \
+    do {                                                                                                               \
+        void *block_ = (array);                                                                                        \
+        (status) = (status) == BR_OK ? reserve(&block_, capacity, sizeof *(array), what) : (status);                   \
+        (array) = block_;                                                                                              \
     } while (0)
 
 static br_status reserve_values(value_table *table, uint32_t n_rows)
@@ -457,8 +452,7 @@ static void link_investor_row(br_market *market, uint32_t investor, uint32_t row
 static br_day first_known(const br_market *market, uint32_t investor)
 {
     br_day known = BR_DAY_NONE;
-    for (uint32_t row = market->investor_rows_of[investor]; row != NONE;
-         row = market->investor_rows[row].next) {
+    for (uint32_t row = market->investor_rows_of[investor]; row != NONE; row = market->investor_rows[row].next) {
         known = market->investor_rows[row].cancelled ? known : market->investor_rows[row].day;
     }
     return known;
@@ -474,8 +468,7 @@ static br_status apply_investor(br_market *market, const br_row *row)
         status = reserve_investor_row(market);
     }
     if (status == BR_OK) {
-        status =
-            br_index_add(market->investor_ids, row->investor_id, strlen(row->investor_id), &investor, &added);
+        status = br_index_add(market->investor_ids, row->investor_id, strlen(row->investor_id), &investor, &added);
     }
     if (status != BR_OK) {
         return status;
@@ -663,8 +656,7 @@ br_raw_value br_market_row_value(const br_market *market, uint32_t row, uint32_t
     return market->investor_values.values[(size_t)row * market->investor_values.n_features + feature];
 }
 
-br_raw_value br_market_investor_value(const br_market *market, uint32_t investor, uint32_t feature,
-                                      br_day day)
+br_raw_value br_market_investor_value(const br_market *market, uint32_t investor, uint32_t feature, br_day day)
 {
     br_assert(feature < market->investor_values.n_features);
     uint32_t row = br_market_investor_row(market, investor, day);
@@ -807,8 +799,7 @@ br_status br_market_bonds_by_issue(br_market *market, const uint32_t **bonds_out
         uint32_t n = 0;
         for (uint32_t bond = 0; bond < n_bonds; bond++) {
             if (!market->bonds[bond].cancelled) {
-                entries[n++] =
-                    (sort_entry){market->bonds[bond].issue_day, br_market_bond_id(market, bond), bond};
+                entries[n++] = (sort_entry){market->bonds[bond].issue_day, br_market_bond_id(market, bond), bond};
             }
         }
         market->n_ordered_bonds = n;
@@ -866,8 +857,7 @@ uint32_t br_market_eligible(const br_market *market, uint32_t bond, br_day as_of
         eligible[i] = known != BR_DAY_NONE && known < before;
         n += eligible[i];
     }
-    for (uint32_t at = market->bond_extras[bond].first_exclusion; at != NONE;
-         at = market->exclusions.rows[at].next) {
+    for (uint32_t at = market->bond_extras[bond].first_exclusion; at != NONE; at = market->exclusions.rows[at].next) {
         const br_exclusion *row = &market->exclusions.rows[at];
         if (!row->cancelled && row->day < as_of && eligible[row->investor]) {
             eligible[row->investor] = 0;

@@ -68,8 +68,7 @@ uint32_t br_market_find_bond(const br_market *market, const char *id);     ///< 
 uint32_t br_market_find_investor(const br_market *market, const char *id); ///< or BR_INDEX_NONE
 br_raw_value br_market_bond_value(const br_market *market, uint32_t bond, uint32_t feature);
 /// The investor's attribute by the latest row effective on or before `day`; missing if there is none.
-br_raw_value br_market_investor_value(const br_market *market, uint32_t investor, uint32_t feature,
-                                      br_day day);
+br_raw_value br_market_investor_value(const br_market *market, uint32_t investor, uint32_t feature, br_day day);
 /// The strings behind the values of a bond (investor) feature that is not continuous.
 const br_index *br_market_bond_strings(const br_market *market, uint32_t feature);
 const br_index *br_market_investor_strings(const br_market *market, uint32_t feature);
@@ -85,8 +84,7 @@ br_day br_market_investor_known(const br_market *market, uint32_t investor);
 /// Errors: BR_ERR_NO_MEMORY (the order is made on demand).
 br_status br_market_bids(br_market *market, const br_bid **bids_out, uint32_t *n_out) BR_MUST_CHECK;
 /// Numbers of all bonds that are not cancelled in order (issue_day, bond_id). Borrowed as above.
-br_status br_market_bonds_by_issue(br_market *market, const uint32_t **bonds_out,
-                                   uint32_t *n_out) BR_MUST_CHECK;
+br_status br_market_bonds_by_issue(br_market *market, const uint32_t **bonds_out, uint32_t *n_out) BR_MUST_CHECK;
 /// rank_of[investor] in the order of ids (bytewise): the tie rule of rankings. Borrowed as above.
 br_status br_market_investor_order(br_market *market, const uint32_t **order_out) BR_MUST_CHECK;
 

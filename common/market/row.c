@@ -205,8 +205,7 @@ static bool parse_flag(const char *text, uint32_t *out)
     return false;
 }
 
-static bool check_listed(const br_feature *feature, const char *text, uint32_t *value_out,
-                         br_row_problem *problem)
+static bool check_listed(const br_feature *feature, const char *text, uint32_t *value_out, br_row_problem *problem)
 {
     for (uint32_t i = 0; i < feature->n_values; i++) {
         if (strcmp(text, feature->values[i]) == 0) {
@@ -233,8 +232,7 @@ bool br_value_check(const br_feature *feature, const char *text, double *number_
     double number = 0;
     uint32_t value = 0;
     if (n > BR_MAX_VALUE_BYTES) {
-        return wrong(problem, feature->name, "%zu bytes long, at most %d are possible", n,
-                     BR_MAX_VALUE_BYTES);
+        return wrong(problem, feature->name, "%zu bytes long, at most %d are possible", n, BR_MAX_VALUE_BYTES);
     }
     if (!br_utf8_valid(text, n)) {
         return wrong(problem, feature->name, "not UTF-8");
@@ -267,8 +265,8 @@ static bool check_features(const br_schema *schema, const br_row *row, br_row_pr
     const br_feature *features = of_bond ? schema->bond_features : schema->investor_features;
     for (uint32_t i = 0; i < row->n_features; i++) {
         const br_named_value *given = &row->features[i];
-        uint32_t feature = of_bond ? br_schema_bond_feature(schema, given->name)
-                                   : br_schema_investor_feature(schema, given->name);
+        uint32_t feature =
+            of_bond ? br_schema_bond_feature(schema, given->name) : br_schema_investor_feature(schema, given->name);
         if (feature == UINT32_MAX) {
             continue;
         }
@@ -288,13 +286,12 @@ static bool check_bond(const br_schema *schema, const br_row *row, br_row_proble
 {
     char announce[BR_DAY_TEXT], issue[BR_DAY_TEXT];
     if (!check_id(row->bond_id, "bond_id", problem) || !check_id(row->issuer_id, "issuer_id", problem) ||
-        !check_day(row->announce_day, "announce_date", problem) ||
-        !check_day(row->issue_day, "issue_date", problem)) {
+        !check_day(row->announce_day, "announce_date", problem) || !check_day(row->issue_day, "issue_date", problem)) {
         return false;
     }
     if (row->issue_day < row->announce_day) {
-        return wrong(problem, "issue_date", "%s is before the announce date %s",
-                     br_day_text(row->issue_day, issue), br_day_text(row->announce_day, announce));
+        return wrong(problem, "issue_date", "%s is before the announce date %s", br_day_text(row->issue_day, issue),
+                     br_day_text(row->announce_day, announce));
     }
     return check_features(schema, row, problem);
 }
@@ -307,8 +304,8 @@ static bool check_bid(const br_row *row, br_row_problem *problem)
         return false;
     }
     if (row->known_from != BR_DAY_NONE && row->known_from <= row->day) {
-        return wrong(problem, "known_from", "%s is not after the bid date %s",
-                     br_day_text(row->known_from, known), br_day_text(row->day, day));
+        return wrong(problem, "known_from", "%s is not after the bid date %s", br_day_text(row->known_from, known),
+                     br_day_text(row->day, day));
     }
     if (row->amount < 0 && row->amount != BR_AMOUNT_NONE) {
         return wrong(problem, "amount", "negative");
@@ -324,13 +321,12 @@ bool br_row_check(const br_schema *schema, const br_row *row, br_row_problem *pr
     case BR_ROW_BOND:
         return check_bond(schema, row, problem);
     case BR_ROW_INVESTOR:
-        return check_id(row->investor_id, "investor_id", problem) &&
-               check_day(row->day, "effective_from", problem) && check_features(schema, row, problem);
+        return check_id(row->investor_id, "investor_id", problem) && check_day(row->day, "effective_from", problem) &&
+               check_features(schema, row, problem);
     case BR_ROW_BID:
         return check_bid(row, problem);
     case BR_ROW_EXCLUSION:
-        return check_id(row->bond_id, "bond_id", problem) &&
-               check_id(row->investor_id, "investor_id", problem) &&
+        return check_id(row->bond_id, "bond_id", problem) && check_id(row->investor_id, "investor_id", problem) &&
                check_day(row->day, "effective_from", problem);
     case BR_ROW_CLOSE_DAY:
         return check_day(row->day, "day", problem);

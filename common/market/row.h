@@ -30,16 +30,16 @@ typedef struct br_named_value {
 
 typedef struct br_row {
     br_row_kind kind;
-    const char *bid_id;      ///< bids
-    const char *bond_id;     ///< bonds, bids, exclusions
-    const char *issuer_id;   ///< bonds
-    const char *investor_id; ///< investors, bids, exclusions
-    br_day announce_day;     ///< bonds
-    br_day issue_day;        ///< bonds
-    br_day day;              ///< effective_from; bid_date; the closed day
-    br_day known_from;       ///< bids: the first day that may know of it; BR_DAY_NONE: the day after bid_date
-    int64_t amount;          ///< bids, in 1/BR_AMOUNT_SCALE; BR_AMOUNT_NONE if not given
-    double rate;             ///< bids; NAN if not given
+    const char *bid_id;             ///< bids
+    const char *bond_id;            ///< bonds, bids, exclusions
+    const char *issuer_id;          ///< bonds
+    const char *investor_id;        ///< investors, bids, exclusions
+    br_day announce_day;            ///< bonds
+    br_day issue_day;               ///< bonds
+    br_day day;                     ///< effective_from; bid_date; the closed day
+    br_day known_from;              ///< bids: the first day that may know of it; BR_DAY_NONE: the day after bid_date
+    int64_t amount;                 ///< bids, in 1/BR_AMOUNT_SCALE; BR_AMOUNT_NONE if not given
+    double rate;                    ///< bids; NAN if not given
     const br_named_value *features; ///< [n_features] bonds, investors
     uint32_t n_features;
     uint64_t revision; ///< 0 if not given

@@ -7,10 +7,9 @@
 #include <string.h>
 
 static const char *const activity_names[BR_ACTIVITY_COUNT] = {
-    [BR_ACTIVITY_FREQUENCY] = "frequency",     [BR_ACTIVITY_AMOUNT] = "amount",
-    [BR_ACTIVITY_MEAN_AMOUNT] = "mean_amount", [BR_ACTIVITY_BREADTH] = "breadth",
-    [BR_ACTIVITY_LOYALTY] = "loyalty",         [BR_ACTIVITY_RECENCY] = "recency",
-    [BR_ACTIVITY_TENURE] = "tenure",           [BR_ACTIVITY_TREND] = "trend",
+    [BR_ACTIVITY_FREQUENCY] = "frequency", [BR_ACTIVITY_AMOUNT] = "amount",   [BR_ACTIVITY_MEAN_AMOUNT] = "mean_amount",
+    [BR_ACTIVITY_BREADTH] = "breadth",     [BR_ACTIVITY_LOYALTY] = "loyalty", [BR_ACTIVITY_RECENCY] = "recency",
+    [BR_ACTIVITY_TENURE] = "tenure",       [BR_ACTIVITY_TREND] = "trend",
 };
 
 static const char *const kind_names[BR_KIND_COUNT] = {
@@ -42,8 +41,7 @@ static const char *const derived_prefixes[] = {"pref.", "activity."};
 
 #define N_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-static br_status parse_name(unsigned *out, const char *name, const char *const *names, unsigned n,
-                            const char *what)
+static br_status parse_name(unsigned *out, const char *name, const char *const *names, unsigned n, const char *what)
 {
     char known[256] = "";
     for (unsigned i = 0; i < n; i++) {
@@ -124,16 +122,16 @@ const char *br_window_text(int32_t window_days, bool chinese, char out[BR_WINDOW
 static bool text_ok(const char *text, size_t max_bytes)
 {
     size_t n = text == NULL ? 0 : strlen(text);
-    return n > 0 && n <= max_bytes && br_utf8_valid(text, n) && !br_utf8_has_control(text, n) &&
-           text[0] != ' ' && text[n - 1] != ' ';
+    return n > 0 && n <= max_bytes && br_utf8_valid(text, n) && !br_utf8_has_control(text, n) && text[0] != ' ' &&
+           text[n - 1] != ' ';
 }
 
 static br_status check_name(const char *name, const char *const *columns, size_t n_columns, const char *where)
 {
     if (!text_ok(name, BR_MAX_NAME_BYTES)) {
         return br_fail(BR_ERR_INVALID,
-                       "%s: a name is 1 to %d bytes of UTF-8 without control characters, '%.64s' is not",
-                       where, BR_MAX_NAME_BYTES, name == NULL ? "" : name);
+                       "%s: a name is 1 to %d bytes of UTF-8 without control characters, '%.64s' is not", where,
+                       BR_MAX_NAME_BYTES, name == NULL ? "" : name);
     }
     for (size_t i = 0; i < n_columns; i++) {
         if (strcmp(name, columns[i]) == 0) {
@@ -157,8 +155,7 @@ static br_status check_values(const br_feature *feature)
                        kind_names[feature->kind]);
     }
     if (feature->kind == BR_KIND_ORDINAL && feature->n_values == 0) {
-        return br_fail(BR_ERR_INVALID, "feature '%s' is ordinal and needs its values in order",
-                       feature->name);
+        return br_fail(BR_ERR_INVALID, "feature '%s' is ordinal and needs its values in order", feature->name);
     }
     if (feature->n_values > BR_MAX_VALUES) {
         return br_fail(BR_ERR_INVALID, "feature '%s' has %u values, at most %d are possible", feature->name,
@@ -166,8 +163,8 @@ static br_status check_values(const br_feature *feature)
     }
     for (uint32_t i = 0; i < feature->n_values; i++) {
         if (!text_ok(feature->values[i], 512)) {
-            return br_fail(BR_ERR_INVALID, "feature '%s': value %u is not 1 to 512 bytes of plain UTF-8",
-                           feature->name, i + 1);
+            return br_fail(BR_ERR_INVALID, "feature '%s': value %u is not 1 to 512 bytes of plain UTF-8", feature->name,
+                           i + 1);
         }
         for (uint32_t k = 0; k < i; k++) {
             if (strcmp(feature->values[i], feature->values[k]) == 0) {
@@ -182,14 +179,13 @@ static br_status check_values(const br_feature *feature)
 static br_status check_feature(const br_feature *feature, bool of_bond)
 {
     if (feature->kind >= BR_KIND_COUNT) {
-        return br_fail(BR_ERR_INVALID, "feature '%s' has the unknown kind %d", feature->name,
-                       (int)feature->kind);
+        return br_fail(BR_ERR_INVALID, "feature '%s' has the unknown kind %d", feature->name, (int)feature->kind);
     }
     bool group_ok = of_bond ? feature->group == BR_GROUP_BOND
                             : feature->group == BR_GROUP_ATTRIBUTE || feature->group == BR_GROUP_ABILITY;
     if (!group_ok) {
-        return br_fail(BR_ERR_INVALID, "%s feature '%s' cannot belong to group %d",
-                       of_bond ? "bond" : "investor", feature->name, (int)feature->group);
+        return br_fail(BR_ERR_INVALID, "%s feature '%s' cannot belong to group %d", of_bond ? "bond" : "investor",
+                       feature->name, (int)feature->group);
     }
     if (feature->preference && !of_bond) {
         return br_fail(BR_ERR_INVALID, "investor feature '%s': preferences are derived from bond features",
@@ -201,8 +197,8 @@ static br_status check_feature(const br_feature *feature, bool of_bond)
                        feature->max_values, BR_MAX_VALUES);
     }
     if (feature->kind == BR_KIND_CONTINUOUS && (feature->n_bins < 2 || feature->n_bins > BR_MAX_VALUES)) {
-        return br_fail(BR_ERR_INVALID, "feature '%s': bins is %u, possible are 2 to %d", feature->name,
-                       feature->n_bins, BR_MAX_VALUES);
+        return br_fail(BR_ERR_INVALID, "feature '%s': bins is %u, possible are 2 to %d", feature->name, feature->n_bins,
+                       BR_MAX_VALUES);
     }
     return check_values(feature);
 }
@@ -211,13 +207,11 @@ static br_status check_features(const br_feature *features, uint32_t n, bool of_
 {
     const char *where = of_bond ? "bond_features" : "investor_features";
     if (n > BR_MAX_FEATURES) {
-        return br_fail(BR_ERR_INVALID, "%s declares %u features, at most %d are possible", where, n,
-                       BR_MAX_FEATURES);
+        return br_fail(BR_ERR_INVALID, "%s declares %u features, at most %d are possible", where, n, BR_MAX_FEATURES);
     }
     for (uint32_t i = 0; i < n; i++) {
-        br_status status =
-            of_bond ? check_name(features[i].name, bond_columns, N_OF(bond_columns), where)
-                    : check_name(features[i].name, investor_columns, N_OF(investor_columns), where);
+        br_status status = of_bond ? check_name(features[i].name, bond_columns, N_OF(bond_columns), where)
+                                   : check_name(features[i].name, investor_columns, N_OF(investor_columns), where);
         for (uint32_t k = 0; status == BR_OK && k < i; k++) {
             if (strcmp(features[i].name, features[k].name) == 0) {
                 status = br_fail(BR_ERR_INVALID, "%s declares '%s' twice", where, features[i].name);
@@ -236,13 +230,12 @@ static br_status check_features(const br_feature *features, uint32_t n, bool of_
 static br_status check_windows(const int32_t *windows, uint32_t n, const char *where)
 {
     if (n > BR_MAX_WINDOWS) {
-        return br_fail(BR_ERR_INVALID, "%s has %u windows, at most %d are possible", where, n,
-                       BR_MAX_WINDOWS);
+        return br_fail(BR_ERR_INVALID, "%s has %u windows, at most %d are possible", where, n, BR_MAX_WINDOWS);
     }
     for (uint32_t i = 0; i < n; i++) {
         if (windows[i] < 0 || windows[i] > BR_MAX_WINDOW_DAYS) {
-            return br_fail(BR_ERR_INVALID, "%s: a window is 1 to %d days or ever, not %d", where,
-                           BR_MAX_WINDOW_DAYS, windows[i]);
+            return br_fail(BR_ERR_INVALID, "%s: a window is 1 to %d days or ever, not %d", where, BR_MAX_WINDOW_DAYS,
+                           windows[i]);
         }
         for (uint32_t k = 0; k < i; k++) {
             if (windows[i] == windows[k]) {
@@ -270,8 +263,7 @@ static br_status check_derived(const br_schema *schema)
         }
         for (uint32_t k = 0; k < i; k++) {
             if (schema->activity_of[k] == feature) {
-                return br_fail(BR_ERR_INVALID, "activity_of names '%s' twice",
-                               schema->bond_features[feature].name);
+                return br_fail(BR_ERR_INVALID, "activity_of names '%s' twice", schema->bond_features[feature].name);
             }
         }
     }
@@ -306,9 +298,8 @@ static br_status check_sample_weights(const br_schema *schema)
         const br_sample_weight *entry = &schema->sample_weights[i];
         if (entry->feature >= schema->n_bond_features ||
             schema->bond_features[entry->feature].kind == BR_KIND_CONTINUOUS) {
-            return br_fail(
-                BR_ERR_INVALID, "sample_weights: '%s' is no bond feature with values",
-                entry->feature < schema->n_bond_features ? schema->bond_features[entry->feature].name : "?");
+            return br_fail(BR_ERR_INVALID, "sample_weights: '%s' is no bond feature with values",
+                           entry->feature < schema->n_bond_features ? schema->bond_features[entry->feature].name : "?");
         }
         const br_feature *feature = &schema->bond_features[entry->feature];
         if (!text_ok(entry->value, 512) || !has_value(feature, entry->value)) {
@@ -316,8 +307,8 @@ static br_status check_sample_weights(const br_schema *schema)
                            entry->value == NULL ? "" : entry->value);
         }
         if (!(entry->weight > 0 && entry->weight <= BR_MAX_SAMPLE_WEIGHT)) {
-            return br_fail(BR_ERR_INVALID, "sample_weights: the weight of '%s' is %g, not above 0 to %g",
-                           feature->name, entry->weight, BR_MAX_SAMPLE_WEIGHT);
+            return br_fail(BR_ERR_INVALID, "sample_weights: the weight of '%s' is %g, not above 0 to %g", feature->name,
+                           entry->weight, BR_MAX_SAMPLE_WEIGHT);
         }
     }
     return BR_OK;
@@ -329,8 +320,7 @@ br_status br_schema_check(const br_schema *schema)
         return br_fail(BR_ERR_INVALID, "market: a name of 1 to 128 bytes is needed");
     }
     if (schema->late_days < 0 || schema->late_days > BR_MAX_LATE_DAYS) {
-        return br_fail(BR_ERR_INVALID, "late_days is %d, possible are 0 to %d", schema->late_days,
-                       BR_MAX_LATE_DAYS);
+        return br_fail(BR_ERR_INVALID, "late_days is %d, possible are 0 to %d", schema->late_days, BR_MAX_LATE_DAYS);
     }
     if (schema->n_bond_features == 0) {
         return br_fail(BR_ERR_INVALID, "bond_features declares no feature");
@@ -343,8 +333,7 @@ br_status br_schema_check(const br_schema *schema)
         status = check_windows(schema->windows_days, schema->n_windows, "windows_days");
     }
     if (status == BR_OK) {
-        status =
-            check_windows(schema->activity_windows_days, schema->n_activity_windows, "activity_windows_days");
+        status = check_windows(schema->activity_windows_days, schema->n_activity_windows, "activity_windows_days");
     }
     if (status == BR_OK) {
         status = check_derived(schema);
@@ -451,8 +440,7 @@ static void write_activity(br_buf *out, const br_schema *schema)
     }
     br_buf_string(out, separator[0] == ',' ? "]\n" : "");
     if (schema->n_activity_windows > 0) {
-        write_windows(out, "activity_windows_days", schema->activity_windows_days,
-                      schema->n_activity_windows);
+        write_windows(out, "activity_windows_days", schema->activity_windows_days, schema->n_activity_windows);
     }
     for (uint32_t i = 0; i < schema->n_activity_of; i++) {
         br_buf_string(out, i == 0 ? "activity_of: [" : ", ");

@@ -93,8 +93,7 @@ typedef struct br_schema {
     uint32_t n_windows;
     int32_t activity_windows_days[BR_MAX_WINDOWS];
     uint32_t n_activity_windows;
-    br_day
-        history_until; ///< bonds issued before it only feed features: they neither train nor test. BR_DAY_NONE: none
+    br_day history_until; ///< bonds issued before it only feed features: they neither train nor test. BR_DAY_NONE: none
     br_preference_measure preference_measure;
     br_sample_weight *sample_weights; ///< [n_sample_weights]
     uint32_t n_sample_weights;

@@ -258,8 +258,7 @@ static void draw_tables(const br_simulation *sim, sim_tables *tables)
     tables->type[LOCAL][LOCAL_TYPE] += sim->options.local_type_share;
 }
 
-static void draw_issuer(const br_simulation *sim, const sim_tables *tables, uint32_t number,
-                        sim_issuer *issuer)
+static void draw_issuer(const br_simulation *sim, const sim_tables *tables, uint32_t number, sim_issuer *issuer)
 {
     static const double properties[7] = {.18, .47, .20, .05, .04, .03, .03};
     static const double listed[7] = {.45, .15, .5, .5, .3, .3, .3};
@@ -297,8 +296,8 @@ static br_day draw_weekday(br_rng *rng, br_day from, br_day until)
     return day;
 }
 
-static void draw_bond(const br_simulation *sim, const sim_tables *tables, const double *issuer_shares,
-                      uint32_t number, sim_bond *bond)
+static void draw_bond(const br_simulation *sim, const sim_tables *tables, const double *issuer_shares, uint32_t number,
+                      sim_bond *bond)
 {
     const br_simulation_options *o = &sim->options;
     br_rng rng = br_rng_at(o->seed, BR_STREAM_SIM_BOND, DRAW_BOND, number);
@@ -312,8 +311,7 @@ static void draw_bond(const br_simulation *sim, const sim_tables *tables, const 
     uint32_t rating = bond->values[SIM_SUBJECT_RATING];
     bond->values[SIM_TYPE] = draw_one(&rng, tables->type[property], 14);
     bond->values[SIM_PERIOD] = draw_one(&rng, tables->period[bond->values[SIM_TYPE]], 6);
-    bond->values[SIM_RENEWABLE] =
-        draw_yes(&rng, property == CENTRAL ? o->renewable_central : o->renewable_other);
+    bond->values[SIM_RENEWABLE] = draw_yes(&rng, property == CENTRAL ? o->renewable_central : o->renewable_other);
     bool same = draw_yes(&rng, o->same_rating_share);
     uint32_t worse = rating + 1 < NO_RATING ? rating + 1 : rating;
     bond->values[SIM_DEBT_RATING] = same ? rating : draw_yes(&rng, 0.5) ? NO_RATING : worse;
@@ -596,8 +594,7 @@ static void start_tastes(const br_simulation *sim, uint32_t number, taste *taste
     const sim_org *org = &sim->orgs[sim->investors[number].org];
     for (uint32_t f = 0; f < SIM_N_TASTES; f++) {
         taste *t = &tastes[f];
-        *t =
-            (taste){.rng = br_rng_at(o->seed, BR_STREAM_SIM_INVESTOR, DRAW_TASTE, number * SIM_N_TASTES + f)};
+        *t = (taste){.rng = br_rng_at(o->seed, BR_STREAM_SIM_INVESTOR, DRAW_TASTE, number * SIM_N_TASTES + f)};
         bool attends = draw_yes(&t->rng, o->attention_share);
         t->attention = attends ? draw_between(&t->rng, o->attention_low, o->attention_high) : 0;
         draw_favourites(sim, org, f, t);
@@ -723,15 +720,15 @@ static br_status shift_utilities(br_simulation *sim)
 
 static br_status check_options(const br_simulation_options *o)
 {
-    if (o->n_investors < 1 || o->n_investors > 100000 || o->n_bonds < 1 || o->n_bonds > 100000 ||
-        o->n_issuers < 1 || o->n_issuers > 100000) {
+    if (o->n_investors < 1 || o->n_investors > 100000 || o->n_bonds < 1 || o->n_bonds > 100000 || o->n_issuers < 1 ||
+        o->n_issuers > 100000) {
         return br_fail(BR_ERR_INVALID,
                        "a simulated market has 1 to 100000 investors, bonds and issuers, not %u, %u, %u",
                        o->n_investors, o->n_bonds, o->n_issuers);
     }
     if (!(o->bid_rate > 0 && o->bid_rate < 1) || !(o->combinations >= 0 && o->combinations <= 1)) {
-        return br_fail(BR_ERR_INVALID, "bid_rate %g must be between 0 and 1, combinations %g from 0 to 1",
-                       o->bid_rate, o->combinations);
+        return br_fail(BR_ERR_INVALID, "bid_rate %g must be between 0 and 1, combinations %g from 0 to 1", o->bid_rate,
+                       o->combinations);
     }
     if (o->first_year < 1900 || o->first_year > 9000) {
         return br_fail(BR_ERR_INVALID, "first_year %d is not from 1900 to 9000", o->first_year);
@@ -748,8 +745,8 @@ static br_status make_room(br_simulation *sim)
     sim->investors = br_calloc(o->n_investors, sizeof *sim->investors);
     sim->rates = br_calloc(sim->n_days, sizeof *sim->rates);
     sim->truth = br_calloc((size_t)sim->n_bonds * o->n_investors, sizeof *sim->truth);
-    bool made = sim->issuers != NULL && sim->bonds != NULL && sim->by_issue != NULL &&
-                sim->investors != NULL && sim->rates != NULL && sim->truth != NULL;
+    bool made = sim->issuers != NULL && sim->bonds != NULL && sim->by_issue != NULL && sim->investors != NULL &&
+                sim->rates != NULL && sim->truth != NULL;
     return made ? BR_OK : br_no_memory("simulated bonds", sim->n_bonds);
 }
 
@@ -819,8 +816,7 @@ const br_schema *br_simulation_declares(const br_simulation *simulation)
     return simulation->schema;
 }
 
-const br_truth *br_simulation_truth(const br_simulation *simulation, uint32_t *n_bonds_out,
-                                    uint32_t *n_investors_out)
+const br_truth *br_simulation_truth(const br_simulation *simulation, uint32_t *n_bonds_out, uint32_t *n_investors_out)
 {
     *n_bonds_out = simulation->n_bonds;
     *n_investors_out = simulation->options.n_investors;
@@ -931,8 +927,7 @@ static br_status send_bid(const br_simulation *sim, uint32_t bond, uint32_t inve
     row.bond_id = of_bond;
     row.investor_id = by_investor;
     row.day = sim->bonds[bond].issue_day;
-    row.amount = llround(1000 * million) *
-                 (BR_AMOUNT_SCALE / 10); // in hundredths of what `million` counts, at least 0
+    row.amount = llround(1000 * million) * (BR_AMOUNT_SCALE / 10); // in hundredths of what `million` counts, at least 0
     double rate = sim->bonds[bond].raw[SIM_RATE_LEVEL] + sim->bonds[bond].raw[SIM_SPREAD] / 100;
     row.rate = round(100 * (rate + 0.05 * br_rng_normal(&rng))) / 100;
     return sink(context, &row);

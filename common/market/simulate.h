@@ -16,19 +16,16 @@ typedef struct br_simulation_options {
     uint32_t n_investors;
     uint32_t n_bonds; ///< in the data (years 1 to 3); a third more are simulated before as history (year 0)
     uint32_t n_issuers;
-    int first_year;  ///< year 0
-    double bid_rate; ///< mean probability of a bid
-    double
-        combinations; ///< share of attended favourites that count only with a value of a second bond feature
+    int first_year;      ///< year 0
+    double bid_rate;     ///< mean probability of a bid
+    double combinations; ///< share of attended favourites that count only with a value of a second bond feature
 
-    double issuer_zipf;        ///< exponent of the issuers' shares of the bonds
-    double quasi_public_share; ///< of the bonds of central state-owned issuers that are quasi-public bonds
-    double
-        local_type_share; ///< of the bonds of local state-owned issuers that are of the one type they favour
+    double issuer_zipf;          ///< exponent of the issuers' shares of the bonds
+    double quasi_public_share;   ///< of the bonds of central state-owned issuers that are quasi-public bonds
+    double local_type_share;     ///< of the bonds of local state-owned issuers that are of the one type they favour
     double first_province_share; ///< of central state-owned issuers in the first province
-    double
-        same_rating_share; ///< of bonds whose debt rating is the subject rating; half of the others have none
-    double renewable_central; ///< share of renewable bonds of central state-owned issuers
+    double same_rating_share;    ///< of bonds whose debt rating is the subject rating; half of the others have none
+    double renewable_central;    ///< share of renewable bonds of central state-owned issuers
     double renewable_other;
     double spread_noise; ///< of the spread beside rating, renewable and period
 
@@ -65,9 +62,8 @@ br_status br_simulation_defaults(br_simulation_options *out, const char *size) B
 
 /// The truth about a pair.
 typedef struct br_truth {
-    float utility; ///< log-odds of a bid
-    uint16_t
-        causal; ///< bit f: the bond's value of preference feature f is a favourite of this investor that counts
+    float utility;   ///< log-odds of a bid
+    uint16_t causal; ///< bit f: the bond's value of preference feature f is a favourite of this investor that counts
 } br_truth;
 
 /// Called for every row in the order a ledger may take them (bonds by announcement, investors, bids by issue day); what it
@@ -84,8 +80,7 @@ const br_schema *br_simulation_declares(const br_simulation *simulation);
 br_status br_simulation_run(br_simulation *simulation, br_simulation_sink sink, void *context) BR_MUST_CHECK;
 /// For all bonds, those of the history included (in order of bonds.csv), and investors (in order of investors.csv):
 /// [n_bonds, n_investors].
-const br_truth *br_simulation_truth(const br_simulation *simulation, uint32_t *n_bonds_out,
-                                    uint32_t *n_investors_out);
+const br_truth *br_simulation_truth(const br_simulation *simulation, uint32_t *n_bonds_out, uint32_t *n_investors_out);
 void br_simulation_free(br_simulation **simulation);
 
 #endif

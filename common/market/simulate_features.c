@@ -17,21 +17,21 @@ typedef struct declared {
 const uint32_t br_sim_n_values[SIM_N_TASTES] = {6, 6, 7, 14, 2, 24, 32, 7, 6, 2};
 
 #define RATINGS "AAA|AA+|AA|AA-|A+|A"
-#define PROVINCES                                                                                            \
-    "Beijing|Guangdong|Shanghai|Jiangsu|Zhejiang|Shandong|Sichuan|Hubei|Fujian|Hunan|Tianjin|Chongqing|"     \
-    "Henan|Anhui|"                                                                                           \
-    "Jiangxi|Shaanxi|Hebei|Shanxi|Yunnan|Guangxi|Guizhou|Xinjiang|Liaoning|Inner "                           \
-    "Mongolia|Jilin|Gansu|Heilongjiang|"                                                                     \
+#define PROVINCES                                                                                                      \
+    "Beijing|Guangdong|Shanghai|Jiangsu|Zhejiang|Shandong|Sichuan|Hubei|Fujian|Hunan|Tianjin|Chongqing|"               \
+    "Henan|Anhui|"                                                                                                     \
+    "Jiangxi|Shaanxi|Hebei|Shanxi|Yunnan|Guangxi|Guizhou|Xinjiang|Liaoning|Inner "                                     \
+    "Mongolia|Jilin|Gansu|Heilongjiang|"                                                                               \
     "Hainan|Ningxia|Qinghai|Tibet|Hong Kong"
-#define TYPES                                                                                                \
-    "super-short commercial paper|quasi-public bond|medium-term note|corporate bond|private placement note|" \
-    "commercial paper|enterprise bond|private corporate bond|financial bond|asset-backed security|"          \
+#define TYPES                                                                                                          \
+    "super-short commercial paper|quasi-public bond|medium-term note|corporate bond|private placement note|"           \
+    "commercial paper|enterprise bond|private corporate bond|financial bond|asset-backed security|"                    \
     "asset-backed note|convertible bond|exchangeable bond|project revenue note"
-#define INDUSTRIES                                                                                           \
-    "construction|utilities|transport|diversified|real estate|banking|non-bank "                             \
-    "finance|mining|chemicals|steel|"                                                                        \
-    "non-ferrous metals|machinery|electrical "                                                               \
-    "equipment|electronics|computers|telecommunications|media|trade|"                                        \
+#define INDUSTRIES                                                                                                     \
+    "construction|utilities|transport|diversified|real estate|banking|non-bank "                                       \
+    "finance|mining|chemicals|steel|"                                                                                  \
+    "non-ferrous metals|machinery|electrical "                                                                         \
+    "equipment|electronics|computers|telecommunications|media|trade|"                                                  \
     "food and drink|pharmaceuticals|agriculture|building materials|automobiles|environment"
 #define PROPERTIES "central state-owned|local state-owned|private|foreign|collective|public|other"
 #define MONTHS     "1|2|3|4|5|6|7|8|9|10|11|12"
@@ -50,10 +50,9 @@ static const declared bond_features[SIM_N_BOND_FEATURES] = {
     [SIM_INDUSTRY] = {"industry", "issuer industry", "发行人行业", CATEGORY, INDUSTRIES},
     [SIM_PROVINCE] = {"province", "issuer province", "发行人省份", CATEGORY, PROVINCES},
     [SIM_PROPERTY] = {"property", "issuer property", "发行人企业性质", CATEGORY, PROPERTIES},
-    [SIM_ISSUER_TYPE] =
-        {"issuer_type", "issuer type", "发行人类型", CATEGORY,
-         "non-financial enterprise|local financing vehicle|commercial bank|securities company|"
-         "insurance company|leasing company"},
+    [SIM_ISSUER_TYPE] = {"issuer_type", "issuer type", "发行人类型", CATEGORY,
+                         "non-financial enterprise|local financing vehicle|commercial bank|securities company|"
+                         "insurance company|leasing company"},
     [SIM_LISTED] = {"listed", "listed issuer", "发行人是否上市", FLAG},
     [SIM_SIZE] = {"size", "issue size", "发行规模", NUMBER, 8, NULL},
     [SIM_SPREAD] = {"spread", "spread", "利差", NUMBER, 8, NULL},
@@ -84,29 +83,23 @@ static const declared bond_features[SIM_N_BOND_FEATURES] = {
 #define ABILITY(kind)   kind, BR_GROUP_ABILITY
 
 static const declared investor_features[SIM_N_INVESTOR_FEATURES] = {
-    [SIM_ORG_TYPE] =
-        {"org_type", "organisation type", "机构类型", ATTRIBUTE(BR_KIND_CATEGORICAL), 0,
-         "joint-stock bank|city bank|rural bank|fund company|securities company|wealth management|"
-         "insurance company|trust company|private fund|finance company|foreign bank|pension fund"},
-    [SIM_HOME_PROVINCE] = {"home_province", "home province", "所在省份", ATTRIBUTE(BR_KIND_CATEGORICAL), 0,
-                           PROVINCES},
+    [SIM_ORG_TYPE] = {"org_type", "organisation type", "机构类型", ATTRIBUTE(BR_KIND_CATEGORICAL), 0,
+                      "joint-stock bank|city bank|rural bank|fund company|securities company|wealth management|"
+                      "insurance company|trust company|private fund|finance company|foreign bank|pension fund"},
+    [SIM_HOME_PROVINCE] = {"home_province", "home province", "所在省份", ATTRIBUTE(BR_KIND_CATEGORICAL), 0, PROVINCES},
     [SIM_HOME_REGION] = {"home_region", "home region", "所在大区", ATTRIBUTE(BR_KIND_CATEGORICAL), 0,
                          "North|South|East|Central|Northeast|Southwest|Northwest"},
-    [SIM_BUSINESS_SCORE] = {"business_score", "business score", "业务活跃评分", ABILITY(BR_KIND_CONTINUOUS),
-                            8, NULL},
+    [SIM_BUSINESS_SCORE] = {"business_score", "business score", "业务活跃评分", ABILITY(BR_KIND_CONTINUOUS), 8, NULL},
     [SIM_ASSET_SCORE] = {"asset_score", "assets score", "资产规模评分", ABILITY(BR_KIND_CONTINUOUS), 8, NULL},
     [SIM_GRADE] = {"grade", "client grade", "客户等级", ABILITY(BR_KIND_ORDINAL), 0, "E|D|C|B|A"},
-    [SIM_RISK_APPETITE] = {"risk_appetite", "risk appetite", "风险偏好", ATTRIBUTE(BR_KIND_CONTINUOUS), 5,
-                           NULL},
+    [SIM_RISK_APPETITE] = {"risk_appetite", "risk appetite", "风险偏好", ATTRIBUTE(BR_KIND_CONTINUOUS), 5, NULL},
     [SIM_STATE_OWNED] = {"state_owned", "state-owned", "是否国有", ATTRIBUTE(BR_KIND_FLAG), 0, NULL},
     [SIM_LICENCE] = {"licence", "licence class", "牌照类别", ATTRIBUTE(BR_KIND_CATEGORICAL), 0,
                      "class A|class B|class C|none"},
-    [SIM_CITY_TIER] = {"city_tier", "city tier", "城市等级", ATTRIBUTE(BR_KIND_ORDINAL), 0,
-                       "tier 1|tier 2|tier 3"},
+    [SIM_CITY_TIER] = {"city_tier", "city tier", "城市等级", ATTRIBUTE(BR_KIND_ORDINAL), 0, "tier 1|tier 2|tier 3"},
     [SIM_ACCOUNT_KIND] = {"account_kind", "account kind", "账户类型", ATTRIBUTE(BR_KIND_CATEGORICAL), 0,
                           "proprietary|product|mixed"},
-    [SIM_FISCAL_MONTH] = {"fiscal_month", "fiscal year end", "财年截止月", ATTRIBUTE(BR_KIND_ORDINAL), 0,
-                          MONTHS},
+    [SIM_FISCAL_MONTH] = {"fiscal_month", "fiscal year end", "财年截止月", ATTRIBUTE(BR_KIND_ORDINAL), 0, MONTHS},
     [SIM_CUSTODIAN] = {"custodian", "custodian", "托管机构", ATTRIBUTE(BR_KIND_CATEGORICAL), 0,
                        "C1|C2|C3|C4|C5|C6|C7|C8|C9|C10"},
     [SIM_MANAGER] = {"manager", "relationship manager", "客户经理", ATTRIBUTE(BR_KIND_CATEGORICAL), 0,

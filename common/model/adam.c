@@ -38,8 +38,8 @@ BR_WIDE static void update(float *restrict p, float *restrict m, float *restrict
     }
 }
 
-void br_adam_step(float *parameters, const br_adam *adam, float *const *gradients, size_t n_gradients,
-                  size_t from, size_t until, double rate, double l2)
+void br_adam_step(float *parameters, const br_adam *adam, float *const *gradients, size_t n_gradients, size_t from,
+                  size_t until, double rate, double l2)
 {
     double correction = sqrt(1.0 - pow(BETA2, (double)adam->step));
     step_constants constants = {

@@ -37,8 +37,7 @@ static fit evaluate(const br_calibration *at, const float *logit, const uint8_t 
     return sum;
 }
 
-bool br_calibrate(br_calibration *out, const float *logit, const uint8_t *label, size_t n,
-                  double negative_weight)
+bool br_calibrate(br_calibration *out, const float *logit, const uint8_t *label, size_t n, double negative_weight)
 {
     br_calibration at = {1.0, 0.0};
     *out = at;

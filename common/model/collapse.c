@@ -186,8 +186,7 @@ static void fill_layers(br_collapsed *c)
         for (size_t out = 0; out < config->hidden[i + 1]; out++) {
             c->layers[i].bias[out] = c->model->c[i + 1][out];
             for (size_t in = 0; in < config->hidden[i]; in++) {
-                c->layers[i].weight[in * c->layers[i].out + out] =
-                    c->model->w[i + 1][out * config->hidden[i] + in];
+                c->layers[i].weight[in * c->layers[i].out + out] = c->model->w[i + 1][out * config->hidden[i] + in];
             }
         }
     }
@@ -197,8 +196,7 @@ static void fill_layers(br_collapsed *c)
 static void shape(br_collapsed *c, const br_model *model)
 {
     const br_model_config *config = &model->config;
-    br_assert(config->d >= 1 && config->d <= MAX_D && config->n_hidden >= 1 &&
-              config->n_cross <= BR_MAX_CROSS);
+    br_assert(config->d >= 1 && config->d <= MAX_D && config->n_hidden >= 1 && config->n_cross <= BR_MAX_CROSS);
     c->model = model;
     c->kernels = br_fixed();
     c->n_layers = config->n_cross;
@@ -385,8 +383,7 @@ void br_collapsed_mean_bond(const br_collapsed *c, const float *mean_embedding, 
             float scale = 1.0f;
             for (size_t l = 0; l < c->n_layers; l++) {
                 c->kernels->axpy(state + l * c->rank, e[i] * scale, model->v[l] + at * r, r);
-                c->kernels->axpy(state + c->at_g + l * c->rank, e[i] * model->w_cross[at],
-                                 model->u[l] + at * r, r);
+                c->kernels->axpy(state + c->at_g + l * c->rank, e[i] * model->w_cross[at], model->u[l] + at * r, r);
                 scale += model->b[l][at];
             }
             state[c->at_c] += model->w_cross[at] * (e[i] * scale);
@@ -460,8 +457,8 @@ static void slice_fill(const br_collapsed *c, const k_slice *s, const uint8_t *p
     }
 }
 
-static void slices_add(const br_collapsed *c, k_slice *s, const uint32_t *list, const uint8_t *present,
-                       size_t n, float *halves)
+static void slices_add(const br_collapsed *c, k_slice *s, const uint32_t *list, const uint8_t *present, size_t n,
+                       float *halves)
 {
     for (s->m = 0; s->m + 1 < c->n_layers; s->m++) {
         s->columns = k_columns(c, s->m);
@@ -471,15 +468,14 @@ static void slices_add(const br_collapsed *c, k_slice *s, const uint32_t *list, 
             slice_fill(c, s, present);
             size_t at = c->k_at[s->m] + s->row * s->columns;
             for (size_t i = 0; i < n; i++) {
-                c->kernels->sum_rows(halves + i * c->state + at, s->table, list + i * c->n_investor,
-                                     c->n_investor, s->n_rows * s->columns);
+                c->kernels->sum_rows(halves + i * c->state + at, s->table, list + i * c->n_investor, c->n_investor,
+                                     s->n_rows * s->columns);
             }
         }
     }
 }
 
-br_status br_collapsed_investors(const br_collapsed *c, const uint8_t *investor_codes, size_t n,
-                                 float *halves)
+br_status br_collapsed_investors(const br_collapsed *c, const uint8_t *investor_codes, size_t n, float *halves)
 {
     size_t first = c->first[c->n_bond];
     size_t n_values = c->first[c->n_bond + c->n_investor] - first;
@@ -493,8 +489,7 @@ br_status br_collapsed_investors(const br_collapsed *c, const uint8_t *investor_
     } else {
         for (size_t i = 0; i < n; i++) {
             for (size_t j = 0; j < c->n_investor; j++) {
-                uint32_t at =
-                    (uint32_t)(row_of(c, c->n_bond + j, investor_codes[i * c->n_investor + j]) - first);
+                uint32_t at = (uint32_t)(row_of(c, c->n_bond + j, investor_codes[i * c->n_investor + j]) - first);
                 list[i * c->n_investor + j] = at;
                 present[at] = 1;
             }
@@ -522,14 +517,12 @@ typedef struct eval_batch {
 } eval_batch;
 
 // What field j shown (hidden) adds to layer m + 1 and later ones through K_m'.. : e * sum of U_m q_m, then V.
-static void changed_field_add(const br_collapsed *c, const br_gate_change *changed, float *head, size_t m,
-                              float *sum)
+static void changed_field_add(const br_collapsed *c, const br_gate_change *changed, float *head, size_t m, float *sum)
 {
     size_t field = c->n_bond + changed->field;
     const float *e = c->embedding + row_of(c, field, changed->code) * c->d;
     float part[MAX_D];
-    c->kernels->matvec(part, c->u + (m * c->width + field * c->d) * c->rank, head + m * c->rank, c->d,
-                       c->rank);
+    c->kernels->matvec(part, c->u + (m * c->width + field * c->d) * c->rank, head + m * c->rank, c->d, c->rank);
     for (size_t i = 0; i < c->d; i++) {
         sum[i] += changed->hide ? -(e[i] * part[i]) : e[i] * part[i];
     }
@@ -586,8 +579,8 @@ static void relu(float *x, size_t n)
 }
 
 // out[i] = relu(W in[i] + bias) for i < n.
-static void layer_forward(const br_collapsed *c, const deep_layer *layer, float *out, const float *in,
-                          size_t in_stride, size_t n)
+static void layer_forward(const br_collapsed *c, const deep_layer *layer, float *out, const float *in, size_t in_stride,
+                          size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         memcpy(out + i * layer->out, layer->bias, layer->out * sizeof *out);
@@ -637,8 +630,8 @@ float br_collapsed_logit(const br_collapsed *c, const float *state, float *scrat
     return logit;
 }
 
-void br_collapsed_logits_if(const br_collapsed *c, const float *state, const br_gate_change *changes,
-                            size_t n, float *logits_out, float *scratch)
+void br_collapsed_logits_if(const br_collapsed *c, const float *state, const br_gate_change *changes, size_t n,
+                            float *logits_out, float *scratch)
 {
     for (size_t start = 0; start < n; start += BLOCK) {
         eval_batch batch = {.n = n - start < BLOCK ? n - start : BLOCK, .k = state};
@@ -779,8 +772,7 @@ void br_collapsed_gate_gradient(const br_collapsed *c, const float *state, const
     }
 }
 
-void br_collapsed_gate_gradient_of_codes(const br_collapsed *c, const float *state, float *gradient_out,
-                                         float *scratch)
+void br_collapsed_gate_gradient_of_codes(const br_collapsed *c, const float *state, float *gradient_out, float *scratch)
 {
     adjoints a = backward(c, state, scratch);
     size_t first = c->first[c->n_bond];

@@ -74,17 +74,17 @@ void br_collapsed_hide(const br_collapsed *collapsed, float *state, uint32_t j, 
 /// logit of a state. `scratch`: br_collapsed_scratch_floats() floats.
 float br_collapsed_logit(const br_collapsed *collapsed, const float *state, float *scratch);
 /// logits_out[i] = logit after changes[i] alone, the state unchanged: [n].
-void br_collapsed_logits_if(const br_collapsed *collapsed, const float *state, const br_gate_change *changes,
-                            size_t n, float *logits_out, float *scratch);
+void br_collapsed_logits_if(const br_collapsed *collapsed, const float *state, const br_gate_change *changes, size_t n,
+                            float *logits_out, float *scratch);
 /// logits_out[i] = logit of bond_state + halves[i]: [n].
-void br_collapsed_logits(const br_collapsed *collapsed, const float *bond_state, const float *halves,
-                         size_t n, float *logits_out, float *scratch);
+void br_collapsed_logits(const br_collapsed *collapsed, const float *bond_state, const float *halves, size_t n,
+                         float *logits_out, float *scratch);
 /// gradient_out[j] = d logit / d gate_j at `state` for each investor field j with codes[j], where x_0 of the field is
 /// (1 - gate_j) mask + gate_j value.
-void br_collapsed_gate_gradient(const br_collapsed *collapsed, const float *state,
-                                const uint8_t *investor_codes, float *gradient_out, float *scratch);
+void br_collapsed_gate_gradient(const br_collapsed *collapsed, const float *state, const uint8_t *investor_codes,
+                                float *gradient_out, float *scratch);
 /// The same for every code of every investor field: gradient_out[br_collapsed_first_code(j) + code].
-void br_collapsed_gate_gradient_of_codes(const br_collapsed *collapsed, const float *state,
-                                         float *gradient_out, float *scratch);
+void br_collapsed_gate_gradient_of_codes(const br_collapsed *collapsed, const float *state, float *gradient_out,
+                                         float *scratch);
 
 #endif

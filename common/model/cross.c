@@ -34,9 +34,8 @@ void br_cross_forward(const br_cross_pass *pass, const br_cross_layer *layer)
 }
 
 /// dx0 += dx * (z + b);  z = dz = dx * x0;  db += dz, for one row
-BR_WIDE static void split(float *restrict dx0, float *restrict z, float *restrict db,
-                          const float *restrict dx, const float *restrict x0, const float *restrict b,
-                          size_t n)
+BR_WIDE static void split(float *restrict dx0, float *restrict z, float *restrict db, const float *restrict dx,
+                          const float *restrict x0, const float *restrict b, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         float dz = dx[i] * x0[i];

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-void br_embedding_rows(uint32_t *row, const br_model *model, const uint8_t *bond_codes,
-                       const uint8_t *investor_codes, const uint8_t *masked)
+void br_embedding_rows(uint32_t *row, const br_model *model, const uint8_t *bond_codes, const uint8_t *investor_codes,
+                       const uint8_t *masked)
 {
     uint32_t n_bond = model->n_bond_fields;
     for (uint32_t j = 0; j < n_bond; j++) {

@@ -90,10 +90,9 @@ static void evaluate_tile(void *context, uint32_t worker, uint32_t item)
     size_t n_rows = evaluator->n - from < BR_TILE_ROWS ? evaluator->n - from : BR_TILE_ROWS;
     for (size_t t = 0; t < n_rows; t++) {
         size_t sample = evaluator->sample[from + t];
-        br_embedding_rows(
-            network->row + t * network->model->n_fields, network->model,
-            dataset->bond_codes + (size_t)dataset->bond_of[sample] * dataset->n_bond_fields,
-            dataset->investor_codes + (size_t)dataset->row_of[sample] * dataset->n_investor_fields, NULL);
+        br_embedding_rows(network->row + t * network->model->n_fields, network->model,
+                          dataset->bond_codes + (size_t)dataset->bond_of[sample] * dataset->n_bond_fields,
+                          dataset->investor_codes + (size_t)dataset->row_of[sample] * dataset->n_investor_fields, NULL);
     }
     br_network_forward(network, n_rows);
     for (size_t t = 0; t < n_rows; t++) {
@@ -110,9 +109,7 @@ void br_evaluator_run(br_evaluator *evaluator, br_workers *workers, br_network *
 static double bond_weight(const br_evaluator *evaluator, size_t i)
 {
     const br_dataset *dataset = evaluator->dataset;
-    return dataset->bond_weights == NULL
-               ? 1.0
-               : (double)dataset->bond_weights[dataset->bond_of[evaluator->sample[i]]];
+    return dataset->bond_weights == NULL ? 1.0 : (double)dataset->bond_weights[dataset->bond_of[evaluator->sample[i]]];
 }
 
 double br_evaluator_log_loss(const br_evaluator *evaluator, const br_calibration *calibration)
@@ -124,8 +121,7 @@ double br_evaluator_log_loss(const br_evaluator *evaluator, const br_calibration
         if (calibration != NULL) {
             z = calibration->slope * z + calibration->offset;
         }
-        double weight =
-            (evaluator->label[i] != 0 ? 1.0 : evaluator->negative_weight) * bond_weight(evaluator, i);
+        double weight = (evaluator->label[i] != 0 ? 1.0 : evaluator->negative_weight) * bond_weight(evaluator, i);
         double toward = evaluator->label[i] != 0 ? -z : z;
         loss += weight * ((toward > 0.0 ? toward : 0.0) + log1p(exp(-fabs(z))));
         weights += weight;
@@ -156,8 +152,7 @@ double br_evaluator_auc(br_evaluator *evaluator)
         double negative = 0.0;
         size_t j = i;
         // All with the same logit are one step of the curve.
-        while (j < n &&
-               evaluator->logit[evaluator->by_logit[j]] == evaluator->logit[evaluator->by_logit[i]]) {
+        while (j < n && evaluator->logit[evaluator->by_logit[j]] == evaluator->logit[evaluator->by_logit[i]]) {
             bool label = evaluator->label[evaluator->by_logit[j]] != 0;
             positive += label ? 1.0 : 0.0;
             negative += label ? 0.0 : 1.0;

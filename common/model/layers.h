@@ -22,8 +22,8 @@
 
 /// row[j] = embedding row of each field of one sample; masked[n_investor_fields], NULL = nothing is.
 ///   row  out [F]
-void br_embedding_rows(uint32_t *row, const br_model *model, const uint8_t *bond_codes,
-                       const uint8_t *investor_codes, const uint8_t *masked);
+void br_embedding_rows(uint32_t *row, const br_model *model, const uint8_t *bond_codes, const uint8_t *investor_codes,
+                       const uint8_t *masked);
 /// x_0 = the rows' embeddings.
 ///   x0  out [n, d]    table  in [rows of the table, d]    row  in [n]    n = T * F
 void br_embedding_forward(float *x0, const float *table, const uint32_t *row, size_t n, size_t d);
@@ -84,8 +84,7 @@ void br_output_backward(float *dw, br_matrix dx, const float *dlogit, br_matrix 
 
 /// Weighted sum over rows of the log loss in nats of sigmoid(logit + offset), and its gradient.
 ///   logit  in [n]    label  in [n] 0 or 1    weight  in [n]    dlogit  out [n], may be NULL
-double br_loss(float *dlogit, const float *logit, const uint8_t *label, const float *weight, size_t n,
-               double offset);
+double br_loss(float *dlogit, const float *logit, const uint8_t *label, const float *weight, size_t n, double offset);
 
 // --- adam.c ---
 
@@ -98,8 +97,8 @@ typedef struct br_adam {
 /// One step on parameters [from, until): the gradient is the sum of `n_gradients` blocks in their order, plus l2 times the parameter.
 ///
 /// Source: Kingma and Ba 2015, Algorithm 1; beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8.
-void br_adam_step(float *parameters, const br_adam *adam, float *const *gradients, size_t n_gradients,
-                  size_t from, size_t until, double rate, double l2);
+void br_adam_step(float *parameters, const br_adam *adam, float *const *gradients, size_t n_gradients, size_t from,
+                  size_t until, double rate, double l2);
 
 // --- masks.c ---
 
@@ -116,7 +115,6 @@ void br_mask_draw(uint8_t *masked, uint32_t n_fields, const uint32_t *maskable, 
 
 /// Platt's slope and offset by Newton's method on the weighted log loss; negatives weigh `negative_weight`. False, and the identity,
 /// when the fit does not exist or its slope is not positive.
-bool br_calibrate(br_calibration *out, const float *logit, const uint8_t *label, size_t n,
-                  double negative_weight);
+bool br_calibrate(br_calibration *out, const float *logit, const uint8_t *label, size_t n, double negative_weight);
 
 #endif

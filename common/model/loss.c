@@ -7,8 +7,7 @@
 
 #include <math.h>
 
-double br_loss(float *dlogit, const float *logit, const uint8_t *label, const float *weight, size_t n,
-               double offset)
+double br_loss(float *dlogit, const float *logit, const uint8_t *label, const float *weight, size_t n, double offset)
 {
     double sum = 0.0;
     for (size_t i = 0; i < n; i++) {

@@ -6,8 +6,8 @@
 #include <string.h>
 
 /// Each field hidden with probability p; a 32-bit number serves two fields.
-static void hide_with_probability(uint8_t *masked, const uint32_t *maskable, uint32_t n_maskable,
-                                  uint32_t p16, br_rng *rng)
+static void hide_with_probability(uint8_t *masked, const uint32_t *maskable, uint32_t n_maskable, uint32_t p16,
+                                  br_rng *rng)
 {
     uint32_t bits = 0;
     for (uint32_t i = 0; i < n_maskable; i++) {
@@ -17,8 +17,7 @@ static void hide_with_probability(uint8_t *masked, const uint32_t *maskable, uin
 }
 
 /// All hidden but `n_shown`, every such set with the same probability.
-static void show_few(uint8_t *masked, const uint32_t *maskable, uint32_t n_maskable, uint32_t n_shown,
-                     br_rng *rng)
+static void show_few(uint8_t *masked, const uint32_t *maskable, uint32_t n_maskable, uint32_t n_shown, br_rng *rng)
 {
     for (uint32_t i = 0; i < n_maskable; i++) {
         masked[maskable[i]] = 1;

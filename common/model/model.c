@@ -80,19 +80,17 @@ static br_status check_fields(const br_model_field *fields, uint32_t n_fields, u
     }
     for (uint32_t j = 0; j < n_fields; j++) {
         if (fields[j].n_values == 0 || fields[j].n_values > 256) {
-            return br_fail(BR_ERR_INVALID, "model: field %u has %u values, not 1 to 256", j,
-                           fields[j].n_values);
+            return br_fail(BR_ERR_INVALID, "model: field %u has %u values, not 1 to 256", j, fields[j].n_values);
         }
         if (j < n_bond_fields && fields[j].maskable) {
-            return br_fail(BR_ERR_INVALID, "model: bond field %u is maskable; only investor fields can be",
-                           j);
+            return br_fail(BR_ERR_INVALID, "model: bond field %u is maskable; only investor fields can be", j);
         }
     }
     return BR_OK;
 }
 
-br_status br_model_new(br_model **out, const br_model_config *config, const br_model_field *fields,
-                       uint32_t n_fields, uint32_t n_bond_fields)
+br_status br_model_new(br_model **out, const br_model_config *config, const br_model_field *fields, uint32_t n_fields,
+                       uint32_t n_bond_fields)
 {
     br_status status = br_model_config_check(config);
     if (status == BR_OK) {
@@ -189,8 +187,7 @@ br_status br_model_check_finite(const br_model *model)
 {
     for (size_t i = 0; i < model->n_parameters; i++) {
         if (!isfinite(model->parameters[i])) {
-            return br_fail(BR_ERR_INVALID, "model: parameter %zu of %zu is not finite", i,
-                           model->n_parameters);
+            return br_fail(BR_ERR_INVALID, "model: parameter %zu of %zu is not finite", i, model->n_parameters);
         }
     }
     return BR_OK;

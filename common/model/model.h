@@ -41,8 +41,8 @@ typedef struct br_model {
     uint32_t n_fields;
     uint32_t n_bond_fields; ///< the first fields; the others are the investor's
     br_model_field *fields; ///< [n_fields]
-    size_t *row_of; ///< [n_fields + 1] first embedding row of each field; the last is the number of rows
-    size_t width;   ///< n_fields * d
+    size_t *row_of;         ///< [n_fields + 1] first embedding row of each field; the last is the number of rows
+    size_t width;           ///< n_fields * d
     size_t n_parameters;
     float *parameters;       ///< [n_parameters], 64-byte aligned
     float *embedding;        ///< [row_of[n_fields], d]
@@ -57,11 +57,10 @@ typedef struct br_model {
 } br_model;
 
 /// A model with zero parameters. Errors: BR_ERR_INVALID (config, no fields), BR_ERR_NO_MEMORY.
-br_status br_model_new(br_model **out, const br_model_config *config, const br_model_field *fields,
-                       uint32_t n_fields, uint32_t n_bond_fields) BR_MUST_CHECK;
+br_status br_model_new(br_model **out, const br_model_config *config, const br_model_field *fields, uint32_t n_fields,
+                       uint32_t n_bond_fields) BR_MUST_CHECK;
 /// Fields as the encoder has them: all investor fields maskable.
-br_status br_model_new_for(br_model **out, const br_model_config *config,
-                           const br_encoder *encoder) BR_MUST_CHECK;
+br_status br_model_new_for(br_model **out, const br_model_config *config, const br_encoder *encoder) BR_MUST_CHECK;
 /// First values by `seed`.
 void br_model_init(br_model *model, uint64_t seed);
 void br_model_free(br_model **model);

@@ -102,8 +102,7 @@ void br_network_forward(br_network *network, size_t n_rows)
     for (size_t t = 0; t < n_rows; t++) {
         network->logit[t] = model->bias[0];
     }
-    br_output_forward(network->logit, br_matrix_of(network->x[config->n_cross], n_rows, model->width),
-                      model->w_cross);
+    br_output_forward(network->logit, br_matrix_of(network->x[config->n_cross], n_rows, model->width), model->w_cross);
     br_output_forward(network->logit, in, model->w_deep);
 }
 
@@ -116,9 +115,8 @@ static void tower_backward(br_network *network, br_model *gradient, size_t n_row
     for (uint32_t i = 0; i <= last; i++) {
         memset(network->dh[i], 0, n_rows * config->hidden[i] * sizeof(float));
     }
-    br_output_backward(gradient->w_deep, br_matrix_of(network->dh[last], n_rows, config->hidden[last]),
-                       network->dlogit, br_matrix_of(network->h[last], n_rows, config->hidden[last]),
-                       model->w_deep);
+    br_output_backward(gradient->w_deep, br_matrix_of(network->dh[last], n_rows, config->hidden[last]), network->dlogit,
+                       br_matrix_of(network->h[last], n_rows, config->hidden[last]), model->w_deep);
     for (uint32_t i = config->n_hidden; i-- > 0;) {
         size_t n_in = i == 0 ? model->width : config->hidden[i - 1];
         br_matrix x = br_matrix_of(i == 0 ? network->x[0] : network->h[i - 1], n_rows, n_in);
@@ -151,8 +149,6 @@ void br_network_backward(br_network *network, br_model *gradient, size_t n_rows)
         br_cross_backward(&d_layer, &pass, &layer);
     }
     // What ran down the cross layers ends at x_0 as well.
-    br_embedding_backward(gradient->embedding, network->dx, network->row, n_rows * model->n_fields,
-                          config->d);
-    br_embedding_backward(gradient->embedding, network->dx0, network->row, n_rows * model->n_fields,
-                          config->d);
+    br_embedding_backward(gradient->embedding, network->dx, network->row, n_rows * model->n_fields, config->d);
+    br_embedding_backward(gradient->embedding, network->dx0, network->row, n_rows * model->n_fields, config->d);
 }

@@ -31,8 +31,8 @@ void br_output_forward(float *logit, br_matrix x, const float *w)
     }
 }
 
-BR_WIDE static void add_outer(float *restrict dx, float *restrict dw, const float *restrict x,
-                              const float *restrict w, float dlogit, size_t n)
+BR_WIDE static void add_outer(float *restrict dx, float *restrict dw, const float *restrict x, const float *restrict w,
+                              float dlogit, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         dx[i] += dlogit * w[i];

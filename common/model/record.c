@@ -96,8 +96,8 @@ static br_status tally_init(tally *it, const br_market *market, const br_encoder
     it->label = br_calloc(it->n_investors, 1);
     it->bond_codes = br_calloc(it->n_bond_fields, 1);
     if (it->k == NULL || it->n == NULL || it->k_sum == NULL || it->n_sum == NULL || it->rates == NULL ||
-        it->bonds == NULL || it->n_t == NULL || it->k_t == NULL || it->codes == NULL ||
-        it->eligible == NULL || it->last_eligible == NULL || it->label == NULL || it->bond_codes == NULL) {
+        it->bonds == NULL || it->n_t == NULL || it->k_t == NULL || it->codes == NULL || it->eligible == NULL ||
+        it->last_eligible == NULL || it->label == NULL || it->bond_codes == NULL) {
         return br_no_memory("cells of the record", n_table);
     }
     return BR_OK;
@@ -201,8 +201,8 @@ static br_status walk(tally *it, br_market *market, br_day from, br_day until)
     }
     if (status == BR_OK && it->bids == 0) {
         char text[2][BR_DAY_TEXT];
-        return br_fail(BR_ERR_INVALID, "record: no bid on a bond issued from %s until %s",
-                       br_day_text(from, text[0]), br_day_text(until, text[1]));
+        return br_fail(BR_ERR_INVALID, "record: no bid on a bond issued from %s until %s", br_day_text(from, text[0]),
+                       br_day_text(until, text[1]));
     }
     return status;
 }
@@ -211,8 +211,7 @@ static br_status walk(tally *it, br_market *market, br_day from, br_day until)
 static double deviation(const tally *it, size_t cell, size_t value)
 {
     double overall = (double)it->bids / (double)it->pairs;
-    double own =
-        ((double)it->k_sum[value] + PRIOR_PAIRS * overall) / ((double)it->n_sum[value] + PRIOR_PAIRS);
+    double own = ((double)it->k_sum[value] + PRIOR_PAIRS * overall) / ((double)it->n_sum[value] + PRIOR_PAIRS);
     double popularity = it->bonds[cell] == 0 ? 0.0 : it->rates[cell] / (double)it->bonds[cell];
     size_t at = cell * it->value_of[it->n_investor_fields] + value;
     double k = (double)it->k[at];
@@ -301,8 +300,7 @@ static void keep_tables(br_record *record, const tally *it)
     }
 }
 
-br_status br_record_learn(br_record **out, br_market *market, const br_encoder *encoder, br_day from,
-                          br_day until)
+br_status br_record_learn(br_record **out, br_market *market, const br_encoder *encoder, br_day from, br_day until)
 {
     if (encoder->n_bond_fields == 0) {
         return br_fail(BR_ERR_INVALID, "record: the market declares no bond features");

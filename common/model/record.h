@@ -18,8 +18,7 @@ typedef struct br_record {
     uint32_t *speaks_of;   ///< [n_investor_fields] F(j): a bond field
     uint32_t *n_values;    ///< [n_investor_fields] codes of field j
     uint32_t *bond_values; ///< [n_bond_fields] codes of bond field phi
-    size_t *
-        offset; ///< [n_investor_fields + 1] of field j in dev and bids: a table [bond_values[F(j)], n_values[j]]
+    size_t *offset; ///< [n_investor_fields + 1] of field j in dev and bids: a table [bond_values[F(j)], n_values[j]]
     float *dev;     ///< sigmas
     uint32_t *bids; ///< K
 } br_record;

@@ -45,8 +45,8 @@ static br_status check_number(const char *name, double value, double low, double
 static br_status check_plan(const char *name, const br_mask_plan *plan)
 {
     if (!(plan->algorithm1 >= 0.0 && plan->few >= 0.0 && plan->algorithm1 + plan->few <= 1.0)) {
-        return br_fail(BR_ERR_INVALID, "training: %s has shares %g and %g, not two of a whole", name,
-                       plan->algorithm1, plan->few);
+        return br_fail(BR_ERR_INVALID, "training: %s has shares %g and %g, not two of a whole", name, plan->algorithm1,
+                       plan->few);
     }
     if (plan->few > 0.0 && plan->few_max == 0) {
         return br_fail(BR_ERR_INVALID, "training: %s shows few fields, but few_max is 0", name);
@@ -77,8 +77,7 @@ br_status br_train_options_check(const br_train_options *options)
         }
     }
     if (options->batch % BR_TRAIN_SHARDS != 0) {
-        return br_fail(BR_ERR_INVALID, "training: batch is %u, not a multiple of %d", options->batch,
-                       BR_TRAIN_SHARDS);
+        return br_fail(BR_ERR_INVALID, "training: batch is %u, not a multiple of %d", options->batch, BR_TRAIN_SHARDS);
     }
     br_status status = check_plan("masks", &options->masks);
     return status == BR_OK ? check_plan("final_masks", &options->final_masks) : status;
@@ -134,8 +133,8 @@ static br_status make_blocks(learner *it)
 {
     br_model *model = it->model;
     for (uint32_t s = 0; s < BR_TRAIN_SHARDS; s++) {
-        br_status status = br_model_new(&it->gradients[s], &model->config, model->fields, model->n_fields,
-                                        model->n_bond_fields);
+        br_status status =
+            br_model_new(&it->gradients[s], &model->config, model->fields, model->n_fields, model->n_bond_fields);
         if (status != BR_OK) {
             return status;
         }
@@ -189,14 +188,14 @@ static br_status learner_init(learner *it, const br_dataset *valid)
     return status;
 }
 
-static br_status check_codes(const char *what, const uint8_t *codes, size_t n_rows,
-                             const br_model_field *fields, uint32_t n_fields)
+static br_status check_codes(const char *what, const uint8_t *codes, size_t n_rows, const br_model_field *fields,
+                             uint32_t n_fields)
 {
     for (size_t row = 0; row < n_rows; row++) {
         for (uint32_t j = 0; j < n_fields; j++) {
             if (codes[row * n_fields + j] >= fields[j].n_values) {
-                return br_fail(BR_ERR_INVALID, "training: %s row %zu, field %u: code %u of %u values", what,
-                               row, j, codes[row * n_fields + j], fields[j].n_values);
+                return br_fail(BR_ERR_INVALID, "training: %s row %zu, field %u: code %u of %u values", what, row, j,
+                               codes[row * n_fields + j], fields[j].n_values);
             }
         }
     }
@@ -208,19 +207,16 @@ static br_status check_dataset(const br_model *model, const br_dataset *dataset)
 {
     if (dataset->n_bond_fields != model->n_bond_fields ||
         dataset->n_bond_fields + dataset->n_investor_fields != model->n_fields) {
-        return br_fail(BR_ERR_INVALID, "training: data of %u + %u fields, model of %u + %u",
-                       dataset->n_bond_fields, dataset->n_investor_fields, model->n_bond_fields,
-                       model->n_fields - model->n_bond_fields);
+        return br_fail(BR_ERR_INVALID, "training: data of %u + %u fields, model of %u + %u", dataset->n_bond_fields,
+                       dataset->n_investor_fields, model->n_bond_fields, model->n_fields - model->n_bond_fields);
     }
     if (!(dataset->negative_keep > 0.0 && dataset->negative_keep <= 1.0)) {
-        return br_fail(BR_ERR_INVALID, "training: negatives kept with probability %g",
-                       dataset->negative_keep);
+        return br_fail(BR_ERR_INVALID, "training: negatives kept with probability %g", dataset->negative_keep);
     }
-    br_status status =
-        check_codes("bond", dataset->bond_codes, dataset->n_bonds, model->fields, model->n_bond_fields);
+    br_status status = check_codes("bond", dataset->bond_codes, dataset->n_bonds, model->fields, model->n_bond_fields);
     if (status == BR_OK) {
-        status = check_codes("investor", dataset->investor_codes, dataset->n_rows,
-                             model->fields + model->n_bond_fields, dataset->n_investor_fields);
+        status = check_codes("investor", dataset->investor_codes, dataset->n_rows, model->fields + model->n_bond_fields,
+                             dataset->n_investor_fields);
     }
     return status;
 }
@@ -244,10 +240,8 @@ static void load_tile(const learner *it, uint32_t worker, size_t from, size_t n_
         br_mask_draw(masked, train->n_investor_fields, it->maskable, it->n_maskable, it->plan, &rng);
         br_embedding_rows(network->row + t * model->n_fields, model,
                           train->bond_codes + (size_t)train->bond_of[sample] * train->n_bond_fields,
-                          train->investor_codes + (size_t)train->row_of[sample] * train->n_investor_fields,
-                          masked);
-        double weight =
-            train->bond_weights == NULL ? 1.0 : (double)train->bond_weights[train->bond_of[sample]];
+                          train->investor_codes + (size_t)train->row_of[sample] * train->n_investor_fields, masked);
+        double weight = train->bond_weights == NULL ? 1.0 : (double)train->bond_weights[train->bond_of[sample]];
         targets->label[t] = train->label[sample];
         targets->weight[t] = (float)(weight / (double)(it->until - it->from));
     }
@@ -288,8 +282,7 @@ static void work_update(void *context, uint32_t worker, uint32_t piece)
     size_t middle = n_embedding < from ? from : n_embedding < until ? n_embedding : until;
     br_adam_step(model->parameters, &it->adam, it->gradient_blocks, BR_TRAIN_SHARDS, from, middle, it->rate,
                  it->options->l2);
-    br_adam_step(model->parameters, &it->adam, it->gradient_blocks, BR_TRAIN_SHARDS, middle, until, it->rate,
-                 0.0);
+    br_adam_step(model->parameters, &it->adam, it->gradient_blocks, BR_TRAIN_SHARDS, middle, until, it->rate, 0.0);
 }
 
 static bool tell(learner *it)
@@ -305,8 +298,8 @@ static double rate_at(const learner *it, uint32_t final_from, double done)
         return options->learning_rate;
     }
     double part = ((double)(it->epoch - final_from) + done) / options->final_epochs;
-    return options->final_learning_rate + 0.5 * (options->learning_rate - options->final_learning_rate) *
-                                              (1.0 + cos(3.14159265358979323846 * part));
+    return options->final_learning_rate +
+           0.5 * (options->learning_rate - options->final_learning_rate) * (1.0 + cos(3.14159265358979323846 * part));
 }
 
 /// One pass over the epoch's samples; `final_from` is the first epoch of the last phase.
@@ -338,8 +331,8 @@ static br_status run_epoch(learner *it, uint32_t final_from)
         it->progress.samples_done += it->until - it->from;
         it->progress.train_log_loss = loss_sum / (double)it->until;
         if (!tell(it)) {
-            return br_fail(BR_ERR_CANCELLED, "training: cancelled in epoch %u, step %zu of %zu",
-                           it->epoch + 1, step + 1, n_steps);
+            return br_fail(BR_ERR_CANCELLED, "training: cancelled in epoch %u, step %zu of %zu", it->epoch + 1,
+                           step + 1, n_steps);
         }
     }
     return BR_OK;
@@ -373,8 +366,7 @@ static br_status run_epochs(learner *it, br_train_report *report)
         it->progress.valid_log_loss = loss;
         it->progress.valid_auc = br_evaluator_auc(it->evaluator);
         if (!isfinite(loss)) {
-            return br_fail(BR_ERR_INVALID, "training: the validation loss is not finite after epoch %u",
-                           it->epoch + 1);
+            return br_fail(BR_ERR_INVALID, "training: the validation loss is not finite after epoch %u", it->epoch + 1);
         }
         stale++;
         if (loss < best) {
@@ -405,16 +397,16 @@ static void conclude(learner *it, br_calibration *calibration_out, br_train_repo
 {
     br_evaluator *evaluator = it->evaluator;
     br_evaluator_run(evaluator, it->workers, it->networks);
-    report->calibrated = br_calibrate(calibration_out, evaluator->logit, evaluator->label, evaluator->n,
-                                      evaluator->negative_weight);
+    report->calibrated =
+        br_calibrate(calibration_out, evaluator->logit, evaluator->label, evaluator->n, evaluator->negative_weight);
     report->samples = it->progress.samples_done;
     report->valid_log_loss = br_evaluator_log_loss(evaluator, calibration_out);
     report->valid_auc = br_evaluator_auc(evaluator);
 }
 
-br_status br_train(br_model *model, const br_dataset *train, const br_dataset *valid,
-                   const br_train_options *options, br_train_watcher watcher, void *context,
-                   br_calibration *calibration_out, br_train_report *report_out)
+br_status br_train(br_model *model, const br_dataset *train, const br_dataset *valid, const br_train_options *options,
+                   br_train_watcher watcher, void *context, br_calibration *calibration_out,
+                   br_train_report *report_out)
 {
     br_status status = br_train_options_check(options);
     if (status == BR_OK) {

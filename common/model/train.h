@@ -37,8 +37,7 @@ br_status br_train_options_check(const br_train_options *options) BR_MUST_CHECK;
 
 #define BR_TRAIN_SHARDS      8 ///< parts of a batch that are worked separately and added in order
 #define BR_MAX_TRAIN_THREADS 64
-#define BR_MAX_VALID_SAMPLES                                                                                 \
-    200000 ///< above this, a fixed draw of the validation negatives stands for all of them
+#define BR_MAX_VALID_SAMPLES 200000 ///< above this, a fixed draw of the validation negatives stands for all of them
 
 typedef struct br_train_progress {
     uint32_t epoch; ///< epochs done
@@ -81,8 +80,8 @@ typedef struct br_train_report {
 /// Differs: the loss is the positive log loss in nats (the paper's CE lacks its minus in Eq. (4)).
 /// Errors:  BR_ERR_CANCELLED; BR_ERR_INVALID when the loss is not finite or the data do not fit the model; BR_ERR_NO_MEMORY;
 ///          BR_ERR_LIMIT when a thread cannot be started.
-br_status br_train(br_model *model, const br_dataset *train, const br_dataset *valid,
-                   const br_train_options *options, br_train_watcher watcher, void *context,
-                   br_calibration *calibration_out, br_train_report *report_out) BR_MUST_CHECK;
+br_status br_train(br_model *model, const br_dataset *train, const br_dataset *valid, const br_train_options *options,
+                   br_train_watcher watcher, void *context, br_calibration *calibration_out,
+                   br_train_report *report_out) BR_MUST_CHECK;
 
 #endif

@@ -75,8 +75,7 @@ br_status br_workers_new(br_workers **out, uint32_t n_threads)
     while (workers->n_started + 1 < n_threads) {
         int error = pthread_create(&workers->threads[workers->n_started], NULL, worker_main, workers);
         if (error != 0) {
-            return br_fail(BR_ERR_LIMIT, "thread %u of %u: %s", workers->n_started + 2, n_threads,
-                           strerror(error));
+            return br_fail(BR_ERR_LIMIT, "thread %u of %u: %s", workers->n_started + 2, n_threads, strerror(error));
         }
         workers->n_started++;
     }

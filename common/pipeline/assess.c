@@ -54,8 +54,7 @@ static void gathering_deinit(gathering *g)
     br_free(g->top);
 }
 
-static br_status gathering_init(gathering *g, const br_market *market, const br_served *served,
-                                uint32_t n_top)
+static br_status gathering_init(gathering *g, const br_market *market, const br_served *served, uint32_t n_top)
 {
     uint32_t n = br_market_n_investors(market);
     *g = (gathering){.n_top = n_top};
@@ -91,8 +90,7 @@ static br_status gathering_reserve(gathering *g, size_t more)
     return BR_OK;
 }
 
-static uint32_t count_hits(const gathering *g, const float *scores, const uint32_t *id_order,
-                           uint32_t n_investors)
+static uint32_t count_hits(const gathering *g, const float *scores, const uint32_t *id_order, uint32_t n_investors)
 {
     uint32_t n = br_rank_top(scores, g->eligible, id_order, n_investors, g->n_top, g->top);
     uint32_t hits = 0;
@@ -102,8 +100,8 @@ static uint32_t count_hits(const gathering *g, const float *scores, const uint32
     return hits;
 }
 
-static br_status gather_bond(gathering *g, br_assessment *out, br_market *market,
-                             br_day_population *population, uint32_t bond)
+static br_status gather_bond(gathering *g, br_assessment *out, br_market *market, br_day_population *population,
+                             uint32_t bond)
 {
     uint32_t n = br_day_population_n(population);
     const uint32_t *id_order;
@@ -210,8 +208,7 @@ static br_status gather_range(gathering *g, br_assessment *out, br_market *marke
     if (n == 0) {
         return br_fail(BR_ERR_INVALID, "no bond is issued in the range to assess");
     }
-    uint32_t step =
-        range->max_bonds == 0 || n <= range->max_bonds ? 1 : (n + range->max_bonds - 1) / range->max_bonds;
+    uint32_t step = range->max_bonds == 0 || n <= range->max_bonds ? 1 : (n + range->max_bonds - 1) / range->max_bonds;
     BR_AUTO(br_day_population) *population = NULL;
     status = br_day_population_new(&population, market, served);
     for (uint32_t i = 0; i < n && status == BR_OK; i += step) {
@@ -230,8 +227,8 @@ static br_status gather_range(gathering *g, br_assessment *out, br_market *marke
     return status;
 }
 
-br_status br_assess(br_assessment *out, br_market *market, const br_served *served,
-                    const br_assess_range *range, br_assess_watcher watcher, void *context)
+br_status br_assess(br_assessment *out, br_market *market, const br_served *served, const br_assess_range *range,
+                    br_assess_watcher watcher, void *context)
 {
     br_assessment result = {0};
     gathering g;

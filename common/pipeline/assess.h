@@ -39,7 +39,7 @@ typedef struct br_assess_range {
 } br_assess_range;
 
 /// Errors: BR_ERR_INVALID when the range has no bond; BR_ERR_CANCELLED; BR_ERR_NO_MEMORY.
-br_status br_assess(br_assessment *out, br_market *market, const br_served *served,
-                    const br_assess_range *range, br_assess_watcher watcher, void *context) BR_MUST_CHECK;
+br_status br_assess(br_assessment *out, br_market *market, const br_served *served, const br_assess_range *range,
+                    br_assess_watcher watcher, void *context) BR_MUST_CHECK;
 
 #endif

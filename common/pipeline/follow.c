@@ -87,7 +87,8 @@ br_status br_follower_take(br_follower *follower, uint64_t record, const br_row 
     if (status == BR_OK) {
         follower->head = record;
         follower->last_kind = row->kind;
-        follower->last_bond = row->kind == BR_ROW_BOND ? br_market_find_bond(follower->market, row->bond_id) : BR_INDEX_NONE;
+        follower->last_bond =
+            row->kind == BR_ROW_BOND ? br_market_find_bond(follower->market, row->bond_id) : BR_INDEX_NONE;
     }
     return status;
 }

@@ -18,7 +18,8 @@ void br_follower_limit(br_follower *follower, br_day day);
 /// Apply the records up to `until` (0 = the head), or through the first one whose kind is in `stop_kinds` (bits BR_KIND_BIT(kind)). A later
 /// schema rebuilds the market under it, without a stop at what was applied before. Errors: those of the ledger.
 #define BR_KIND_BIT(kind) (1u << (unsigned)(kind))
-br_status br_follower_catch_up(br_follower *follower, br_ledger *ledger, uint64_t until, uint32_t stop_kinds) BR_MUST_CHECK;
+br_status br_follower_catch_up(br_follower *follower, br_ledger *ledger, uint64_t until,
+                               uint32_t stop_kinds) BR_MUST_CHECK;
 /// Apply one record that the caller has just appended itself (the ingester, inside its batch). The same errors as a catch-up; a later schema
 /// gives BR_ERR_AGAIN: commit, then catch up.
 br_status br_follower_take(br_follower *follower, uint64_t record, const br_row *row) BR_MUST_CHECK;

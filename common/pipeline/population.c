@@ -15,9 +15,9 @@ struct br_day_population {
     uint8_t *codes;    // [n, n_investor_fields]
     float *bond_state; // a bond's half of a collapsed state
     float *scratch;
-    float *halves;     // [n_block, state_floats]
+    float *halves; // [n_block, state_floats]
     uint32_t n_block;
-    bool halves_kept;  // the halves are those of all investors on this day
+    bool halves_kept; // the halves are those of all investors on this day
 };
 
 static br_status allocate(br_day_population *population)
@@ -111,7 +111,8 @@ const uint8_t *br_day_population_codes(const br_day_population *population)
     return population->codes;
 }
 
-br_status br_day_population_score(br_day_population *population, uint32_t bond, uint8_t *bond_codes_out, float *logits_out)
+br_status br_day_population_score(br_day_population *population, uint32_t bond, uint8_t *bond_codes_out,
+                                  float *logits_out)
 {
     const br_served *served = population->served;
     br_assert(population->as_of != BR_DAY_NONE);
@@ -120,9 +121,9 @@ br_status br_day_population_score(br_day_population *population, uint32_t bond, 
     for (uint32_t first = 0; first < population->n; first += population->n_block) {
         uint32_t n = population->n - first < population->n_block ? population->n - first : population->n_block;
         if (!population->halves_kept) {
-            br_status status =
-                br_collapsed_investors(served->collapsed, population->codes + (size_t)first * population->n_investor_fields,
-                                       n, population->halves);
+            br_status status = br_collapsed_investors(served->collapsed,
+                                                      population->codes + (size_t)first * population->n_investor_fields,
+                                                      n, population->halves);
             if (status != BR_OK) {
                 return status;
             }

@@ -18,5 +18,6 @@ br_day br_day_population_as_of(const br_day_population *population);
 uint32_t br_day_population_n(const br_day_population *population);
 const uint8_t *br_day_population_codes(const br_day_population *population); ///< [n, n_investor_fields]
 /// logits[n] of one bond with all fields shown; bond_codes_out [n_bond_fields] its codes.
-br_status br_day_population_score(br_day_population *population, uint32_t bond, uint8_t *bond_codes_out, float *logits_out) BR_MUST_CHECK;
+br_status br_day_population_score(br_day_population *population, uint32_t bond, uint8_t *bond_codes_out,
+                                  float *logits_out) BR_MUST_CHECK;
 #endif

@@ -47,7 +47,8 @@ static br_status features_fit(const br_feature *learned, uint32_t n_learned, con
 {
     for (uint32_t i = 0; i < n_learned; i++) {
         if (i >= n_now || strcmp(learned[i].name, now[i].name) != 0 || learned[i].kind != now[i].kind) {
-            return br_fail(BR_ERR_INVALID, "the snapshot was learned under another schema, with %s feature %s as number %u",
+            return br_fail(BR_ERR_INVALID,
+                           "the snapshot was learned under another schema, with %s feature %s as number %u",
                            br_feature_kind_name(learned[i].kind), learned[i].name, i + 1);
         }
     }
@@ -58,7 +59,8 @@ br_status br_served_fits(const br_served *served, const br_market *market)
 {
     const br_schema *learned = served->schema;
     const br_schema *now = br_market_schema(market);
-    br_status status = features_fit(learned->bond_features, learned->n_bond_features, now->bond_features, now->n_bond_features);
+    br_status status =
+        features_fit(learned->bond_features, learned->n_bond_features, now->bond_features, now->n_bond_features);
     if (status == BR_OK) {
         status = features_fit(learned->investor_features, learned->n_investor_features, now->investor_features,
                               now->n_investor_features);
@@ -68,7 +70,8 @@ br_status br_served_fits(const br_served *served, const br_market *market)
                          memcmp(learned->activity_windows_days, now->activity_windows_days, window_bytes) == 0;
     return status != BR_OK || windows_equal
                ? status
-               : br_fail(BR_ERR_INVALID, "the snapshot was learned under another schema, with other activity_windows_days");
+               : br_fail(BR_ERR_INVALID,
+                         "the snapshot was learned under another schema, with other activity_windows_days");
 }
 
 void br_served_free(br_served **served)

@@ -51,7 +51,8 @@ static void sentence_en(br_buf *out, const br_reason *reason)
         br_buf_printf(out, ". Without it the estimate (log-odds) rises by %.2f", -gain);
     }
     if (reason->backing >= BACKED_SIGMAS) {
-        br_buf_printf(out, ". Investors like this bid more on such bonds than chance would have it: %u bids, %.1f sigma",
+        br_buf_printf(out,
+                      ". Investors like this bid more on such bonds than chance would have it: %u bids, %.1f sigma",
                       reason->bids, (double)reason->backing);
     }
     br_buf_char(out, '.');
@@ -61,10 +62,12 @@ static void sentence_zh(br_buf *out, const br_reason *reason)
 {
     double gain = (double)reason->gain;
     if (gain >= TOLD_GAIN || gain <= -TOLD_GAIN) {
-        br_buf_printf(out, "。去掉这一条，估计值（对数几率）%s %.2f", gain > 0 ? "下降" : "上升", gain > 0 ? gain : -gain);
+        br_buf_printf(out, "。去掉这一条，估计值（对数几率）%s %.2f", gain > 0 ? "下降" : "上升",
+                      gain > 0 ? gain : -gain);
     }
     if (reason->backing >= BACKED_SIGMAS) {
-        br_buf_printf(out, "。此类投资者对此类债券的投标多于随机预期：%u 次，%.1f σ", reason->bids, (double)reason->backing);
+        br_buf_printf(out, "。此类投资者对此类债券的投标多于随机预期：%u 次，%.1f σ", reason->bids,
+                      (double)reason->backing);
     }
     br_buf_string(out, "。");
 }

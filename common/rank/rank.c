@@ -26,8 +26,8 @@ static void sift(const float *logits, const uint32_t *id_order, uint32_t *heap, 
     }
 }
 
-uint32_t br_rank_top(const float *logits, const uint8_t *eligible, const uint32_t *id_order,
-                     uint32_t n_investors, uint32_t n_top, uint32_t *top_out)
+uint32_t br_rank_top(const float *logits, const uint8_t *eligible, const uint32_t *id_order, uint32_t n_investors,
+                     uint32_t n_top, uint32_t *top_out)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < n_investors; i++) {

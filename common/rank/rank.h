@@ -14,8 +14,8 @@
 ///
 /// Errors: BR_ERR_NO_MEMORY.
 #define BR_RANK_BLOCK 512
-br_status br_rank_score(float *logits_out, const br_collapsed *collapsed, const uint8_t *bond_codes,
-                        size_t n_bonds, const uint8_t *investor_codes, size_t n_investors) BR_MUST_CHECK;
+br_status br_rank_score(float *logits_out, const br_collapsed *collapsed, const uint8_t *bond_codes, size_t n_bonds,
+                        const uint8_t *investor_codes, size_t n_investors) BR_MUST_CHECK;
 
 /// The first n_top of the eligible investors by logit, best first; fewer if fewer are eligible. Returns how many.
 ///
@@ -23,7 +23,7 @@ br_status br_rank_score(float *logits_out, const br_collapsed *collapsed, const 
 ///   eligible  [n_investors]  1 = may be recommended
 ///   id_order  [n_investors]  place of the investor in the order of ids
 ///   top_out   [n_top]        investors
-uint32_t br_rank_top(const float *logits, const uint8_t *eligible, const uint32_t *id_order,
-                     uint32_t n_investors, uint32_t n_top, uint32_t *top_out);
+uint32_t br_rank_top(const float *logits, const uint8_t *eligible, const uint32_t *id_order, uint32_t n_investors,
+                     uint32_t n_top, uint32_t *top_out);
 
 #endif

@@ -8,18 +8,17 @@ typedef struct room {
     float *scratch;
 } room;
 
-static void score_block(float *logits_out, const br_collapsed *collapsed, const room *r, size_t n_bonds,
-                        size_t n, size_t stride)
+static void score_block(float *logits_out, const br_collapsed *collapsed, const room *r, size_t n_bonds, size_t n,
+                        size_t stride)
 {
     size_t n_state = br_collapsed_state_floats(collapsed);
     for (size_t bond = 0; bond < n_bonds; bond++) {
-        br_collapsed_logits(collapsed, r->bonds + bond * n_state, r->halves, n, logits_out + bond * stride,
-                            r->scratch);
+        br_collapsed_logits(collapsed, r->bonds + bond * n_state, r->halves, n, logits_out + bond * stride, r->scratch);
     }
 }
 
-br_status br_rank_score(float *logits_out, const br_collapsed *collapsed, const uint8_t *bond_codes,
-                        size_t n_bonds, const uint8_t *investor_codes, size_t n_investors)
+br_status br_rank_score(float *logits_out, const br_collapsed *collapsed, const uint8_t *bond_codes, size_t n_bonds,
+                        const uint8_t *investor_codes, size_t n_investors)
 {
     size_t n_state = br_collapsed_state_floats(collapsed);
     size_t block = n_investors < BR_RANK_BLOCK ? n_investors : BR_RANK_BLOCK;

@@ -94,11 +94,10 @@ static cyaml_schema_field_t field_of(const file_schema *schema, const br_config_
         field.data_offset = offsetof(raw_config, items);
         field.count_offset = offsetof(raw_config, n_items);
         field.count_size = sizeof(uint32_t);
-        field.value =
-            (cyaml_schema_value_t){.type = CYAML_SEQUENCE,
-                                   .flags = CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-                                   .data_size = sizeof(char *),
-                                   .sequence = {.entry = &schema->item, .min = 1, .max = BR_MAX_HIDDEN}};
+        field.value = (cyaml_schema_value_t){.type = CYAML_SEQUENCE,
+                                             .flags = CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                                             .data_size = sizeof(char *),
+                                             .sequence = {.entry = &schema->item, .min = 1, .max = BR_MAX_HIDDEN}};
     }
     return field;
 }
@@ -131,12 +130,11 @@ static void build_schema(file_schema *schema, const br_config_key *refused)
             strncmp(schema->names[n_groups - 1], keys[i].path, length) != 0) {
             br_assert(n_groups < MAX_GROUPS && length < BR_MAX_NAME);
             memcpy(schema->names[n_groups], keys[i].path, length);
-            schema->top[n_top++] =
-                (cyaml_schema_field_t){.key = schema->names[n_groups],
-                                       .value = {.type = CYAML_MAPPING,
-                                                 .flags = CYAML_FLAG_OPTIONAL,
-                                                 .data_size = sizeof(raw_config),
-                                                 .mapping = {.fields = schema->fields[n_groups]}}};
+            schema->top[n_top++] = (cyaml_schema_field_t){.key = schema->names[n_groups],
+                                                          .value = {.type = CYAML_MAPPING,
+                                                                    .flags = CYAML_FLAG_OPTIONAL,
+                                                                    .data_size = sizeof(raw_config),
+                                                                    .mapping = {.fields = schema->fields[n_groups]}}};
             n_groups++;
             n_in_group = 0;
         }
@@ -260,8 +258,7 @@ static br_status load_file(br_config *config, const char *path)
         status = br_no_memory("configuration", 1);
     } else if (error != CYAML_OK || heard.text[0] != '\0') {
         status = br_fail(BR_ERR_INVALID, "%s line %u: %s%s%s", path, heard.line, heard.path,
-                         heard.path[0] == '\0' ? "" : ": ",
-                         heard.text[0] == '\0' ? cyaml_strerror(error) : heard.text);
+                         heard.path[0] == '\0' ? "" : ": ", heard.text[0] == '\0' ? cyaml_strerror(error) : heard.text);
     } else if (raw != NULL) {
         status = take(config, raw, &file, path);
     }

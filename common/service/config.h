@@ -21,32 +21,33 @@
 #define BR_MAX_CONFIG_KEYS 64
 
 typedef struct br_http_config {
-    char listen[64]; ///< address of desk; default 127.0.0.1
-    uint16_t port;   ///< of desk; default 8080; 0 = any free
+    char listen[64];           ///< address of desk; default 127.0.0.1
+    uint16_t port;             ///< of desk; default 8080; 0 = any free
     char telemetry_listen[64]; ///< address of the other processes' telemetry; default 127.0.0.1
-    uint16_t telemetry_port; ///< first port of the other processes' /metrics, /livez, /readyz: ingester, trainer, ranker, evaluator, then the explainers; default 9650; 0 = any free
+    uint16_t
+        telemetry_port; ///< first port of the other processes' /metrics, /livez, /readyz: ingester, trainer, ranker, evaluator, then the explainers; default 9650; 0 = any free
 } br_http_config;
 
 typedef struct br_work_config {
-    char listen[128];       ///< further endpoint for explainers on other hosts: tcp://ADDRESS:PORT; "" = none
-    char connect[128];      ///< explainers on another host: the ranker's tcp://ADDRESS:PORT; "" = the local socket
+    char listen[128];         ///< further endpoint for explainers on other hosts: tcp://ADDRESS:PORT; "" = none
+    char connect[128];        ///< explainers on another host: the ranker's tcp://ADDRESS:PORT; "" = the local socket
     char keys[BR_PATH_BYTES]; ///< directory with server.key and clients/*.pub, or client.key and server.pub
-    uint32_t credit;        ///< jobs an explainer holds; default 4, 1 to 16
-    uint32_t lease_ms;      ///< default 5,000
-    uint32_t max_attempts;  ///< default 5
+    uint32_t credit;          ///< jobs an explainer holds; default 4, 1 to 16
+    uint32_t lease_ms;        ///< default 5,000
+    uint32_t max_attempts;    ///< default 5
 } br_work_config;
 
 typedef struct br_gate_config {
-    double max_log_loss_ratio;  ///< default 1.01: at most 1 % worse
-    double max_recall_drop;     ///< default 0.02
+    double max_log_loss_ratio; ///< default 1.01: at most 1 % worse
+    double max_recall_drop;    ///< default 0.02
 } br_gate_config;
 
 typedef struct br_config {
     char directory[BR_PATH_BYTES]; ///< as given
-    uint32_t n_explainers; ///< local ones under `up`; default 2
-    uint32_t n_top;        ///< default 50
-    uint32_t n_reasons;    ///< default 6
-    br_objective objective; ///< default backed
+    uint32_t n_explainers;         ///< local ones under `up`; default 2
+    uint32_t n_top;                ///< default 50
+    uint32_t n_reasons;            ///< default 6
+    br_objective objective;        ///< default backed
     bool certify;
     br_model_config model;
     br_train_options training;
@@ -61,14 +62,14 @@ typedef struct br_config {
 typedef enum br_config_origin { BR_CONFIG_DEFAULT, BR_CONFIG_FILE, BR_CONFIG_ENVIRONMENT } br_config_origin;
 
 typedef enum br_config_kind {
-    BR_CONFIG_WHOLE,   ///< a whole number
-    BR_CONFIG_DECIMAL, ///< a number
-    BR_CONFIG_FLAG,    ///< true or false
+    BR_CONFIG_WHOLE,     ///< a whole number
+    BR_CONFIG_DECIMAL,   ///< a number
+    BR_CONFIG_FLAG,      ///< true or false
     BR_CONFIG_OBJECTIVE, ///< plain or backed
-    BR_CONFIG_ADDRESS, ///< numeric IPv4 or IPv6 address
-    BR_CONFIG_ENDPOINT, ///< tcp://ADDRESS:PORT, or empty
-    BR_CONFIG_PATH,    ///< a path, or empty
-    BR_CONFIG_WHOLES   ///< a list of whole numbers, in the environment with commas between
+    BR_CONFIG_ADDRESS,   ///< numeric IPv4 or IPv6 address
+    BR_CONFIG_ENDPOINT,  ///< tcp://ADDRESS:PORT, or empty
+    BR_CONFIG_PATH,      ///< a path, or empty
+    BR_CONFIG_WHOLES     ///< a list of whole numbers, in the environment with commas between
 } br_config_kind;
 
 /// One thing that can be set.

@@ -9,14 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY(path, kind, member, min, max, unit, description)                                                 \
-    {                                                                                                        \
-        path, kind, offsetof(br_config, member), sizeof(((br_config *)NULL)->member), min, max, unit,        \
-            description                                                                                      \
+#define KEY(path, kind, member, min, max, unit, description)                                                           \
+    {                                                                                                                  \
+        path, kind, offsetof(br_config, member), sizeof(((br_config *)NULL)->member), min, max, unit, description      \
     }
-#define WHOLE(path, member, min, max, unit, description)                                                     \
-    KEY(path, BR_CONFIG_WHOLE, member, min, max, unit, description)
-#define DECIMAL(path, member, min, max, unit, description)                                                   \
+#define WHOLE(path, member, min, max, unit, description) KEY(path, BR_CONFIG_WHOLE, member, min, max, unit, description)
+#define DECIMAL(path, member, min, max, unit, description)                                                             \
     KEY(path, BR_CONFIG_DECIMAL, member, min, max, unit, description)
 
 // Up to 2^53 a double holds every whole number, so that one kind of range serves all.
@@ -27,40 +25,32 @@ static const br_config_key keys[] = {
     WHOLE("ranking.top", n_top, 1, 1000, "investors", "length of a bond's list"),
     WHOLE("ranking.reasons", n_reasons, 1, BR_MAX_REASONS, "reasons", "reasons for each investor"),
     KEY("ranking.objective", BR_CONFIG_OBJECTIVE, objective, 0, 0, "", "what an explanation maximises"),
-    KEY("ranking.certify", BR_CONFIG_FLAG, certify, 0, 0, "",
-        "sweep all swaps before an explanation is stored"),
+    KEY("ranking.certify", BR_CONFIG_FLAG, certify, 0, 0, "", "sweep all swaps before an explanation is stored"),
     WHOLE("model.d", model.d, 1, 64, "numbers", "embedding size of a feature"),
     WHOLE("model.cross_layers", model.n_cross, 0, BR_MAX_CROSS, "layers", "cross layers"),
     WHOLE("model.rank", model.rank, 1, 256, "", "rank of a cross layer's product"),
-    KEY("model.hidden", BR_CONFIG_WHOLES, model.hidden, 1, 1024, "units",
-        "widths of the deep tower's layers"),
+    KEY("model.hidden", BR_CONFIG_WHOLES, model.hidden, 1, 1024, "units", "widths of the deep tower's layers"),
     WHOLE("training.seed", training.seed, 0, MAX_EXACT, "", "seed of all random numbers of a training"),
-    WHOLE("training.batch", training.batch, BR_TRAIN_SHARDS, 65536, "samples",
-          "samples per step, a multiple of 8"),
-    WHOLE("training.threads", training.n_threads, 1, 256, "threads",
-          "threads; the result does not depend on it"),
+    WHOLE("training.batch", training.batch, BR_TRAIN_SHARDS, 65536, "samples", "samples per step, a multiple of 8"),
+    WHOLE("training.threads", training.n_threads, 1, 256, "threads", "threads; the result does not depend on it"),
     WHOLE("training.max_epochs", training.max_epochs, 1, 10000, "epochs", "epochs at most"),
     WHOLE("training.final_epochs", training.final_epochs, 0, 10000, "epochs", "of them in the last phase"),
-    WHOLE("training.patience", training.patience, 1, 1000, "epochs",
-          "epochs without better validation log loss"),
+    WHOLE("training.patience", training.patience, 1, 1000, "epochs", "epochs without better validation log loss"),
     DECIMAL("training.negatives_per_positive", training.negatives_per_positive, 0, 100000, "samples",
             "negatives drawn per positive in each epoch; 0 = all"),
     DECIMAL("training.learning_rate", training.learning_rate, 1e-8, 1, "", "learning rate at the start"),
-    DECIMAL("training.final_learning_rate", training.final_learning_rate, 1e-8, 1, "",
-            "learning rate at the end"),
+    DECIMAL("training.final_learning_rate", training.final_learning_rate, 1e-8, 1, "", "learning rate at the end"),
     DECIMAL("training.l2", training.l2, 0, 1, "", "weight of the embeddings' squares in the loss"),
     DECIMAL("training.mask_algorithm1", training.masks.algorithm1, 0, 1, "share",
             "samples masked by Algorithm 1 of the paper"),
     DECIMAL("training.mask_few", training.masks.few, 0, 1, "share", "samples that show few fields"),
-    WHOLE("training.mask_few_max", training.masks.few_max, 1, 1024, "fields",
-          "fields such a sample shows at most"),
+    WHOLE("training.mask_few_max", training.masks.few_max, 1, 1024, "fields", "fields such a sample shows at most"),
     DECIMAL("training.final_mask_algorithm1", training.final_masks.algorithm1, 0, 1, "share",
             "mask_algorithm1 in the last phase"),
     DECIMAL("training.final_mask_few", training.final_masks.few, 0, 1, "share", "mask_few in the last phase"),
     WHOLE("training.final_mask_few_max", training.final_masks.few_max, 1, 1024, "fields",
           "mask_few_max in the last phase"),
-    WHOLE("training.dataset_max_bytes", dataset_max_bytes, 1000000, 1e12, "bytes",
-          "bound of the training samples"),
+    WHOLE("training.dataset_max_bytes", dataset_max_bytes, 1000000, 1e12, "bytes", "bound of the training samples"),
     DECIMAL("training.pool_negatives", pool_negatives, 1, 100000, "samples",
             "negatives kept per positive when not all fit"),
     DECIMAL("gate.max_log_loss_ratio", gate.max_log_loss_ratio, 0.5, 100, "ratio",
@@ -78,8 +68,7 @@ static const br_config_key keys[] = {
         "explainers on another host: the ranker's tcp://ADDRESS:PORT"),
     KEY("work.keys", BR_CONFIG_PATH, work.keys, 0, 0, "", "directory with the keys of that endpoint"),
     WHOLE("work.credit", work.credit, 1, 16, "jobs", "jobs an explainer holds"),
-    WHOLE("work.lease_ms", work.lease_ms, 100, 3600000, "ms",
-          "time after which an unanswered job goes to another"),
+    WHOLE("work.lease_ms", work.lease_ms, 100, 3600000, "ms", "time after which an unanswered job goes to another"),
     WHOLE("work.max_attempts", work.max_attempts, 1, 100, "attempts", "attempts before a job is set aside"),
 };
 
@@ -106,10 +95,7 @@ br_config br_config_default(void)
         .dataset_max_bytes = 300000000,
         .pool_negatives = 60,
         .gate = {.max_log_loss_ratio = 1.01, .max_recall_drop = 0.02},
-        .http = {.listen = "127.0.0.1",
-                 .port = 8080,
-                 .telemetry_listen = "127.0.0.1",
-                 .telemetry_port = 9650},
+        .http = {.listen = "127.0.0.1", .port = 8080, .telemetry_listen = "127.0.0.1", .telemetry_port = 9650},
         .work = {.credit = 4, .lease_ms = 5000, .max_attempts = 5},
     };
 }

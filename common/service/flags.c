@@ -8,14 +8,7 @@
 
 #define DEFAULT_DIRECTORY "./bookrunner-data"
 
-typedef enum flag_number {
-    FLAG_DIR,
-    FLAG_NAME,
-    FLAG_LOG_LEVEL,
-    FLAG_HELP,
-    FLAG_VERSION,
-    N_FLAGS
-} flag_number;
+typedef enum flag_number { FLAG_DIR, FLAG_NAME, FLAG_LOG_LEVEL, FLAG_HELP, FLAG_VERSION, N_FLAGS } flag_number;
 
 typedef struct flag {
     const char *name;
@@ -25,8 +18,7 @@ typedef struct flag {
 } flag;
 
 static const flag flags_known[N_FLAGS] = {
-    [FLAG_DIR] = {"--dir", NULL, "DIR",
-                  "data directory (environment BOOKRUNNER_DIR, default " DEFAULT_DIRECTORY ")"},
+    [FLAG_DIR] = {"--dir", NULL, "DIR", "data directory (environment BOOKRUNNER_DIR, default " DEFAULT_DIRECTORY ")"},
     [FLAG_NAME] = {"--name", NULL, "NAME", "which of several in one directory, a number from 1 as a rule"},
     [FLAG_LOG_LEVEL] = {"--log-level", NULL, "LEVEL", "debug, info, warn or error (default info)"},
     [FLAG_HELP] = {"--help", "-h", NULL, "say this"},
@@ -39,23 +31,20 @@ static const char *const level_names[] = {
 static void say_help(br_buf *out, const br_service_definition *definition)
 {
     br_buf_printf(out, "bookrunner-%s --dir ./bookrunner-data%s\n\n%s.\n\nUsage: bookrunner-%s [FLAGS]\n",
-                  definition->name, definition->many ? " --name 1" : "", definition->description,
-                  definition->name);
+                  definition->name, definition->many ? " --name 1" : "", definition->description, definition->name);
     for (size_t i = 0; i < N_FLAGS; i++) {
         const flag *f = &flags_known[i];
         if (i == FLAG_NAME && !definition->many) {
             continue;
         }
         char left[48];
-        snprintf(left, sizeof left, "%s%s%s%s%s", f->letter == NULL ? "" : f->letter,
-                 f->letter == NULL ? "" : ", ", f->name, f->value == NULL ? "" : " ",
-                 f->value == NULL ? "" : f->value);
+        snprintf(left, sizeof left, "%s%s%s%s%s", f->letter == NULL ? "" : f->letter, f->letter == NULL ? "" : ", ",
+                 f->name, f->value == NULL ? "" : " ", f->value == NULL ? "" : f->value);
         br_buf_printf(out, "  %-20s %s\n", left, f->help);
     }
-    br_buf_string(
-        out,
-        "\nSIGTERM and SIGINT stop it in an orderly way. Settings: DIR/bookrunner.yaml and BOOKRUNNER_*.\n"
-        "Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage, 4 something needed is not reachable.\n");
+    br_buf_string(out,
+                  "\nSIGTERM and SIGINT stop it in an orderly way. Settings: DIR/bookrunner.yaml and BOOKRUNNER_*.\n"
+                  "Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage, 4 something needed is not reachable.\n");
 }
 
 // Number of insertions, deletions and replacements between two short texts.
@@ -103,8 +92,7 @@ static void say_unknown(br_buf *err, const char *argument, const br_service_defi
     br_buf_printf(err, " See bookrunner-%s --help.\n", definition->name);
 }
 
-static flag_number find_flag(const char *argument, const br_service_definition *definition,
-                             const char **value_out)
+static flag_number find_flag(const char *argument, const br_service_definition *definition, const char **value_out)
 {
     size_t n = strcspn(argument, "=");
     *value_out = argument[n] == '=' ? argument + n + 1 : NULL;
@@ -173,11 +161,11 @@ static bool set_flag(br_flags *flags, flag_number number, const char *value)
 static bool refuse(br_buf *err, const br_service_definition *definition, const char *what, const char *value)
 {
     if (value == NULL) {
-        br_buf_printf(err, "bookrunner-%s: %s needs a value. See bookrunner-%s --help.\n", definition->name,
-                      what, definition->name);
+        br_buf_printf(err, "bookrunner-%s: %s needs a value. See bookrunner-%s --help.\n", definition->name, what,
+                      definition->name);
     } else {
-        br_buf_printf(err, "bookrunner-%s: %s cannot be \"%.80s\". See bookrunner-%s --help.\n",
-                      definition->name, what, value, definition->name);
+        br_buf_printf(err, "bookrunner-%s: %s cannot be \"%.80s\". See bookrunner-%s --help.\n", definition->name, what,
+                      value, definition->name);
     }
     return false;
 }
@@ -195,8 +183,8 @@ static bool take_environment(br_flags *flags, const br_service_definition *defin
     return true;
 }
 
-bool br_flags_parse(br_flags *flags, int argc, char **argv, const br_service_definition *definition,
-                    br_buf *out, br_buf *err, int *code_out)
+bool br_flags_parse(br_flags *flags, int argc, char **argv, const br_service_definition *definition, br_buf *out,
+                    br_buf *err, int *code_out)
 {
     *flags = (br_flags){.level = BR_LOG_INFO};
     *code_out = 2;
@@ -211,8 +199,8 @@ bool br_flags_parse(br_flags *flags, int argc, char **argv, const br_service_def
             if (number == FLAG_HELP) {
                 say_help(out, definition);
             } else {
-                br_buf_printf(out, "bookrunner-%s %s (commit %s, %s, libmicrohttpd %s)\n", definition->name,
-                              BR_VERSION, BR_COMMIT, br_transport_describe(), MHD_get_version());
+                br_buf_printf(out, "bookrunner-%s %s (commit %s, %s, libmicrohttpd %s)\n", definition->name, BR_VERSION,
+                              BR_COMMIT, br_transport_describe(), MHD_get_version());
             }
             return false;
         }

@@ -29,14 +29,13 @@ void br_ready_set(bool ready, const char *reason)
 }
 
 // One line for machines; ?verbose adds each check on a line of its own.
-static void say(const br_http_request *request, br_http_answer *answer, bool good, const char *what,
-                const char *detail)
+static void say(const br_http_request *request, br_http_answer *answer, bool good, const char *what, const char *detail)
 {
     answer->code = good ? 200 : 503;
     answer->content_type = "text/plain; charset=utf-8";
     if (request->query(request, "verbose") != NULL) {
-        br_buf_printf(&answer->body, "%s %s: %s\nversion: %s (commit %s)\n", good ? "[+]" : "[-]", what,
-                      detail, BR_VERSION, BR_COMMIT);
+        br_buf_printf(&answer->body, "%s %s: %s\nversion: %s (commit %s)\n", good ? "[+]" : "[-]", what, detail,
+                      BR_VERSION, BR_COMMIT);
     }
     if (good) {
         br_buf_string(&answer->body, "ok\n");
@@ -52,8 +51,7 @@ void br_livez(void *context, const br_http_request *request, br_http_answer *ans
     int64_t age_ms = br_clock_ms() - beat_ms;
     char detail[64];
     snprintf(detail, sizeof detail, "last beat %lld ms ago", (long long)age_ms);
-    say(request, answer, beat_ms != 0 && age_ms <= BEAT_MAX_MS, "live",
-        beat_ms == 0 ? "no beat yet" : detail);
+    say(request, answer, beat_ms != 0 && age_ms <= BEAT_MAX_MS, "live", beat_ms == 0 ? "no beat yet" : detail);
 }
 
 void br_readyz(void *context, const br_http_request *request, br_http_answer *answer)

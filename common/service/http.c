@@ -112,8 +112,7 @@ static void count(route_slot *slot, unsigned code, int64_t started_ns)
     if (counter == NULL) {
         char labels[192], number[16];
         snprintf(number, sizeof number, "%u", code);
-        snprintf(labels, sizeof labels, "route=\"%s\",code=\"%s\"", slot->route.path,
-                 at == N_CODES ? "other" : number);
+        snprintf(labels, sizeof labels, "route=\"%s\",code=\"%s\"", slot->route.path, at == N_CODES ? "other" : number);
         counter = br_counter("bookrunner_http_requests_total", "Requests answered.", labels);
         atomic_store(&slot->by_code[at], counter);
     }
@@ -180,8 +179,7 @@ static enum MHD_Result take_argument(void *context, enum MHD_ValueKind kind, con
     }
     argument *next = &e->arguments[e->n_arguments];
     next->name = keep(e, key, key_size);
-    next->value =
-        next->name == NULL ? NULL : keep(e, value == NULL ? "" : value, value == NULL ? 0 : value_size);
+    next->value = next->name == NULL ? NULL : keep(e, value == NULL ? "" : value, value == NULL ? 0 : value_size);
     if (next->value == NULL) {
         return MHD_NO;
     }
@@ -205,11 +203,9 @@ static void read_target(exchange *e, struct MHD_Connection *connection, const ch
 
 static bool has_body(struct MHD_Connection *connection)
 {
-    const char *length =
-        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
     return (length != NULL && strcmp(length, "0") != 0) ||
-           MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING) !=
-               NULL;
+           MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL;
 }
 
 // The answer, and the route it counts for.
@@ -222,9 +218,8 @@ static route_slot *work(br_http *http, struct MHD_Connection *connection, exchan
         return &http->nowhere;
     }
     if (e->malformed) {
-        br_http_problem(
-            answer, 400, "Bad Request",
-            "path and arguments must be percent-encoded UTF-8 without control characters and '..'");
+        br_http_problem(answer, 400, "Bad Request",
+                        "path and arguments must be percent-encoded UTF-8 without control characters and '..'");
         return &http->nowhere;
     }
     route_slot *slot = find_route(http, e->path);
@@ -293,8 +288,7 @@ static bool add_headers(struct MHD_Response *response, const exchange *e, const 
         {"Allow", e->allow},
     };
     for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
-        if (headers[i][1] != NULL &&
-            MHD_add_response_header(response, headers[i][0], headers[i][1]) != MHD_YES) {
+        if (headers[i][1] != NULL && MHD_add_response_header(response, headers[i][0], headers[i][1]) != MHD_YES) {
             return false;
         }
     }
@@ -308,8 +302,7 @@ static enum MHD_Result respond(struct MHD_Connection *connection, const exchange
     if (answer->body.length == 0) {
         response = MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
     } else {
-        response = MHD_create_response_from_buffer_with_free_callback(answer->body.length, answer->body.data,
-                                                                      br_free);
+        response = MHD_create_response_from_buffer_with_free_callback(answer->body.length, answer->body.data, br_free);
         if (response != NULL) {
             answer->body = (br_buf){0}; // the response's now
         }
@@ -328,8 +321,8 @@ static enum MHD_Result respond(struct MHD_Connection *connection, const exchange
 // Called once when the head of a request is there and once more when all of it is. A request with a body is answered
 // at the first call, which makes the server read no more of it.
 static enum MHD_Result access_handler(void *context, struct MHD_Connection *connection, const char *url,
-                                      const char *method, const char *version, const char *upload,
-                                      size_t *upload_bytes, void **seen)
+                                      const char *method, const char *version, const char *upload, size_t *upload_bytes,
+                                      void **seen)
 {
     (void)version;
     (void)upload;
@@ -344,13 +337,13 @@ static enum MHD_Result access_handler(void *context, struct MHD_Connection *conn
     br_http *http = context;
     int64_t started_ns = br_clock_ns();
     exchange e;
-    e.request = (br_http_request){.method = method,
-                                  .path = e.path,
-                                  .query = find_argument,
-                                  .rest = "",
-                                  .if_none_match = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
-                                                                               MHD_HTTP_HEADER_IF_NONE_MATCH),
-                                  .connection = &e};
+    e.request = (br_http_request){
+        .method = method,
+        .path = e.path,
+        .query = find_argument,
+        .rest = "",
+        .if_none_match = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_IF_NONE_MATCH),
+        .connection = &e};
     e.n_arguments = 0;
     e.used = 0;
     e.malformed = false;
@@ -399,12 +392,10 @@ static br_status listen_on(int *out, uint16_t *port_out, const char *address, ui
     int file = socket(name.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int on = 1;
     if (file < 0 || setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        bind(file, &name.any, size) != 0 || listen(file, BACKLOG) != 0 ||
-        getsockname(file, &name.any, &size) != 0) {
-        br_status status =
-            errno == EADDRINUSE
-                ? br_fail(BR_ERR_EXISTS, "%s port %u is in use by another program", address, port)
-                : br_fail(BR_ERR_IO, "cannot listen on %s port %u: %s", address, port, strerror(errno));
+        bind(file, &name.any, size) != 0 || listen(file, BACKLOG) != 0 || getsockname(file, &name.any, &size) != 0) {
+        br_status status = errno == EADDRINUSE
+                               ? br_fail(BR_ERR_EXISTS, "%s port %u is in use by another program", address, port)
+                               : br_fail(BR_ERR_IO, "cannot listen on %s port %u: %s", address, port, strerror(errno));
         if (file >= 0) {
             close(file);
         }
@@ -428,8 +419,8 @@ static struct MHD_Daemon *start_daemon(br_http *http, int file, const br_http_op
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_as_it_is, NULL},
         {MHD_OPTION_THREAD_POOL_SIZE, threads == 1 ? 0 : (intptr_t)threads, NULL},
         {MHD_OPTION_END, 0, NULL}};
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, access_handler, http,
-                            MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, access_handler, http, MHD_OPTION_ARRAY, items,
+                            MHD_OPTION_END);
 }
 
 br_status br_http_start(br_http **out, const br_http_options *options)

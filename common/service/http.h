@@ -10,20 +10,21 @@ typedef struct br_http br_http;
 
 typedef struct br_http_request {
     const char *method;
-    const char *path;   ///< decoded, starts with /, without "." and ".." segments
+    const char *path; ///< decoded, starts with /, without "." and ".." segments
     const char *(*query)(const struct br_http_request *request, const char *name); ///< NULL if absent; valid UTF-8
-    const char *rest;   ///< what followed a route that ends in a slash
+    const char *rest; ///< what followed a route that ends in a slash
     const char *if_none_match;
     void *connection;
 } br_http_request;
 
 typedef struct br_http_answer {
-    unsigned code; ///< 200 when not set
-    const char *content_type; ///< "application/json" when not set
-    const char *etag;         ///< quoted; "" or NULL = none. One of if_none_match: 304 without body
-    const char *cache_control;           ///< "no-cache" when not set
-    const char *content_security_policy; ///< "default-src 'none'; frame-ancestors 'none'" when not set: right for data, not for a page
-    char etag_text[80];       ///< room for one
+    unsigned code;             ///< 200 when not set
+    const char *content_type;  ///< "application/json" when not set
+    const char *etag;          ///< quoted; "" or NULL = none. One of if_none_match: 304 without body
+    const char *cache_control; ///< "no-cache" when not set
+    const char *
+        content_security_policy; ///< "default-src 'none'; frame-ancestors 'none'" when not set: right for data, not for a page
+    char etag_text[80];          ///< room for one
     br_buf body;
 } br_http_answer;
 
@@ -38,7 +39,7 @@ typedef struct br_http_route {
 
 typedef struct br_http_options {
     const char *listen;
-    uint16_t port; ///< 0 = any free
+    uint16_t port;               ///< 0 = any free
     const br_http_route *routes; ///< [n_routes], borrowed
     size_t n_routes;
     uint32_t max_connections; ///< 0 = 256

@@ -36,8 +36,8 @@ typedef struct br_flags {
 
 /// Command line over environment over defaults. False: there is nothing to start (--help, --version, wrong usage), the texts are in
 /// `out` and `err` and the exit code is in *code_out.
-bool br_flags_parse(br_flags *flags, int argc, char **argv, const br_service_definition *definition,
-                    br_buf *out, br_buf *err, int *code_out);
+bool br_flags_parse(br_flags *flags, int argc, char **argv, const br_service_definition *definition, br_buf *out,
+                    br_buf *err, int *code_out);
 
 // --- notify.c ---
 
@@ -81,8 +81,8 @@ struct br_service {
     size_t n_sources;
     br_service_alarm alarms[BR_SERVICE_TIMERS];
     size_t n_alarms;
-    br_http_route routes
-        [BR_SERVICE_ROUTES]; ///< served as soon as start() has succeeded, so that none meets a half-made state
+    br_http_route
+        routes[BR_SERVICE_ROUTES]; ///< served as soon as start() has succeeded, so that none meets a half-made state
     size_t n_routes;
     br_timer_handler idle;
     br_timer_handler on_wake;

@@ -303,8 +303,7 @@ br_status br_service_loop(br_service *service)
             status = start(service, now_ms);
         }
         if (service->draining && now_ms >= service->drain_until_ms) {
-            br_log_warn("SERVICE-DRAIN",
-                        "pid=%d reason=\"not done after %d ms\" next=\"stopping all the same\"",
+            br_log_warn("SERVICE-DRAIN", "pid=%d reason=\"not done after %d ms\" next=\"stopping all the same\"",
                         (int)getpid(), BR_SERVICE_DRAIN_MS);
             break;
         }

@@ -29,8 +29,7 @@ br_status br_notify(const char *text)
     }
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
     ssize_t sent = sendto(file, text, strlen(text), MSG_NOSIGNAL, (const struct sockaddr *)&name, size);
-    br_status status =
-        sent < 0 ? br_fail(BR_ERR_UNREACHABLE, "cannot notify %s: %s", path, strerror(errno)) : BR_OK;
+    br_status status = sent < 0 ? br_fail(BR_ERR_UNREACHABLE, "cannot notify %s: %s", path, strerror(errno)) : BR_OK;
     close(file);
     return status;
 }

@@ -13,12 +13,8 @@
 #include <unistd.h>
 
 static const char *const place_names[] = {
-    [BR_PLACE_LEDGER] = "ledger",
-    [BR_PLACE_MODELS] = "models",
-    [BR_PLACE_RECOMMENDATIONS] = "recommendations",
-    [BR_PLACE_METRICS] = "metrics",
-    [BR_PLACE_RUN] = "run",
-    [BR_PLACE_LOG] = "log",
+    [BR_PLACE_LEDGER] = "ledger",   [BR_PLACE_MODELS] = "models", [BR_PLACE_RECOMMENDATIONS] = "recommendations",
+    [BR_PLACE_METRICS] = "metrics", [BR_PLACE_RUN] = "run",       [BR_PLACE_LOG] = "log",
 };
 
 #define SCHEME "ipc://"
@@ -27,8 +23,7 @@ static br_status join(char out[BR_PATH_BYTES], const char *directory, const char
 {
     int n = snprintf(out, BR_PATH_BYTES, "%s/%s", directory, name);
     if (n < 0 || n >= BR_PATH_BYTES) {
-        return br_fail(BR_ERR_LIMIT, "path %.40s.../%s is longer than %d bytes", directory, name,
-                       BR_PATH_BYTES - 1);
+        return br_fail(BR_ERR_LIMIT, "path %.40s.../%s is longer than %d bytes", directory, name, BR_PATH_BYTES - 1);
     }
     return BR_OK;
 }
@@ -64,9 +59,8 @@ static br_status make_private(const char *path)
         return br_fail(BR_ERR_IO, "cannot look at %s: %s", path, strerror(errno));
     }
     if (!S_ISDIR(info.st_mode) || info.st_uid != geteuid()) {
-        return br_fail(BR_ERR_IO, "%s must be a directory of user %u, it is %s of user %u", path,
-                       (unsigned)geteuid(), S_ISDIR(info.st_mode) ? "one" : "something else",
-                       (unsigned)info.st_uid);
+        return br_fail(BR_ERR_IO, "%s must be a directory of user %u, it is %s of user %u", path, (unsigned)geteuid(),
+                       S_ISDIR(info.st_mode) ? "one" : "something else", (unsigned)info.st_uid);
     }
     if ((info.st_mode & 077) != 0 && chmod(path, 0700) != 0) {
         return br_fail(BR_ERR_IO, "cannot close %s to others: %s", path, strerror(errno));
@@ -130,8 +124,8 @@ br_status br_endpoint(char out[BR_PATH_BYTES], const char *directory, const char
     }
     size_t length = strlen(run) + 1 + strlen(name);
     if (length > longest) {
-        return br_fail(BR_ERR_LIMIT, "endpoint name %.40s... needs %zu bytes, a socket address holds %zu",
-                       name, length, longest);
+        return br_fail(BR_ERR_LIMIT, "endpoint name %.40s... needs %zu bytes, a socket address holds %zu", name, length,
+                       longest);
     }
     snprintf(out, BR_PATH_BYTES, SCHEME "%.*s/%s", (int)strlen(run), run, name);
     return BR_OK;
@@ -190,9 +184,8 @@ br_status br_process_lock(const char *directory, const char *name)
     }
     struct flock lock = whole_file();
     if (fcntl(file, F_OFD_SETLK, &lock) != 0) {
-        status = errno == EAGAIN || errno == EACCES
-                     ? refuse(file, directory, name)
-                     : br_fail(BR_ERR_IO, "cannot lock %s: %s", path, strerror(errno));
+        status = errno == EAGAIN || errno == EACCES ? refuse(file, directory, name)
+                                                    : br_fail(BR_ERR_IO, "cannot lock %s: %s", path, strerror(errno));
         close(file);
         return status;
     }

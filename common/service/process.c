@@ -85,8 +85,7 @@ void br_process_text(br_buf *out)
     }
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        put(out, "process_max_fds", "gauge", "File descriptors this process may open.",
-            (double)files.rlim_cur);
+        put(out, "process_max_fds", "gauge", "File descriptors this process may open.", (double)files.rlim_cur);
     }
     put(out, "process_open_fds", "gauge", "Open file descriptors.", count_files());
     process_stat stat;
@@ -100,8 +99,7 @@ void br_process_text(br_buf *out)
     if (start_s <= 0) {
         start_s = boot_time_s() + (double)stat.start_ticks / (double)sysconf(_SC_CLK_TCK);
     }
-    put(out, "process_start_time_seconds", "gauge", "Start of this process in seconds since the epoch.",
-        start_s);
+    put(out, "process_start_time_seconds", "gauge", "Start of this process in seconds since the epoch.", start_s);
     put(out, "process_threads", "gauge", "Threads of this process.", (double)stat.n_threads);
     put(out, "process_virtual_memory_bytes", "gauge", "Address space in bytes.", (double)stat.virtual_bytes);
 }

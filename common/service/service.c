@@ -1,5 +1,5 @@
-#include "codec/codec.h"
 #include "service/service.h"
+#include "codec/codec.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -260,11 +260,10 @@ static br_status prepare(br_service *service, const br_flags *flags)
         status = start_http(service, flags->name);
     }
     snprintf(labels, sizeof labels, "stage=\"%s\"", service->definition->name);
-    service->heartbeat = br_gauge("bookrunner_heartbeat_timestamp_seconds",
-                                  "When the loop of this process last went round.", labels);
-    service->dropped =
-        br_counter("bookrunner_messages_dropped_total",
-                   "Messages that were malformed, too large or of another protocol version.", labels);
+    service->heartbeat =
+        br_gauge("bookrunner_heartbeat_timestamp_seconds", "When the loop of this process last went round.", labels);
+    service->dropped = br_counter("bookrunner_messages_dropped_total",
+                                  "Messages that were malformed, too large or of another protocol version.", labels);
     return status;
 }
 
@@ -307,8 +306,8 @@ static int end(br_service *service, br_status status)
 {
     // First of all, because what follows may record reasons of its own.
     if (status != BR_OK) {
-        br_log_error("SERVICE-FAILED", "pid=%d status=%s reason=\"%s\"", (int)getpid(),
-                     br_status_name(status), br_why(status));
+        br_log_error("SERVICE-FAILED", "pid=%d status=%s reason=\"%s\"", (int)getpid(), br_status_name(status),
+                     br_why(status));
     }
     release(service);
     if (service->attempted) {

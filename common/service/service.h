@@ -28,7 +28,7 @@ typedef br_status (*br_socket_handler)(void *state, br_socket *socket, br_messag
 typedef br_status (*br_timer_handler)(void *state);
 
 typedef struct br_service_definition {
-    const char *name; ///< the process, its lock and its log stage; where several may run, -NAME follows
+    const char *name;        ///< the process, its lock and its log stage; where several may run, -NAME follows
     const char *description; ///< for --help
     size_t state_bytes;
     /// Open stores and sockets, register handlers. BR_ERR_AGAIN: something it needs is not there yet; what this attempt did is undone (stop(), sockets,
@@ -36,9 +36,11 @@ typedef struct br_service_definition {
     /// br_service_not_ready() before for /readyz to say why.
     br_status (*start)(br_service *service, void *state);
     void (*drain)(void *state); ///< SIGTERM: take no new work; call br_service_finish() when done. NULL: finish at once
-    void (*stop)(void *state);  ///< release everything; also after a failed start, and with a state of zeros. NULL: nothing to do. Sockets are still open
-    bool many;                  ///< several may run in one directory (explainers): needs --name
-    bool serves_page;           ///< listens at http.listen and http.port, not at the telemetry's (desk)
+    void (*stop)(
+        void *
+            state); ///< release everything; also after a failed start, and with a state of zeros. NULL: nothing to do. Sockets are still open
+    bool many;      ///< several may run in one directory (explainers): needs --name
+    bool serves_page; ///< listens at http.listen and http.port, not at the telemetry's (desk)
 } br_service_definition;
 
 int br_service_main(int argc, char **argv, const br_service_definition *definition);
@@ -50,10 +52,11 @@ br_bus *br_service_bus(br_service *service);
 
 /// Open a socket and have its messages handed to `handler` (NULL for sending only), at most 64 in a row. The service owns it and it owns the
 /// messages: what a handler keeps it copies. At most 16 sockets.
-br_status br_service_socket(br_service *service, br_socket **out, const br_socket_options *options, br_socket_handler handler) BR_MUST_CHECK;
+br_status br_service_socket(br_service *service, br_socket **out, const br_socket_options *options,
+                            br_socket_handler handler) BR_MUST_CHECK;
 /// The same for an endpoint of DIR/run by name (paths.h).
-br_status br_service_local_socket(br_service *service, br_socket **out, br_socket_kind kind, const char *name, bool bind,
-                                  br_socket_handler handler) BR_MUST_CHECK;
+br_status br_service_local_socket(br_service *service, br_socket **out, br_socket_kind kind, const char *name,
+                                  bool bind, br_socket_handler handler) BR_MUST_CHECK;
 /// Call `handler` every `period_ms` (first after one period); at most 16 timers. Periods that a busy loop missed are not made up for.
 br_status br_service_timer(br_service *service, int64_t period_ms, br_timer_handler handler) BR_MUST_CHECK;
 /// Call `handler` whenever the loop has nothing to receive, as long as it returns BR_OK; BR_ERR_AGAIN: not before the next event or timer.

@@ -120,7 +120,8 @@ void br_task_deinit(br_task *task)
     br_buf_deinit(&task->buffer);
 }
 
-br_status br_report_send(br_socket *socket, const br_peer *peer, uint64_t request, const br_report *report, br_buf *buffer)
+br_status br_report_send(br_socket *socket, const br_peer *peer, uint64_t request, const br_report *report,
+                         br_buf *buffer)
 {
     br_buf_clear(buffer);
     br_status status = br_report_pack(report, buffer);

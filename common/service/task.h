@@ -48,6 +48,7 @@ bool br_task_poll(br_task *task);
 void br_task_deinit(br_task *task);
 
 /// Send `report` to `peer` over `socket`; a client that has gone away is no failure, it asks again.
-br_status br_report_send(br_socket *socket, const br_peer *peer, uint64_t request, const br_report *report, br_buf *buffer) BR_MUST_CHECK;
+br_status br_report_send(br_socket *socket, const br_peer *peer, uint64_t request, const br_report *report,
+                         br_buf *buffer) BR_MUST_CHECK;
 
 #endif

@@ -161,8 +161,7 @@ void br_build_info(const char *key, const char *value)
 static void add_to(_Atomic double *sum, double value)
 {
     double old = atomic_load_explicit(sum, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(sum, &old, old + value, memory_order_relaxed,
-                                                  memory_order_relaxed)) {
+    while (!atomic_compare_exchange_weak_explicit(sum, &old, old + value, memory_order_relaxed, memory_order_relaxed)) {
     }
 }
 
@@ -235,8 +234,7 @@ static void put_histogram(br_buf *out, const br_metric *metric)
     const char *shut = metric->labels[0] == '\0' ? "" : "}";
     br_buf_printf(out, "%s_sum%s%s%s ", metric->name, open, metric->labels, shut);
     put_number(out, br_metric_value(metric));
-    br_buf_printf(out, "\n%s_count%s%s%s %llu\n", metric->name, open, metric->labels, shut,
-                  (unsigned long long)count);
+    br_buf_printf(out, "\n%s_count%s%s%s %llu\n", metric->name, open, metric->labels, shut, (unsigned long long)count);
 }
 
 static void put_value(br_buf *out, const br_metric *metric)

@@ -31,8 +31,7 @@ bool br_uri_decode(char *out, const char *text, size_t n)
         out[length++] = c;
     }
     out[length] = '\0';
-    return memchr(out, '\0', length) == NULL && br_utf8_valid(out, length) &&
-           !br_utf8_has_control(out, length);
+    return memchr(out, '\0', length) == NULL && br_utf8_valid(out, length) && !br_utf8_has_control(out, length);
 }
 
 bool br_uri_climbs(const char *path)

@@ -85,8 +85,7 @@ static br_status create_file(const br_env_kind *kind, const char *directory)
         code = create_tables(mdb, kind);
     }
     mdb_env_close(mdb);
-    return code != 0 ? br_store_fail(path, "create", code)
-                     : br_path_publish(directory, "data.new", "data.mdb");
+    return code != 0 ? br_store_fail(path, "create", code) : br_path_publish(directory, "data.new", "data.mdb");
 }
 
 // --- opening ---
@@ -101,8 +100,8 @@ static br_status check_format(MDB_txn *txn, MDB_dbi meta, const br_env_kind *kin
     }
     uint32_t format = br_be32_get(value.mv_data);
     return format == kind->format ? BR_OK
-                                  : br_fail(BR_ERR_VERSION, "%s: %s format %u; this program reads %u",
-                                            directory, kind->name, format, kind->format);
+                                  : br_fail(BR_ERR_VERSION, "%s: %s format %u; this program reads %u", directory,
+                                            kind->name, format, kind->format);
 }
 
 // The format comes first: another one may have other tables.
@@ -142,8 +141,7 @@ static void shared_free(br_env_shared **shared)
     }
 }
 
-static br_status shared_new(br_env_shared **out, const br_env_kind *kind, const char *directory,
-                            bool writable)
+static br_status shared_new(br_env_shared **out, const br_env_kind *kind, const char *directory, bool writable)
 {
     br_env_shared *shared = br_calloc(1, sizeof *shared);
     if (shared == NULL) {
@@ -154,8 +152,7 @@ static br_status shared_new(br_env_shared **out, const br_env_kind *kind, const 
     shared->process = getpid();
     br_status status = mdb_prepare(&shared->mdb, kind, directory);
     if (status == BR_OK) {
-        int code =
-            mdb_env_open(shared->mdb, directory, MDB_NOTLS | (writable ? 0u : (unsigned)MDB_RDONLY), 0600);
+        int code = mdb_env_open(shared->mdb, directory, MDB_NOTLS | (writable ? 0u : (unsigned)MDB_RDONLY), 0600);
         status = code == 0 ? BR_OK : br_store_fail(directory, "open", code);
     }
     if (status == BR_OK) {

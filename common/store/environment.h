@@ -61,8 +61,7 @@ typedef enum br_put_mode {
     BR_PUT_NEW,     ///< the key must not be there (asserted)
     BR_PUT_APPEND   ///< as BR_PUT_NEW, and the key is the highest of its table: fills pages whole
 } br_put_mode;
-br_status br_env_put(br_env *env, uint32_t table, br_bytes key, br_bytes value,
-                     br_put_mode mode) BR_MUST_CHECK;
+br_status br_env_put(br_env *env, uint32_t table, br_bytes key, br_bytes value, br_put_mode mode) BR_MUST_CHECK;
 /// Nothing happens if the key is not there.
 br_status br_env_delete(br_env *env, uint32_t table, br_bytes key) BR_MUST_CHECK;
 /// A counter in "meta".

@@ -15,8 +15,7 @@ br_status br_store_fail(const char *path, const char *what, int code)
 {
     switch (code) {
     case MDB_MAP_FULL:
-        return br_fail(BR_ERR_FULL, "%s: %s: the map is full; it grows with the next transaction", path,
-                       what);
+        return br_fail(BR_ERR_FULL, "%s: %s: the map is full; it grows with the next transaction", path, what);
     case EIO:
     case ENOSPC:
     case EDQUOT:
@@ -115,9 +114,8 @@ br_status br_refuse_network(const char *path)
         return br_store_fail(path, "statfs", errno);
     }
     const char *name = br_network_file_system((long)info.f_type);
-    return name == NULL
-               ? BR_OK
-               : br_fail(BR_ERR_INVALID, "%s: is on %s: a store needs a local file system", path, name);
+    return name == NULL ? BR_OK
+                        : br_fail(BR_ERR_INVALID, "%s: is on %s: a store needs a local file system", path, name);
 }
 
 br_status br_writer_lock(const char *directory, int *fd_out)

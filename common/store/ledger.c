@@ -223,8 +223,8 @@ static br_status read_head(const br_view *view, uint64_t *head_out)
     }
     uint64_t last = cursor.key.n == 8 ? br_be64_get(cursor.key.data) : 0;
     if (last != head) {
-        return br_fail(BR_ERR_CORRUPT, "%s: head is %llu, but the last record is %llu",
-                       br_env_directory(view->env), (unsigned long long)head, (unsigned long long)last);
+        return br_fail(BR_ERR_CORRUPT, "%s: head is %llu, but the last record is %llu", br_env_directory(view->env),
+                       (unsigned long long)head, (unsigned long long)last);
     }
     *head_out = head;
     return BR_OK;
@@ -371,18 +371,13 @@ static br_status visit_some(record_walk *walk)
     return status;
 }
 
-br_status br_ledger_visit(br_ledger *ledger, uint64_t after, uint64_t until, br_ledger_visitor visitor,
-                          void *context)
+br_status br_ledger_visit(br_ledger *ledger, uint64_t after, uint64_t until, br_ledger_visitor visitor, void *context)
 {
     br_assert(ledger != NULL && visitor != NULL);
     BR_AUTO(br_arena) *arena = NULL;
     br_status status = br_arena_new(&arena, BR_UNPACK_BYTES);
-    record_walk walk = {.ledger = ledger,
-                        .arena = arena,
-                        .visitor = visitor,
-                        .context = context,
-                        .record = after,
-                        .until = until};
+    record_walk walk = {
+        .ledger = ledger, .arena = arena, .visitor = visitor, .context = context, .record = after, .until = until};
     while (status == BR_OK && walk.record < walk.until) {
         status = visit_some(&walk);
     }

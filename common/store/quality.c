@@ -115,8 +115,8 @@ static br_status put_bond(br_quality *quality, const br_bond_quality *bond)
         status = forget_other_day(quality, bond);
     }
     if (status == BR_OK) {
-        status = br_env_put(quality->env, TABLE_BONDS, place,
-                            br_bytes_of(quality->packed.data, quality->packed.length), BR_PUT_REPLACE);
+        status = br_env_put(quality->env, TABLE_BONDS, place, br_bytes_of(quality->packed.data, quality->packed.length),
+                            BR_PUT_REPLACE);
     }
     if (status == BR_OK) {
         status = br_env_put(quality->env, TABLE_DAYS, br_bytes_of(key + 4, place.n - 4), br_bytes_of(key, 4),
@@ -142,10 +142,9 @@ static br_status put_report(br_quality *quality, const char *name, const br_repo
 {
     br_scratch_clear(&quality->packed);
     br_status status = br_report_pack(report, &quality->packed);
-    return status != BR_OK
-               ? status
-               : br_env_put(quality->env, TABLE_REPORTS, report_key(name),
-                            br_bytes_of(quality->packed.data, quality->packed.length), BR_PUT_REPLACE);
+    return status != BR_OK ? status
+                           : br_env_put(quality->env, TABLE_REPORTS, report_key(name),
+                                        br_bytes_of(quality->packed.data, quality->packed.length), BR_PUT_REPLACE);
 }
 
 br_status br_quality_put_report(br_quality *quality, const char *name, const br_report *report)
@@ -200,8 +199,7 @@ typedef struct bond_walk {
 
 static br_status visit_one(bond_walk *walk, const br_cursor *cursor)
 {
-    walk->over =
-        cursor->key.data == NULL || cursor->key.n > KEY_BYTES || br_be32_get(cursor->key.data) >= walk->until;
+    walk->over = cursor->key.data == NULL || cursor->key.n > KEY_BYTES || br_be32_get(cursor->key.data) >= walk->until;
     if (walk->over) {
         return BR_OK;
     }

@@ -23,8 +23,7 @@ br_status br_quality_put_report(br_quality *quality, const char *name, const br_
 br_status br_quality_put_offset(br_quality *quality, uint64_t offset) BR_MUST_CHECK;
 
 br_status br_quality_offset(br_quality *quality, uint64_t *offset_out) BR_MUST_CHECK;
-br_status br_quality_report(br_quality *quality, br_arena *arena, const char *name,
-                            br_report *out) BR_MUST_CHECK;
+br_status br_quality_report(br_quality *quality, br_arena *arena, const char *name, br_report *out) BR_MUST_CHECK;
 /// All bonds in order (issue day, bond id) with issue day in [from, until).
 typedef br_status (*br_bond_quality_visitor)(void *context, const br_bond_quality *bond);
 br_status br_quality_visit(br_quality *quality, br_day from, br_day until, br_bond_quality_visitor visitor,

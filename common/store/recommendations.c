@@ -105,8 +105,7 @@ static br_bytes packed_bytes(const br_buf *buf)
 }
 
 // The value of a hash in a table; data = NULL when it is not there. Borrowed as br_view_find() says.
-static br_status find(br_recommendations *store, br_view *view, uint32_t table, const br_hash *hash,
-                      br_bytes *out)
+static br_status find(br_recommendations *store, br_view *view, uint32_t table, const br_hash *hash, br_bytes *out)
 {
     br_status status = br_view_init(view, store->env);
     return status == BR_OK ? br_view_find(view, table, hash_key(hash), out) : status;
@@ -127,8 +126,7 @@ static br_status damaged(const br_recommendations *store, const char *what, cons
 {
     char text[BR_HASH_TEXT];
     br_hash_text(hash, text);
-    return br_fail(BR_ERR_CORRUPT, "%s: %s %s does not have its form", br_env_directory(store->env), what,
-                   text);
+    return br_fail(BR_ERR_CORRUPT, "%s: %s %s does not have its form", br_env_directory(store->env), what, text);
 }
 
 static br_status absent(const br_recommendations *store, const char *what, const br_hash *hash)
@@ -167,12 +165,11 @@ static br_status put_population(br_recommendations *store, const uint8_t *codes,
     br_be32_put(head, info.n);
     br_be32_put(head + 4, info.n_investor_fields);
     if (status != BR_OK || known.data != NULL) {
-        bool same =
-            status == BR_OK && known.n >= POPULATION_HEAD && memcmp(known.data, head, sizeof head) == 0;
+        bool same = status == BR_OK && known.n >= POPULATION_HEAD && memcmp(known.data, head, sizeof head) == 0;
         return status != BR_OK || same
                    ? status
-                   : br_fail(BR_ERR_INVALID, "population of equal codes in another shape than %u x %u",
-                             info.n, info.n_investor_fields);
+                   : br_fail(BR_ERR_INVALID, "population of equal codes in another shape than %u x %u", info.n,
+                             info.n_investor_fields);
     }
     br_scratch_clear(&store->packed);
     br_buf_append(&store->packed, head, sizeof head);
@@ -180,17 +177,15 @@ static br_status put_population(br_recommendations *store, const uint8_t *codes,
     if (store->packed.failed) {
         return br_no_memory("population rows", info.n);
     }
-    return br_env_put(store->env, TABLE_POPULATIONS, hash_key(&info.hash), packed_bytes(&store->packed),
-                      BR_PUT_NEW);
+    return br_env_put(store->env, TABLE_POPULATIONS, hash_key(&info.hash), packed_bytes(&store->packed), BR_PUT_NEW);
 }
 
 br_status br_recommendations_put_population(br_recommendations *store, const uint8_t *codes, uint32_t n,
                                             uint32_t n_investor_fields, br_hash *hash_out)
 {
     br_assert(store != NULL && codes != NULL && n > 0 && n_investor_fields > 0 && hash_out != NULL);
-    br_population_info info = {.hash = br_hash_of(codes, (size_t)n * n_investor_fields),
-                               .n = n,
-                               .n_investor_fields = n_investor_fields};
+    br_population_info info = {
+        .hash = br_hash_of(codes, (size_t)n * n_investor_fields), .n = n, .n_investor_fields = n_investor_fields};
     bool own = !br_env_in_batch(store->env);
     br_status status = own ? br_env_begin(store->env) : BR_OK;
     if (status == BR_OK) {
@@ -205,8 +200,8 @@ br_status br_recommendations_put_population(br_recommendations *store, const uin
     return status;
 }
 
-br_status br_recommendations_get_population(br_recommendations *store, const br_hash *hash,
-                                            uint8_t **codes_out, br_population_info *info_out)
+br_status br_recommendations_get_population(br_recommendations *store, const br_hash *hash, uint8_t **codes_out,
+                                            br_population_info *info_out)
 {
     br_assert(store != NULL && hash != NULL && codes_out != NULL && info_out != NULL);
     BR_AUTO_DEINIT(br_view) view = {0};
@@ -252,13 +247,11 @@ static br_bytes list_key(uint8_t out[LIST_KEY_BYTES], const char *bond_id, br_da
 static bool on_bond(const br_cursor *cursor, const char *bond_id)
 {
     size_t n = strlen(bond_id);
-    return cursor->key.data != NULL && cursor->key.n == n + 13 &&
-           memcmp(cursor->key.data, bond_id, n + 1) == 0;
+    return cursor->key.data != NULL && cursor->key.n == n + 13 && memcmp(cursor->key.data, bond_id, n + 1) == 0;
 }
 
 // The last list of the bond with as_of <= the given one; BR_ERR_AGAIN if there is none.
-static br_status last_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of,
-                           br_list *out)
+static br_status last_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of, br_list *out)
 {
     BR_AUTO_DEINIT(br_view) view = {0};
     br_status status = br_view_init(&view, store->env);
@@ -306,8 +299,7 @@ static br_status is_known(br_recommendations *store, const br_list *list, bool *
 }
 
 // A job is done once: what was asked for before is not asked for again.
-static br_status put_job(br_recommendations *store, const br_hash *job, const br_job_body *body,
-                         bool *todo_out)
+static br_status put_job(br_recommendations *store, const br_hash *job, const br_job_body *body, bool *todo_out)
 {
     bool known = false;
     br_status status = has(store, TABLE_JOBS, job, &known);
@@ -332,19 +324,17 @@ static br_status put_job(br_recommendations *store, const br_hash *job, const br
     memcpy(todo, job->bytes, sizeof job->bytes);
     status = br_env_put(store->env, TABLE_JOBS, hash_key(job), packed_bytes(&store->packed), BR_PUT_NEW);
     if (status == BR_OK) {
-        status = br_env_put(store->env, TABLE_TODO, br_bytes_of(place, sizeof place),
-                            br_bytes_of(todo, sizeof todo), BR_PUT_NEW);
+        status = br_env_put(store->env, TABLE_TODO, br_bytes_of(place, sizeof place), br_bytes_of(todo, sizeof todo),
+                            BR_PUT_NEW);
     }
     if (status == BR_OK) {
-        status = br_env_put(store->env, TABLE_TODO_OF, hash_key(job), br_bytes_of(place, sizeof place),
-                            BR_PUT_NEW);
+        status = br_env_put(store->env, TABLE_TODO_OF, hash_key(job), br_bytes_of(place, sizeof place), BR_PUT_NEW);
     }
     *todo_out = status == BR_OK;
     return status;
 }
 
-static br_status put_list(br_recommendations *store, const br_list *list, const br_job_body *job,
-                          bool *todo_out)
+static br_status put_list(br_recommendations *store, const br_list *list, const br_job_body *job, bool *todo_out)
 {
     *todo_out = false;
     bool known = false;
@@ -376,13 +366,12 @@ br_status br_recommendations_put_list(br_recommendations *store, const br_list *
     return br_env_settle(store->env, put_list(store, list, job, todo_out));
 }
 
-br_status br_recommendations_list(br_recommendations *store, br_arena *arena, const char *bond_id,
-                                  br_day as_of, br_list *out)
+br_status br_recommendations_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of,
+                                  br_list *out)
 {
     br_assert(store != NULL && arena != NULL && bond_id != NULL && out != NULL);
     size_t n = strlen(bond_id); // asked for by people, so a wrong id is not a bug
-    br_status status =
-        n == 0 || n > BR_MAX_ID_BYTES ? BR_ERR_AGAIN : last_list(store, arena, bond_id, as_of, out);
+    br_status status = n == 0 || n > BR_MAX_ID_BYTES ? BR_ERR_AGAIN : last_list(store, arena, bond_id, as_of, out);
     if (status != BR_ERR_AGAIN) {
         return status;
     }
@@ -447,8 +436,7 @@ br_status br_recommendations_visit(br_recommendations *store, br_list_visitor vi
     br_assert(store != NULL && visitor != NULL);
     BR_AUTO(br_arena) *arena = NULL;
     br_status status = br_arena_new(&arena, BR_UNPACK_BYTES);
-    list_walk walk = {
-        .store = store, .arena = arena, .visitor = visitor, .context = context, .next_bytes = 1};
+    list_walk walk = {.store = store, .arena = arena, .visitor = visitor, .context = context, .next_bytes = 1};
     while (status == BR_OK && !walk.over) {
         status = visit_some(&walk);
     }
@@ -494,8 +482,8 @@ static br_status put_result(br_recommendations *store, const br_result *result, 
     br_scratch_clear(&store->packed);
     status = br_result_pack(result, &store->packed);
     if (status == BR_OK) {
-        status = br_env_put(store->env, TABLE_RESULTS, hash_key(&result->job_id),
-                            packed_bytes(&store->packed), BR_PUT_NEW);
+        status =
+            br_env_put(store->env, TABLE_RESULTS, hash_key(&result->job_id), packed_bytes(&store->packed), BR_PUT_NEW);
     }
     if (status == BR_OK) {
         status = remove_todo(store, &result->job_id, place);
@@ -521,8 +509,8 @@ static br_status put_dead(br_recommendations *store, const br_dead_job *dead)
     br_scratch_clear(&store->packed);
     status = br_dead_job_pack(dead, &store->packed);
     if (status == BR_OK) {
-        status = br_env_put(store->env, TABLE_DEAD, hash_key(&dead->job_id), packed_bytes(&store->packed),
-                            BR_PUT_REPLACE);
+        status =
+            br_env_put(store->env, TABLE_DEAD, hash_key(&dead->job_id), packed_bytes(&store->packed), BR_PUT_REPLACE);
     }
     return status == BR_OK ? remove_todo(store, &dead->job_id, place) : status;
 }
@@ -543,8 +531,8 @@ br_status br_recommendations_put_attempt(br_recommendations *store, const br_has
         uint8_t todo[TODO_BYTES];
         memcpy(todo, job->bytes, sizeof job->bytes);
         br_be32_put(todo + BR_HASH_BYTES, attempt);
-        status = br_env_put(store->env, TABLE_TODO, br_bytes_of(place, sizeof place),
-                            br_bytes_of(todo, sizeof todo), BR_PUT_REPLACE);
+        status = br_env_put(store->env, TABLE_TODO, br_bytes_of(place, sizeof place), br_bytes_of(todo, sizeof todo),
+                            BR_PUT_REPLACE);
     }
     return br_env_settle(store->env, status);
 }
@@ -591,8 +579,7 @@ br_status br_recommendations_is_todo(br_recommendations *store, const br_hash *j
     return has(store, TABLE_TODO_OF, job, out);
 }
 
-br_status br_recommendations_job(br_recommendations *store, br_arena *arena, const br_hash *job,
-                                 br_job_body *out)
+br_status br_recommendations_job(br_recommendations *store, br_arena *arena, const br_hash *job, br_job_body *out)
 {
     br_assert(store != NULL && arena != NULL && job != NULL && out != NULL);
     BR_AUTO_DEINIT(br_view) view = {0};
@@ -607,8 +594,7 @@ br_status br_recommendations_job(br_recommendations *store, br_arena *arena, con
     return br_job_body_unpack(out, arena, value.data, value.n);
 }
 
-br_status br_recommendations_result(br_recommendations *store, br_arena *arena, const br_hash *job,
-                                    br_result *out)
+br_status br_recommendations_result(br_recommendations *store, br_arena *arena, const br_hash *job, br_result *out)
 {
     br_assert(store != NULL && arena != NULL && job != NULL && out != NULL);
     BR_AUTO_DEINIT(br_view) view = {0};
@@ -617,8 +603,7 @@ br_status br_recommendations_result(br_recommendations *store, br_arena *arena, 
     if (status != BR_OK) {
         return status;
     }
-    return value.data == NULL ? absent(store, "result of job", job)
-                              : br_result_unpack(out, arena, value.data, value.n);
+    return value.data == NULL ? absent(store, "result of job", job) : br_result_unpack(out, arena, value.data, value.n);
 }
 
 // --- facts ---
@@ -626,8 +611,7 @@ br_status br_recommendations_result(br_recommendations *store, br_arena *arena, 
 br_status br_recommendations_counts(br_recommendations *store, uint64_t *lists_out, uint64_t *todo_out,
                                     uint64_t *results_out, uint64_t *dead_out)
 {
-    br_assert(store != NULL && lists_out != NULL && todo_out != NULL && results_out != NULL &&
-              dead_out != NULL);
+    br_assert(store != NULL && lists_out != NULL && todo_out != NULL && results_out != NULL && dead_out != NULL);
     BR_AUTO_DEINIT(br_view) view = {0};
     br_status status = br_view_init(&view, store->env);
     if (status == BR_OK) {

@@ -18,8 +18,8 @@ void br_recommendations_free(br_recommendations **store);
 br_status br_recommendations_put_population(br_recommendations *store, const uint8_t *codes, uint32_t n,
                                             uint32_t n_investor_fields, br_hash *hash_out) BR_MUST_CHECK;
 /// codes_out: allocated, owned by the caller (br_free). Errors: BR_ERR_NOT_FOUND.
-br_status br_recommendations_get_population(br_recommendations *store, const br_hash *hash,
-                                            uint8_t **codes_out, br_population_info *info_out) BR_MUST_CHECK;
+br_status br_recommendations_get_population(br_recommendations *store, const br_hash *hash, uint8_t **codes_out,
+                                            br_population_info *info_out) BR_MUST_CHECK;
 
 /// Several changes in one synced transaction. Whatever fails inside rolls it back as a whole; reads inside see its changes.
 br_status br_recommendations_begin(br_recommendations *store) BR_MUST_CHECK;
@@ -38,8 +38,7 @@ br_status br_recommendations_put_result(br_recommendations *store, const br_resu
 br_status br_recommendations_put_dead(br_recommendations *store, const br_dead_job *dead) BR_MUST_CHECK;
 /// Inside begin/commit: set the attempt count of a to-do entry (kept from the second attempt on). Nothing changes if it is not in the
 /// to-do list.
-br_status br_recommendations_put_attempt(br_recommendations *store, const br_hash *job,
-                                         uint32_t attempt) BR_MUST_CHECK;
+br_status br_recommendations_put_attempt(br_recommendations *store, const br_hash *job, uint32_t attempt) BR_MUST_CHECK;
 
 /// Jobs to do, in order of arrival: the next at most `max` ids and the attempts made, after *after_io (0 = from the start), which moves on.
 br_status br_recommendations_todo(br_recommendations *store, uint64_t *after_io, br_hash *jobs_out,
@@ -56,12 +55,11 @@ br_status br_recommendations_result(br_recommendations *store, br_arena *arena, 
                                     br_result *out) BR_MUST_CHECK;
 
 /// The last list of a bond with as_of <= `as_of` (BR_DAY_MAX: the newest). Errors: BR_ERR_NOT_FOUND.
-br_status br_recommendations_list(br_recommendations *store, br_arena *arena, const char *bond_id,
-                                  br_day as_of, br_list *out) BR_MUST_CHECK;
+br_status br_recommendations_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of,
+                                  br_list *out) BR_MUST_CHECK;
 /// Each bond's newest list in order of bond id. The list lives during the call.
 typedef br_status (*br_list_visitor)(void *context, const br_list *list);
-br_status br_recommendations_visit(br_recommendations *store, br_list_visitor visitor,
-                                   void *context) BR_MUST_CHECK;
+br_status br_recommendations_visit(br_recommendations *store, br_list_visitor visitor, void *context) BR_MUST_CHECK;
 
 /// A consumer's offset (records of the ledger it has acted on), kept in the same transaction as its effect.
 br_status br_recommendations_put_offset(br_recommendations *store, uint64_t offset) BR_MUST_CHECK;

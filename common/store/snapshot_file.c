@@ -13,8 +13,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are stored as
 // Beside the manifest; in the order of their names, which is the order of their hashes in the manifest.
 enum { CHUNK_MEAN_BOND, CHUNK_PARAMETERS, CHUNK_RECORD_BIDS, CHUNK_RECORD_DEV, CHUNK_SCHEMA, N_CHUNKS };
 
-static const char *const chunk_names[N_CHUNKS] = {"mean_bond", "parameters", "record.bids", "record.dev",
-                                                  "schema"};
+static const char *const chunk_names[N_CHUNKS] = {"mean_bond", "parameters", "record.bids", "record.dev", "schema"};
 
 static size_t record_cells(const br_snapshot *snapshot)
 {
@@ -35,8 +34,8 @@ static void chunks_of(const br_snapshot *snapshot, br_bytes out[N_CHUNKS])
 {
     size_t cells = record_cells(snapshot);
     out[CHUNK_MEAN_BOND] = bytes_of(snapshot->mean_bond, mean_bond_floats(snapshot) * sizeof(float));
-    out[CHUNK_PARAMETERS] = bytes_of(snapshot->model->parameters,
-                                     snapshot->model->n_parameters * sizeof *snapshot->model->parameters);
+    out[CHUNK_PARAMETERS] =
+        bytes_of(snapshot->model->parameters, snapshot->model->n_parameters * sizeof *snapshot->model->parameters);
     out[CHUNK_RECORD_BIDS] = bytes_of(snapshot->record->bids, cells * sizeof *snapshot->record->bids);
     out[CHUNK_RECORD_DEV] = bytes_of(snapshot->record->dev, cells * sizeof *snapshot->record->dev);
     out[CHUNK_SCHEMA] = bytes_of(snapshot->schema_yaml, snapshot->schema_bytes);
@@ -140,8 +139,8 @@ static br_status get(const char *path, MDB_txn *txn, MDB_dbi table, const char *
 static br_status fill(const char *path, const char *name, br_bytes from, void *to, size_t n)
 {
     if (from.n != n) {
-        return br_fail(BR_ERR_CORRUPT, "%s: %s has %zu bytes where the manifest's shapes need %zu", path,
-                       name, from.n, n);
+        return br_fail(BR_ERR_CORRUPT, "%s: %s has %zu bytes where the manifest's shapes need %zu", path, name, from.n,
+                       n);
     }
     if (n > 0) {
         memcpy(to, from.data, n);
@@ -201,8 +200,7 @@ static br_status read_all(br_snapshot **out, const char *path, MDB_txn *txn)
     for (unsigned i = 0; i < N_CHUNKS; i++) {
         br_hash hash = br_hash_of(chunks[i].data, chunks[i].n);
         if (!br_hash_equal(&hash, &hashes[i])) {
-            return br_fail(BR_ERR_CORRUPT, "%s: the hash of %s does not match the manifest", path,
-                           chunk_names[i]);
+            return br_fail(BR_ERR_CORRUPT, "%s: the hash of %s does not match the manifest", path, chunk_names[i]);
         }
     }
     status = fill_all(path, snapshot, chunks);

@@ -123,8 +123,7 @@ static br_status hash_version(const char *path, char version_out[BR_VERSION_TEXT
     return status;
 }
 
-br_status br_snapshots_write(br_snapshots *snapshots, const br_snapshot *snapshot,
-                             char version_out[BR_VERSION_TEXT])
+br_status br_snapshots_write(br_snapshots *snapshots, const br_snapshot *snapshot, char version_out[BR_VERSION_TEXT])
 {
     br_assert(snapshots != NULL && snapshot != NULL && version_out != NULL);
     br_status status = br_model_check_finite(snapshot->model);

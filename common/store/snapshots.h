@@ -32,8 +32,7 @@ br_status br_snapshots_served(br_snapshots *snapshots, char version_out[BR_VERSI
 /// the next one goes further back. BR_ERR_NOT_FOUND if there is none.
 br_status br_snapshots_previous(br_snapshots *snapshots, char version_out[BR_VERSION_TEXT]) BR_MUST_CHECK;
 typedef br_status (*br_snapshot_event_visitor)(void *context, const br_snapshot_event *event);
-br_status br_snapshots_history(br_snapshots *snapshots, br_snapshot_event_visitor visitor,
-                               void *context) BR_MUST_CHECK;
+br_status br_snapshots_history(br_snapshots *snapshots, br_snapshot_event_visitor visitor, void *context) BR_MUST_CHECK;
 
 /// Load and verify one version. *out is owned by the caller (br_snapshot_free). Errors: BR_ERR_NOT_FOUND, BR_ERR_CORRUPT (hash of the file, a
 /// chunk's hash, a shape that does not fit), BR_ERR_VERSION.

@@ -26,13 +26,12 @@ static br_status broken(const br_env *env, uint32_t table, br_bytes key, const c
     for (size_t i = 0; i < key.n && i < 40; i++) {
         snprintf(text + 2 * i, 3, "%02x", key.data[i]);
     }
-    return br_fail(BR_ERR_CORRUPT, "%s: table %s, key %s: %s", env->directory,
-                   env->shared->kind->tables[table], text, cause);
+    return br_fail(BR_ERR_CORRUPT, "%s: table %s, key %s: %s", env->directory, env->shared->kind->tables[table], text,
+                   cause);
 }
 
 // The bytes behind the checksum, once it was found right.
-static br_status unseal(const br_env *env, uint32_t table, br_bytes key, const MDB_val *stored,
-                        br_bytes *value_out)
+static br_status unseal(const br_env *env, uint32_t table, br_bytes key, const MDB_val *stored, br_bytes *value_out)
 {
     if (stored->mv_size < BR_CHECKSUM_BYTES) {
         return broken(env, table, key, "shorter than its checksum");
@@ -129,9 +128,8 @@ br_status br_env_delete(br_env *env, uint32_t table, br_bytes key)
     br_assert(env->batch != NULL && table < env->shared->kind->n_tables);
     MDB_val mdb_key = val_of(key);
     int code = mdb_del(env->batch, env->shared->tables[table], &mdb_key, NULL);
-    return code == 0 || code == MDB_NOTFOUND
-               ? BR_OK
-               : br_env_settle(env, br_store_fail(env->directory, "delete", code));
+    return code == 0 || code == MDB_NOTFOUND ? BR_OK
+                                             : br_env_settle(env, br_store_fail(env->directory, "delete", code));
 }
 
 br_status br_env_put_number(br_env *env, const char *name, uint64_t number)

@@ -222,8 +222,7 @@ static br_status read_keys(uint8_t (*out)[KEY_BYTES], const char (*keys)[BR_KEY_
 {
     for (size_t i = 0; i < n; i++) {
         if (strnlen(keys[i], BR_KEY_TEXT) != BR_KEY_TEXT - 1 || zmq_z85_decode(out[i], keys[i]) == NULL) {
-            return br_fail(BR_ERR_INVALID, "allowed key %zu is no CURVE key of %d characters", i,
-                           BR_KEY_TEXT - 1);
+            return br_fail(BR_ERR_INVALID, "allowed key %zu is no CURVE key of %d characters", i, BR_KEY_TEXT - 1);
         }
     }
     return BR_OK;
@@ -234,8 +233,7 @@ br_status br_access_allow(br_access *access, const char *name, const char (*keys
     br_assert(strlen(name) < DOMAIN_TEXT);
     domain *added = br_calloc(1, sizeof *added);
     uint8_t(*raw)[KEY_BYTES] = br_calloc(n, sizeof *raw);
-    br_status status =
-        added == NULL || raw == NULL ? br_no_memory("allowed keys", n) : read_keys(raw, keys, n);
+    br_status status = added == NULL || raw == NULL ? br_no_memory("allowed keys", n) : read_keys(raw, keys, n);
     if (status != BR_OK) {
         br_free(added);
         br_free(raw);

@@ -19,10 +19,9 @@ br_status br_client_new(br_client **out, const char *endpoint)
     }
     br_status status = br_bus_new(&client->bus);
     if (status == BR_OK) {
-        status = br_socket_open(&client->socket, client->bus,
-                                &(br_socket_options){.kind = BR_SOCKET_DEALER,
-                                                     .endpoint = endpoint,
-                                                     .max_message_bytes = MAX_REPLY_BYTES});
+        status = br_socket_open(
+            &client->socket, client->bus,
+            &(br_socket_options){.kind = BR_SOCKET_DEALER, .endpoint = endpoint, .max_message_bytes = MAX_REPLY_BYTES});
     }
     if (status != BR_OK) {
         return status;

@@ -11,7 +11,8 @@ enum { KEY_CHARACTERS = BR_KEY_TEXT - 1, MAX_CLIENTS = 4096 };
 
 static bool is_z85(char c)
 {
-    return c != '\0' && strchr("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#", c) != NULL;
+    return c != '\0' &&
+           strchr("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#", c) != NULL;
 }
 
 static br_status read_key(char out[BR_KEY_TEXT], const char *directory, const char *name, bool secret)

@@ -121,8 +121,7 @@ typedef struct int_option {
 static br_status set_ints(br_socket *socket, const int_option *options, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (zmq_setsockopt(socket->handle, options[i].option, &options[i].value, sizeof options[i].value) !=
-            0) {
+        if (zmq_setsockopt(socket->handle, options[i].option, &options[i].value, sizeof options[i].value) != 0) {
             char what[32];
             snprintf(what, sizeof what, "option %d", options[i].option);
             return zmq_failed(what, socket->endpoint);
@@ -161,12 +160,10 @@ static br_status set_options(br_socket *socket, const br_socket_options *options
         const int_option router[] = {{ZMQ_ROUTER_MANDATORY, 1}, {ZMQ_ROUTER_HANDOVER, 0}};
         status = set_ints(socket, router, 2);
     }
-    if (status == BR_OK &&
-        zmq_setsockopt(socket->handle, ZMQ_MAXMSGSIZE, &max_bytes, sizeof max_bytes) != 0) {
+    if (status == BR_OK && zmq_setsockopt(socket->handle, ZMQ_MAXMSGSIZE, &max_bytes, sizeof max_bytes) != 0) {
         status = zmq_failed("largest frame", socket->endpoint);
     }
-    if (status == BR_OK && socket->kind == BR_SOCKET_SUB &&
-        zmq_setsockopt(socket->handle, ZMQ_SUBSCRIBE, "", 0) != 0) {
+    if (status == BR_OK && socket->kind == BR_SOCKET_SUB && zmq_setsockopt(socket->handle, ZMQ_SUBSCRIBE, "", 0) != 0) {
         status = zmq_failed("subscription", socket->endpoint);
     }
     return status;
@@ -182,9 +179,7 @@ static bool is_key(const char key[BR_KEY_TEXT])
 
 static br_status set_text(br_socket *socket, int option, const char *text, const char *what)
 {
-    return zmq_setsockopt(socket->handle, option, text, strlen(text)) == 0
-               ? BR_OK
-               : zmq_failed(what, socket->endpoint);
+    return zmq_setsockopt(socket->handle, option, text, strlen(text)) == 0 ? BR_OK : zmq_failed(what, socket->endpoint);
 }
 
 // The order is what keeps the door shut: list, domain and enforcement stand before the socket is a server.
@@ -207,30 +202,27 @@ static br_status set_server_keys(br_socket *socket, const br_curve *curve)
     if (status == BR_OK) {
         status = set_ints(socket, server, 2);
     }
-    return status == BR_OK ? set_text(socket, ZMQ_CURVE_SECRETKEY, curve->secret_key, "own secret key")
-                           : status;
+    return status == BR_OK ? set_text(socket, ZMQ_CURVE_SECRETKEY, curve->secret_key, "own secret key") : status;
 }
 
 static br_status set_client_keys(br_socket *socket, const br_curve *curve)
 {
     if (!is_key(curve->public_key) || !is_key(curve->server_key)) {
-        return br_fail(BR_ERR_INVALID,
-                       "%s: a client needs its public key and the server's, %d characters each",
+        return br_fail(BR_ERR_INVALID, "%s: a client needs its public key and the server's, %d characters each",
                        socket->endpoint, BR_KEY_TEXT - 1);
     }
     br_status status = set_text(socket, ZMQ_CURVE_SERVERKEY, curve->server_key, "server's key");
     if (status == BR_OK) {
         status = set_text(socket, ZMQ_CURVE_PUBLICKEY, curve->public_key, "own public key");
     }
-    return status == BR_OK ? set_text(socket, ZMQ_CURVE_SECRETKEY, curve->secret_key, "own secret key")
-                           : status;
+    return status == BR_OK ? set_text(socket, ZMQ_CURVE_SECRETKEY, curve->secret_key, "own secret key") : status;
 }
 
 static br_status set_keys(br_socket *socket, const br_socket_options *options)
 {
     if (!is_key(options->curve->secret_key)) {
-        return br_fail(BR_ERR_INVALID, "%s: the secret key is no CURVE key of %d characters",
-                       socket->endpoint, BR_KEY_TEXT - 1);
+        return br_fail(BR_ERR_INVALID, "%s: the secret key is no CURVE key of %d characters", socket->endpoint,
+                       BR_KEY_TEXT - 1);
     }
     return options->bind ? set_server_keys(socket, options->curve) : set_client_keys(socket, options->curve);
 }
@@ -247,8 +239,8 @@ static bool answers(const char *path)
         return false;
     }
     // EAGAIN: its queue of connections is full, so it lives.
-    bool alive = connect(probe, (const struct sockaddr *)(const void *)&address, sizeof address) == 0 ||
-                 errno == EAGAIN;
+    bool alive =
+        connect(probe, (const struct sockaddr *)(const void *)&address, sizeof address) == 0 || errno == EAGAIN;
     close(probe);
     return alive;
 }
@@ -282,15 +274,14 @@ static br_status check_endpoint(const br_socket_options *options)
     bool tcp = strncmp(options->endpoint, "tcp://", 6) == 0;
     struct sockaddr_un address;
     if (ipc && (options->endpoint[6] != '/' || strlen(options->endpoint + 6) >= sizeof address.sun_path)) {
-        return br_fail(BR_ERR_INVALID, "%s: an absolute path of at most %zu bytes is needed",
-                       options->endpoint, sizeof address.sun_path - 1);
+        return br_fail(BR_ERR_INVALID, "%s: an absolute path of at most %zu bytes is needed", options->endpoint,
+                       sizeof address.sun_path - 1);
     }
     if (!ipc && !tcp) {
         return br_fail(BR_ERR_INVALID, "%s: neither ipc:// nor tcp://", options->endpoint);
     }
     if (tcp != (options->curve != NULL)) {
-        return br_fail(BR_ERR_INVALID, tcp ? "%s: tcp needs keys" : "%s: keys are for tcp",
-                       options->endpoint);
+        return br_fail(BR_ERR_INVALID, tcp ? "%s: tcp needs keys" : "%s: keys are for tcp", options->endpoint);
     }
     if (strlen(options->endpoint) >= ENDPOINT_TEXT) {
         return br_fail(BR_ERR_INVALID, "an endpoint of %zu bytes", strlen(options->endpoint));
@@ -359,8 +350,7 @@ br_status br_socket_reconnect(br_socket *socket)
     if (zmq_disconnect(socket->handle, socket->endpoint) != 0 && zmq_errno() != ENOENT) {
         return zmq_failed("disconnect", socket->endpoint);
     }
-    return zmq_connect(socket->handle, socket->endpoint) == 0 ? BR_OK
-                                                              : zmq_failed("connect", socket->endpoint);
+    return zmq_connect(socket->handle, socket->endpoint) == 0 ? BR_OK : zmq_failed("connect", socket->endpoint);
 }
 
 void br_socket_free(br_socket **socket)

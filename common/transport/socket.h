@@ -28,12 +28,7 @@ br_status br_bus_new(br_bus **out) BR_MUST_CHECK;
 /// Waits at most 2 s for what was sent. All sockets of the bus must have been freed.
 void br_bus_free(br_bus **bus);
 
-typedef enum br_socket_kind {
-    BR_SOCKET_ROUTER,
-    BR_SOCKET_DEALER,
-    BR_SOCKET_PUB,
-    BR_SOCKET_SUB
-} br_socket_kind;
+typedef enum br_socket_kind { BR_SOCKET_ROUTER, BR_SOCKET_DEALER, BR_SOCKET_PUB, BR_SOCKET_SUB } br_socket_kind;
 
 /// Keys of a tcp socket. Servers: own secret key and the allowed clients' public keys. Clients: own keys and the server's.
 typedef struct br_curve {

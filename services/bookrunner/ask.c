@@ -77,8 +77,7 @@ static br_status converse(exchange *x, br_arena *arena, br_report *out)
         }
         int64_t now = br_clock_ms();
         if ((double)(now - x->heard_ms) > x->args->timeout_s * 1000.0) {
-            return br_fail(BR_ERR_UNREACHABLE, "%s does not answer; is `bookrunner up` running?",
-                           x->q->service);
+            return br_fail(BR_ERR_UNREACHABLE, "%s does not answer; is `bookrunner up` running?", x->q->service);
         }
         if (now - x->heard_ms >= SILENCE_MS && now - x->sent_ms >= RESEND_MS) {
             status = send_request(x);

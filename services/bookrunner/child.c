@@ -28,9 +28,8 @@ br_status programs_directory(char out[BR_PATH_BYTES])
     const char *given = getenv("BOOKRUNNER_BIN");
     if (given != NULL && given[0] != '\0') {
         int n = snprintf(out, BR_PATH_BYTES, "%s", given);
-        return n < BR_PATH_BYTES
-                   ? BR_OK
-                   : br_fail(BR_ERR_LIMIT, "BOOKRUNNER_BIN is longer than %d bytes", BR_PATH_BYTES - 1);
+        return n < BR_PATH_BYTES ? BR_OK
+                                 : br_fail(BR_ERR_LIMIT, "BOOKRUNNER_BIN is longer than %d bytes", BR_PATH_BYTES - 1);
     }
     ssize_t n = readlink("/proc/self/exe", out, BR_PATH_BYTES - 1);
     if (n <= 0) {

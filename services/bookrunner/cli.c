@@ -59,8 +59,8 @@ static const command *find_command(const char *name)
         names[n++] = c->name;
     }
     const char *near = nearest_name(name, names, n);
-    fprintf(stderr, "bookrunner: there is no command \"%s\"%s%s%s\n", name,
-            near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near, near == NULL ? "" : "\"?");
+    fprintf(stderr, "bookrunner: there is no command \"%s\"%s%s%s\n", name, near == NULL ? "" : "; did you mean \"",
+            near == NULL ? "" : near, near == NULL ? "" : "\"?");
     fprintf(stderr, "bookrunner --help lists the commands\n");
     return NULL;
 }
@@ -113,8 +113,7 @@ static int run_command(const command *c, int argc, char **argv)
 
 static int print_version(void)
 {
-    printf("bookrunner %s (%s)\n%s\n%s\n", BR_VERSION, BR_COMMIT, br_gemm_describe(),
-           br_transport_describe());
+    printf("bookrunner %s (%s)\n%s\n%s\n", BR_VERSION, BR_COMMIT, br_gemm_describe(), br_transport_describe());
     return EXIT_CODE_OK;
 }
 
@@ -149,8 +148,7 @@ int cli_main(int argc, char **argv)
 exit_code cli_failed(br_status status, const char *doing)
 {
     fprintf(stderr, "bookrunner: %s: %s\n", doing, br_why(status));
-    return status == BR_ERR_UNREACHABLE || status == BR_ERR_TIMEOUT ? EXIT_CODE_UNREACHABLE
-                                                                    : EXIT_CODE_FAILED;
+    return status == BR_ERR_UNREACHABLE || status == BR_ERR_TIMEOUT ? EXIT_CODE_UNREACHABLE : EXIT_CODE_FAILED;
 }
 
 br_status cli_directory(char out[BR_PATH_BYTES], const arguments *args)
@@ -167,8 +165,8 @@ br_status cli_directory(char out[BR_PATH_BYTES], const arguments *args)
         free(here); // NOLINT: getcwd() allocated it
     }
     if (n < 0 || n >= BR_PATH_BYTES) {
-        return br_fail(BR_ERR_LIMIT, "data directory %.60s...: its path is longer than %d bytes",
-                       args->directory, BR_PATH_BYTES - 1);
+        return br_fail(BR_ERR_LIMIT, "data directory %.60s...: its path is longer than %d bytes", args->directory,
+                       BR_PATH_BYTES - 1);
     }
     return BR_OK;
 }

@@ -60,9 +60,8 @@ typedef struct command {
     const char *summary;
     const char *words; ///< "BOND [INVESTOR]"
     int min_words;
-    int max_words; ///< -1 = any number
-    const char
-        *options; ///< names of the options it accepts, separated by spaces; "nagios": --format takes that too
+    int max_words;        ///< -1 = any number
+    const char *options;  ///< names of the options it accepts, separated by spaces; "nagios": --format takes that too
     const char *examples; ///< lines
     const char *details;  ///< what help says below the options, or NULL
     exit_code (*run)(const arguments *args);

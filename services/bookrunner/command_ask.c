@@ -77,8 +77,8 @@ static br_status wait_passed(const arguments *args, uint64_t head)
             status = watch_wait(w);
         }
         if (status == BR_OK && !passed && (double)(br_clock_ms() - started) > args->timeout_s * 1000) {
-            status = br_fail(BR_ERR_TIMEOUT, "ranker and evaluator have not taken the day in after %.0f s",
-                             args->timeout_s);
+            status =
+                br_fail(BR_ERR_TIMEOUT, "ranker and evaluator have not taken the day in after %.0f s", args->timeout_s);
         }
     }
     progress_end(&shown);

@@ -44,8 +44,8 @@ static void check_programs(findings *f)
         }
     }
     if (n_found == sizeof names / sizeof *names) {
-        findings_add(f, FINDING_OK, "programs", "version %s (%s), all %zu in %s", BR_VERSION, BR_COMMIT,
-                     n_found, directory);
+        findings_add(f, FINDING_OK, "programs", "version %s (%s), all %zu in %s", BR_VERSION, BR_COMMIT, n_found,
+                     directory);
     }
 }
 
@@ -69,8 +69,8 @@ static void check_config(findings *f, const char *directory)
     br_config config;
     br_status status = br_config_load(&config, directory);
     if (status == BR_OK) {
-        findings_add(f, FINDING_OK, "configuration", "%u explainers, lists of %u, %u reasons",
-                     config.n_explainers, config.n_top, config.n_reasons);
+        findings_add(f, FINDING_OK, "configuration", "%u explainers, lists of %u, %u reasons", config.n_explainers,
+                     config.n_top, config.n_reasons);
     } else {
         findings_add(f, FINDING_FAIL, "configuration", "%s", br_why(status));
     }
@@ -84,9 +84,7 @@ static void check_space(findings *f, const char *directory)
         return;
     }
     double free_mb = (double)info.f_bavail * (double)info.f_frsize / 1048576.0;
-    finding_level level = free_mb < FAIL_FREE_MB   ? FINDING_FAIL
-                          : free_mb < WARN_FREE_MB ? FINDING_WARN
-                                                   : FINDING_OK;
+    finding_level level = free_mb < FAIL_FREE_MB ? FINDING_FAIL : free_mb < WARN_FREE_MB ? FINDING_WARN : FINDING_OK;
     findings_add(f, level, "disk", "%.0f MB free", free_mb);
 }
 
@@ -105,9 +103,8 @@ static bool check_directory(findings *f, const char *directory)
     }
     snprintf(run, sizeof run, "%s/run", directory);
     if (stat(run, &info) == 0 && ((info.st_mode & 077) != 0 || info.st_uid != geteuid())) {
-        findings_add(f, FINDING_FAIL, "directory",
-                     "%s must belong to user %u with mode 0700, it is %03o of user %u", run,
-                     (unsigned)geteuid(), (unsigned)info.st_mode & 0777, (unsigned)info.st_uid);
+        findings_add(f, FINDING_FAIL, "directory", "%s must belong to user %u with mode 0700, it is %03o of user %u",
+                     run, (unsigned)geteuid(), (unsigned)info.st_mode & 0777, (unsigned)info.st_uid);
     } else {
         findings_add(f, FINDING_OK, "directory", "%s", directory);
     }
@@ -122,8 +119,7 @@ static void check_clock(findings *f, const char *directory)
     char path[PATH_BYTES];
     snprintf(path, sizeof path, "%s/ledger", directory);
     if (now < EARLIEST_CLOCK) {
-        findings_add(f, FINDING_FAIL, "clock",
-                     "it stands before 2025; times in logs and telemetry are wrong");
+        findings_add(f, FINDING_FAIL, "clock", "it stands before 2025; times in logs and telemetry are wrong");
     } else if (stat(path, &info) == 0 && (double)info.st_mtime > now + 60) {
         findings_add(f, FINDING_WARN, "clock", "the ledger was changed %.0f s in the future",
                      (double)info.st_mtime - now);
@@ -150,8 +146,8 @@ static void check_ledger(findings *f, br_ledger *ledger, bool full)
         status = br_ledger_visit(ledger, after, head, count_record, &n);
     }
     if (status == BR_OK) {
-        findings_add(f, FINDING_OK, "ledger", "head %llu, checksums of %llu records right",
-                     (unsigned long long)head, (unsigned long long)n);
+        findings_add(f, FINDING_OK, "ledger", "head %llu, checksums of %llu records right", (unsigned long long)head,
+                     (unsigned long long)n);
     } else {
         findings_add(f, FINDING_FAIL, "ledger", "%s", br_why(status));
     }
@@ -188,8 +184,8 @@ static void check_recommendations(findings *f, br_recommendations *store)
         return;
     }
     findings_add(f, dead > 0 ? FINDING_WARN : FINDING_OK, "recommendations",
-                 "%llu lists, %llu to do, %llu results, %llu dead", (unsigned long long)lists,
-                 (unsigned long long)todo, (unsigned long long)results, (unsigned long long)dead);
+                 "%llu lists, %llu to do, %llu results, %llu dead", (unsigned long long)lists, (unsigned long long)todo,
+                 (unsigned long long)results, (unsigned long long)dead);
 }
 
 static void check_stores(findings *f, const arguments *args)
@@ -227,9 +223,9 @@ static br_status wait_answer(br_client *client)
     if (status != BR_OK) {
         return status;
     }
-    status = message.type == BR_MSG_REPORT ? BR_OK
-                                           : br_fail(BR_ERR_INVALID, "answered with %s",
-                                                     br_message_type_name((br_message_type)message.type));
+    status = message.type == BR_MSG_REPORT
+                 ? BR_OK
+                 : br_fail(BR_ERR_INVALID, "answered with %s", br_message_type_name((br_message_type)message.type));
     br_message_deinit(&message);
     return status;
 }

@@ -53,9 +53,8 @@ static br_status wait_explained(explained *e, stores *s, const arguments *args)
     while (status == BR_OK && e->list.has_job && !e->has_result) {
         progress_show(&shown, 0, 0, 0, NULL);
         if ((double)(br_clock_ms() - started) > args->timeout_s * 1000) {
-            status =
-                br_fail(BR_ERR_TIMEOUT, "the explanation is still to do after %.0f s; do explainers run?",
-                        args->timeout_s);
+            status = br_fail(BR_ERR_TIMEOUT, "the explanation is still to do after %.0f s; do explainers run?",
+                             args->timeout_s);
         }
         if (status == BR_OK) {
             status = watch_wait(w);
@@ -78,8 +77,7 @@ static bool has_investor(const br_list *list, const char *id)
     return false;
 }
 
-static void add_reason_row(table *t, const explained *e, uint32_t entry, uint32_t number,
-                           const br_reason *reason)
+static void add_reason_row(table *t, const explained *e, uint32_t entry, uint32_t number, const br_reason *reason)
 {
     const br_encoder *encoder = e->snapshot->encoder;
     BR_AUTO_DEINIT(br_buf) sentence = {0};
@@ -101,8 +99,8 @@ static void add_reason_row(table *t, const explained *e, uint32_t entry, uint32_
 static exit_code print_rows(const explained *e, const char *investor, output_format format)
 {
     BR_AUTO_DEINIT(table)
-    t = {.columns = (const char *const[]){"bond", "rank", "investor", "probability", "reason", "category",
-                                          "field", "sentence", "gain", "backing", "bids"},
+    t = {.columns = (const char *const[]){"bond", "rank", "investor", "probability", "reason", "category", "field",
+                                          "sentence", "gain", "backing", "bids"},
          .n_columns = 11};
     br_presented presented = explained_presented(e, investor);
     for (uint32_t i = 0; i < e->list.n_entries; i++) {
@@ -155,8 +153,8 @@ exit_code command_explain(const arguments *args)
         status = wait_explained(&e, &s, args);
     }
     if (status == BR_OK && investor != NULL && !has_investor(&e.list, investor)) {
-        status = br_fail(BR_ERR_NOT_FOUND, "investor %s is not among the %u recommended for bond %s",
-                         investor, e.list.n_entries, args->words[0]);
+        status = br_fail(BR_ERR_NOT_FOUND, "investor %s is not among the %u recommended for bond %s", investor,
+                         e.list.n_entries, args->words[0]);
     }
     return status == BR_OK ? print_explained(&e, investor, args->format) : cli_failed(status, "explain");
 }

@@ -127,6 +127,5 @@ exit_code command_validate(const arguments *args)
 
 exit_code command_import(const arguments *args)
 {
-    return args->dry_run ? check_folder(args, true)
-                         : import_folder(args, args->words[0], args->format, stdout);
+    return args->dry_run ? check_folder(args, true) : import_folder(args, args->words[0], args->format, stdout);
 }

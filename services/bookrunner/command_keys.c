@@ -79,8 +79,7 @@ static br_status check_name(const char *name)
     size_t n = strlen(name);
     return n > 0 && n <= MAX_NAME && strspn(name, allowed) == n
                ? BR_OK
-               : br_fail(BR_ERR_INVALID, "the name \"%.80s\" is not 1 to %d letters, digits, - or _", name,
-                         MAX_NAME);
+               : br_fail(BR_ERR_INVALID, "the name \"%.80s\" is not 1 to %d letters, digits, - or _", name, MAX_NAME);
 }
 
 /// The server's directory must be whole before a client is told of it.

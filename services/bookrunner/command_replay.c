@@ -92,8 +92,7 @@ static br_status set_stage(replay *r, const replayed_list *item)
     }
     br_market *market = br_follower_market(r->follower);
     if (status == BR_OK && market == NULL) {
-        status = br_fail(BR_ERR_CORRUPT, "the ledger has no schema up to record %llu",
-                         (unsigned long long)item->head);
+        status = br_fail(BR_ERR_CORRUPT, "the ledger has no schema up to record %llu", (unsigned long long)item->head);
     }
     if (status == BR_OK && r->population == NULL) {
         status = br_day_population_new(&r->population, market, r->served);
@@ -136,8 +135,8 @@ static bool same_bytes(replay *r, const char *what, const br_buf *stored, const 
     if (i == n && stored->length == made->length) {
         return true;
     }
-    snprintf(r->difference, sizeof r->difference, "%s differs at byte %zu (stored %zu bytes, made again %zu)",
-             what, i, stored->length, made->length);
+    snprintf(r->difference, sizeof r->difference, "%s differs at byte %zu (stored %zu bytes, made again %zu)", what, i,
+             stored->length, made->length);
     return false;
 }
 
@@ -150,8 +149,8 @@ static void name_list_difference(replay *r, const br_list *stored, const br_list
         const br_list_entry *b = &made->entries[i];
         if (strcmp(a->investor_id, b->investor_id) != 0 || a->logit != b->logit) {
             snprintf(r->difference, sizeof r->difference,
-                     "list: place %u is %.40s with logit %.9g, made again %.40s with %.9g", i + 1,
-                     a->investor_id, (double)a->logit, b->investor_id, (double)b->logit);
+                     "list: place %u is %.40s with logit %.9g, made again %.40s with %.9g", i + 1, a->investor_id,
+                     (double)a->logit, b->investor_id, (double)b->logit);
             return;
         }
     }
@@ -172,8 +171,7 @@ static br_status compare_list(replay *r, const br_list *stored, const br_list *m
     return status;
 }
 
-static br_status compare_result(replay *r, const stored_list *stored, const br_recommendation *made,
-                                bool *equal)
+static br_status compare_result(replay *r, const stored_list *stored, const br_recommendation *made, bool *equal)
 {
     br_job job = {.job_id = made->list.job_id, .body = made->job};
     const br_encoder *encoder = r->served->snapshot->encoder;
@@ -215,13 +213,12 @@ static br_status replay_list(replay *r, const replayed_list *item, bool *equal)
                        (unsigned long long)item->head);
     }
     bool full = stored.list.n_entries < stored.list.n_eligible; // then its length is what was asked for
-    br_recommend_options options = {
-        .n_top = full ? stored.list.n_entries : r->config.n_top,
-        .n_reasons = stored.list.has_job ? stored.job.n_reasons : r->config.n_reasons,
-        .objective = stored.list.has_job ? stored.job.objective : r->config.objective,
-        .certify = stored.list.has_job ? stored.job.certify : r->config.certify,
-        .explain = stored.list.has_job,
-        .ledger_head = item->head};
+    br_recommend_options options = {.n_top = full ? stored.list.n_entries : r->config.n_top,
+                                    .n_reasons = stored.list.has_job ? stored.job.n_reasons : r->config.n_reasons,
+                                    .objective = stored.list.has_job ? stored.job.objective : r->config.objective,
+                                    .certify = stored.list.has_job ? stored.job.certify : r->config.certify,
+                                    .explain = stored.list.has_job,
+                                    .ledger_head = item->head};
     options.n_top = options.n_top < stored.list.n_entries ? stored.list.n_entries : options.n_top;
     status = br_recommend(&made, r->made, market, r->population, r->served, bond, &options);
     if (status == BR_OK) {
@@ -297,8 +294,7 @@ exit_code command_replay(const arguments *args)
     }
     BR_AUTO_DEINIT(replay) r = {.follower = NULL};
     BR_AUTO_DEINIT(table)
-    t = {.columns = (const char *const[]){"bond", "as_of", "snapshot", "equal", "difference"},
-         .n_columns = 5};
+    t = {.columns = (const char *const[]){"bond", "as_of", "snapshot", "equal", "difference"}, .n_columns = 5};
     size_t n_different = 0;
     br_status status = open_replay(&r, args);
     if (status == BR_OK) {
@@ -308,7 +304,6 @@ exit_code command_replay(const arguments *args)
         return cli_failed(status, "replay");
     }
     exit_code code = table_print(&t, args->format, stdout);
-    fprintf(stderr, "%zu of %zu lists equal, byte by byte\n", table_n_rows(&t) - n_different,
-            table_n_rows(&t));
+    fprintf(stderr, "%zu of %zu lists equal, byte by byte\n", table_n_rows(&t) - n_different, table_n_rows(&t));
     return code == EXIT_CODE_OK && n_different > 0 ? EXIT_CODE_CHECK : code;
 }

@@ -86,8 +86,8 @@ br_status job_result(const job *j, table *t)
     add_number(t, "explanations_new", (double)j->new_explanations, 0);
     add_number(t, "explain_s", j->explain_s, 2);
     // Nothing was made when everything stood in the store already: then there is no rate.
-    double per_s = j->new_explanations > 0 && j->explain_s > 0 ? (double)j->new_explanations / j->explain_s
-                                                               : (double)NAN;
+    double per_s =
+        j->new_explanations > 0 && j->explain_s > 0 ? (double)j->new_explanations / j->explain_s : (double)NAN;
     add_number(t, "explanations_per_s", per_s, 1);
     add_number(t, "wall_s", j->wall_s, 2);
     return add_memory(t, j);

@@ -49,8 +49,7 @@ static br_status make_directory(const char *path)
         mkdir(part, 0777); // what cannot be made shows below
         *slash = '/';
     }
-    return mkdir(path, 0777) == 0 || errno == EEXIST ? BR_OK
-                                                     : br_fail(BR_ERR_IO, "%s: %s", path, strerror(errno));
+    return mkdir(path, 0777) == 0 || errno == EEXIST ? BR_OK : br_fail(BR_ERR_IO, "%s: %s", path, strerror(errno));
 }
 
 static br_status open_file(FILE **out, const char *folder, const char *name)
@@ -116,11 +115,9 @@ static br_status write_truth(const char *folder, const br_simulation *simulation
     uint32_t n_bonds = 0;
     uint32_t n_investors = 0;
     const br_truth *truth = br_simulation_truth(simulation, &n_bonds, &n_investors);
-    if (status == BR_OK &&
-        (br_index_count(sink->bonds) != n_bonds || br_index_count(sink->investors) != n_investors)) {
-        status =
-            br_fail(BR_ERR_INVALID, "the truth speaks of %u bonds and %u investors, the market has %u and %u",
-                    n_bonds, n_investors, br_index_count(sink->bonds), br_index_count(sink->investors));
+    if (status == BR_OK && (br_index_count(sink->bonds) != n_bonds || br_index_count(sink->investors) != n_investors)) {
+        status = br_fail(BR_ERR_INVALID, "the truth speaks of %u bonds and %u investors, the market has %u and %u",
+                         n_bonds, n_investors, br_index_count(sink->bonds), br_index_count(sink->investors));
     }
     if (status == BR_OK) {
         status = write_ids(path, "bonds.csv", "bond_id", sink->bonds);
@@ -139,18 +136,17 @@ static br_status write_readme(const arguments *args, const char *folder, const b
     if (status != BR_OK) {
         return status;
     }
-    fprintf(
-        file,
-        "This market is SIMULATED. No bond, issuer, investor or bid in it is real.\n\n"
-        "made by: bookrunner simulate --size %s --seed %llu --combinations %g\n"
-        "size: %s (%u investors, %u bonds, %u issuers)\nseed: %llu\n\n"
-        "truth/ holds what the simulator knows and nobody else could: utility.f32 (log-odds of a bid, "
-        "float32, little endian)\n"
-        "and causal.u16 (bit f: the bond's value of preference feature f counts for this investor), both\n"
-        "[bonds, investors] in the order of truth/bonds.csv and truth/investors.csv. Services never read "
-        "it.\n",
-        args->size, (unsigned long long)options->seed, options->combinations, args->size,
-        options->n_investors, options->n_bonds, options->n_issuers, (unsigned long long)options->seed);
+    fprintf(file,
+            "This market is SIMULATED. No bond, issuer, investor or bid in it is real.\n\n"
+            "made by: bookrunner simulate --size %s --seed %llu --combinations %g\n"
+            "size: %s (%u investors, %u bonds, %u issuers)\nseed: %llu\n\n"
+            "truth/ holds what the simulator knows and nobody else could: utility.f32 (log-odds of a bid, "
+            "float32, little endian)\n"
+            "and causal.u16 (bit f: the bond's value of preference feature f counts for this investor), both\n"
+            "[bonds, investors] in the order of truth/bonds.csv and truth/investors.csv. Services never read "
+            "it.\n",
+            args->size, (unsigned long long)options->seed, options->combinations, args->size, options->n_investors,
+            options->n_bonds, options->n_issuers, (unsigned long long)options->seed);
     return close_file(file, folder, "README.txt");
 }
 

@@ -73,8 +73,7 @@ static exit_code roll_back(const arguments *args)
     }
     br_report report = {0};
     exit_code code =
-        ask(args, &(question){.service = "trainer", .type = BR_MSG_ROLLBACK_REQUEST, .body = &body}, arena,
-            &report);
+        ask(args, &(question){.service = "trainer", .type = BR_MSG_ROLLBACK_REQUEST, .body = &body}, arena, &report);
     return code == EXIT_CODE_OK ? report_print(&report, args->format) : code;
 }
 

@@ -97,8 +97,7 @@ static exit_code detach(const char *directory)
         return EXIT_CODE_OK;
     }
     waitpid(pid, NULL, 0); // then its lock is free and a second try can follow at once
-    fprintf(stderr, "bookrunner up: %s\n",
-            length > 1 ? text + 1 : "the supervisor died; see DIR/log/supervisor.log");
+    fprintf(stderr, "bookrunner up: %s\n", length > 1 ? text + 1 : "the supervisor died; see DIR/log/supervisor.log");
     return EXIT_CODE_FAILED;
 }
 
@@ -114,8 +113,8 @@ exit_code command_up(const arguments *args)
         return cli_failed(status, "up");
     }
     if (pid != 0) {
-        fprintf(stderr, "bookrunner up: it is up already in %s: process id %d; `bookrunner down` stops it\n",
-                directory, pid);
+        fprintf(stderr, "bookrunner up: it is up already in %s: process id %d; `bookrunner down` stops it\n", directory,
+                pid);
         return EXIT_CODE_FAILED;
     }
     if (args->has_port) {

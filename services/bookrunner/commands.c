@@ -13,8 +13,8 @@ static const command commands[] = {
      "DIR/log.\n",
      command_up},
     {"down", "stop the services", "", 0, 0, "dir", "  bookrunner down\n", NULL, command_down},
-    {"status", "what runs, and how far each store is", "", 0, 0, "dir format",
-     "  bookrunner status --format json\n", NULL, command_status},
+    {"status", "what runs, and how far each store is", "", 0, 0, "dir format", "  bookrunner status --format json\n",
+     NULL, command_status},
     {"simulate", "write a simulated market with known truth", "DIR", 1, 1, "size seed combinations",
      "  bookrunner simulate ./market --size small --seed 1\n",
      "The truth is in DIR/truth and is never read by the services.\n", command_simulate},
@@ -23,16 +23,14 @@ static const command commands[] = {
     {"import", "bring a market folder into the ledger", "DIR", 1, 1, "dir dry-run rejects timeout format",
      "  bookrunner import ./market\n"
      "  bookrunner import ./market --dry-run\n",
-     "Importing the same rows twice changes nothing. Exit code 3 when some rows were rejected.\n",
-     command_import},
-    {"close-day", "close a business day", "DATE", 1, 1, "dir no-wait timeout",
-     "  bookrunner close-day 2026-03-02\n", NULL, command_close_day},
+     "Importing the same rows twice changes nothing. Exit code 3 when some rows were rejected.\n", command_import},
+    {"close-day", "close a business day", "DATE", 1, 1, "dir no-wait timeout", "  bookrunner close-day 2026-03-02\n",
+     NULL, command_close_day},
     {"train", "train a snapshot and serve it if the gate lets it", "", 0, 0,
      "dir before seed epochs force timeout format",
      "  bookrunner train\n"
      "  bookrunner train --before 2026-03-02\n",
-     "Without --before: 6:2:2 over the bonds in order of issue date, the last part kept for tests.\n",
-     command_train},
+     "Without --before: 6:2:2 over the bonds in order of issue date, the last part kept for tests.\n", command_train},
     {"rank", "make the lists of upcoming, test or named bonds", "[BOND...]", 0, -1, "dir test timeout format",
      "  bookrunner rank\n"
      "  bookrunner rank --test\n"

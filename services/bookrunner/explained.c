@@ -17,8 +17,7 @@ br_status explained_read(explained *out, stores *s, const char *bond_id)
     out->has_result = false;
     status = br_recommendations_list(s->recommendations, out->arena, bond_id, BR_DAY_MAX, &out->list);
     if (status == BR_OK && out->list.has_job) {
-        br_status found =
-            br_recommendations_result(s->recommendations, out->arena, &out->list.job_id, &out->result);
+        br_status found = br_recommendations_result(s->recommendations, out->arena, &out->list.job_id, &out->result);
         out->has_result = found == BR_OK;
         status = found == BR_ERR_NOT_FOUND ? BR_OK : found;
     }
@@ -39,8 +38,7 @@ br_presented explained_presented(const explained *e, const char *only_investor)
                           .only_investor = only_investor};
 }
 
-static void reason_text(br_buf *out, const explained *e, const char *lead, const br_reason *reason,
-                        br_reason_role role)
+static void reason_text(br_buf *out, const explained *e, const char *lead, const br_reason *reason, br_reason_role role)
 {
     BR_AUTO_DEINIT(br_buf) sentence = {0};
     br_reason_sentence(&sentence, e->snapshot->encoder, reason, role, BR_LANGUAGE_EN);

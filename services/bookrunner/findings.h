@@ -15,8 +15,7 @@ typedef struct findings {
 } findings;
 
 void findings_init(findings *f);
-void findings_add(findings *f, finding_level level, const char *check, const char *format, ...)
-    BR_PRINTF(4, 5);
+void findings_add(findings *f, finding_level level, const char *check, const char *format, ...) BR_PRINTF(4, 5);
 exit_code findings_report(const findings *f, output_format format);
 void findings_deinit(findings *f);
 

@@ -12,11 +12,9 @@
 #define AT(member) offsetof(arguments, member)
 
 static const option_spec options[] = {
-    {"dir", "DIR", OPTION_TEXT, AT(directory), 0,
-     "data directory (default $BOOKRUNNER_DIR, else ./bookrunner-data)"},
+    {"dir", "DIR", OPTION_TEXT, AT(directory), 0, "data directory (default $BOOKRUNNER_DIR, else ./bookrunner-data)"},
     {"format", "FORM", OPTION_FORMAT, AT(format), 0, "table (default), json, ndjson or csv"},
-    {"timeout", "SECONDS", OPTION_NUMBER, AT(timeout_s), 0,
-     "give up after this long without any answer (default 60)"},
+    {"timeout", "SECONDS", OPTION_NUMBER, AT(timeout_s), 0, "give up after this long without any answer (default 60)"},
     {"size", "SIZE", OPTION_TEXT, AT(size), 0, "size of the simulated market: tiny, small (default) or paper"},
     {"seed", "N", OPTION_WHOLE, AT(seed), 0, "seed of the random numbers (default 1)"},
     {"combinations", "P", OPTION_NUMBER, AT(combinations), AT(has_combinations),
@@ -27,8 +25,7 @@ static const option_spec options[] = {
     {"detach", NULL, OPTION_FLAG, AT(detach), 0, "return as soon as everything is ready"},
     {"before", "DATE", OPTION_DAY, AT(before), 0, "use only what was known before this day"},
     {"epochs", "N", OPTION_WHOLE, AT(epochs), 0, "at most this many epochs (default: the configuration's)"},
-    {"force", NULL, OPTION_FLAG, AT(force), 0,
-     "serve the new snapshot even if the gate says no; this is recorded"},
+    {"force", NULL, OPTION_FLAG, AT(force), 0, "serve the new snapshot even if the gate says no; this is recorded"},
     {"test", NULL, OPTION_FLAG, AT(test), 0, "the bonds of the served snapshot's test range"},
     {"no-wait", NULL, OPTION_FLAG, AT(no_wait), 0, "do not wait until the others have taken the day in"},
     {"as-of", "DATE", OPTION_DAY, AT(as_of), 0, "the list as it stood on this day (default: the newest)"},
@@ -138,8 +135,7 @@ static br_status parse_format(output_format *out, const char *accepted, const ch
             return BR_OK;
         }
     }
-    return br_fail(BR_ERR_INVALID, "--format %s: use table, json, ndjson or csv%s", value,
-                   n == 5 ? ", or nagios" : "");
+    return br_fail(BR_ERR_INVALID, "--format %s: use table, json, ndjson or csv%s", value, n == 5 ? ", or nagios" : "");
 }
 
 static br_status parse_whole(uint64_t *out, const char *name, const char *value)

@@ -30,8 +30,7 @@ const option_spec *option_at(const char *accepted, int i);
 
 /// Fill `out` from argv[0..argc) (without program and command). Options and words may mix; "--" ends the options. *help_out: -h or --help was there.
 /// Errors: BR_ERR_INVALID with what is wrong and, for a misspelt option, the nearest one.
-br_status options_parse(arguments *out, const char *accepted, int argc, char **argv,
-                        bool *help_out) BR_MUST_CHECK;
+br_status options_parse(arguments *out, const char *accepted, int argc, char **argv, bool *help_out) BR_MUST_CHECK;
 
 /// The name nearest to `typed` among names[0..n), or NULL when none is near enough to be meant.
 const char *nearest_name(const char *typed, const char *const *names, size_t n);

@@ -99,15 +99,13 @@ static br_status map_investors(truth_reader *r, const char *folder, const br_mar
     for (uint32_t i = 0; i < r->n_columns; i++) {
         r->investors[i] = br_market_find_investor(market, br_index_text(ids, i));
         if (r->investors[i] == BR_INDEX_NONE) {
-            return br_fail(BR_ERR_INVALID, "%s/truth: investor %s is not in the market", folder,
-                           br_index_text(ids, i));
+            return br_fail(BR_ERR_INVALID, "%s/truth: investor %s is not in the market", folder, br_index_text(ids, i));
         }
     }
     return BR_OK;
 }
 
-static br_status truth_reader_init(truth_reader *r, const char *folder, const br_market *market,
-                                   uint32_t n_top)
+static br_status truth_reader_init(truth_reader *r, const char *folder, const br_market *market, uint32_t n_top)
 {
     uint32_t n = br_market_n_investors(market);
     r->n_top = n_top;
@@ -193,13 +191,11 @@ static br_status summarise(truth_reader *r, oracle *out)
     }
     out->recall /= out->n_bonds;
     out->precision /= out->n_bonds;
-    out->log_loss =
-        br_log_loss((const double *)(const void *)r->probabilities.data, r->labels.data, out->n_pairs);
+    out->log_loss = br_log_loss((const double *)(const void *)r->probabilities.data, r->labels.data, out->n_pairs);
     return br_auc(&out->auc, (const float *)(const void *)r->scores.data, r->labels.data, out->n_pairs);
 }
 
-br_status oracle_read(oracle *out, const char *folder, br_market *market, br_day from, br_day until,
-                      uint32_t n_top)
+br_status oracle_read(oracle *out, const char *folder, br_market *market, br_day from, br_day until, uint32_t n_top)
 {
     BR_AUTO_DEINIT(truth_reader) r = {.utility = NULL};
     const uint32_t *bonds = NULL;
@@ -209,8 +205,7 @@ br_status oracle_read(oracle *out, const char *folder, br_market *market, br_day
     *out = (oracle){.n_pairs = 0};
     br_status status = truth_reader_init(&r, folder, market, n_top);
     if (status == BR_OK) {
-        status =
-            br_market_bids(market, &bids, &n_bids); // puts them in order, which br_market_bidders() needs
+        status = br_market_bids(market, &bids, &n_bids); // puts them in order, which br_market_bidders() needs
     }
     if (status == BR_OK) {
         status = br_market_bonds_by_issue(market, &bonds, &n_bonds);

@@ -33,8 +33,7 @@ br_status process_facts_read(const char *directory, process_facts *out, uint32_t
     *n_out = 0;
     br_status status = br_process_holder(directory, "supervisor", &supervisor);
     if (status == BR_OK && supervisor != 0) {
-        out[(*n_out)++] =
-            (process_facts){.state = {.name = "supervisor", .pid = supervisor, .state = "ready"}};
+        out[(*n_out)++] = (process_facts){.state = {.name = "supervisor", .pid = supervisor, .state = "ready"}};
         status = state_file_read(directory, states, MAX_PROCESSES - 1, &n_states);
     }
     for (uint32_t i = 0; i < n_states; i++) {

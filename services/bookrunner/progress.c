@@ -15,10 +15,8 @@ progress progress_start(const char *what, const char *unit)
 {
     const char *term = getenv("TERM");
     bool dumb = term != NULL && strcmp(term, "dumb") == 0;
-    return (progress){.what = what,
-                      .unit = unit,
-                      .started_ms = br_clock_ms(),
-                      .terminal = isatty(STDERR_FILENO) == 1 && !dumb};
+    return (progress){
+        .what = what, .unit = unit, .started_ms = br_clock_ms(), .terminal = isatty(STDERR_FILENO) == 1 && !dumb};
 }
 
 double progress_seconds(const progress *p)
@@ -59,9 +57,8 @@ void progress_show(progress *p, uint64_t done, uint64_t total, double rate, cons
     int n = snprintf(line, sizeof line, "%s", p->what);
     if (total > 0) {
         double share = (double)done / (double)total;
-        n += snprintf(line + n, sizeof line - (size_t)n, "  %3.0f %%  %llu of %llu %s",
-                      100.0 * (share > 1 ? 1 : share), (unsigned long long)done, (unsigned long long)total,
-                      p->unit);
+        n += snprintf(line + n, sizeof line - (size_t)n, "  %3.0f %%  %llu of %llu %s", 100.0 * (share > 1 ? 1 : share),
+                      (unsigned long long)done, (unsigned long long)total, p->unit);
     } else if (done > 0) {
         n += snprintf(line + n, sizeof line - (size_t)n, "  %llu %s", (unsigned long long)done, p->unit);
     }

@@ -5,16 +5,14 @@ exit_code ask_train(const arguments *args, br_arena *arena, br_report *out)
     br_train_request request = {.mode = args->before == BR_DAY_NONE ? BR_TRAIN_STATIC : BR_TRAIN_BEFORE,
                                 .before_day = args->before,
                                 .seed = args->seed,
-                                .max_epochs =
-                                    (uint32_t)(args->epochs < UINT32_MAX ? args->epochs : UINT32_MAX),
+                                .max_epochs = (uint32_t)(args->epochs < UINT32_MAX ? args->epochs : UINT32_MAX),
                                 .force = args->force};
     BR_AUTO_DEINIT(br_buf) body = {0};
     br_status status = br_train_request_pack(&request, &body);
     if (status != BR_OK) {
         return cli_failed(status, "train");
     }
-    return ask(args, &(question){.service = "trainer", .type = BR_MSG_TRAIN_REQUEST, .body = &body}, arena,
-               out);
+    return ask(args, &(question){.service = "trainer", .type = BR_MSG_TRAIN_REQUEST, .body = &body}, arena, out);
 }
 
 static br_scope scope_of(const arguments *args, br_scope otherwise)
@@ -52,14 +50,12 @@ exit_code ask_rank(const arguments *args, br_arena *arena, br_report *out)
     if (status != BR_OK) {
         return cli_failed(status, "rank");
     }
-    return ask(args, &(question){.service = "ranker", .type = BR_MSG_RANK_REQUEST, .body = &body}, arena,
-               out);
+    return ask(args, &(question){.service = "ranker", .type = BR_MSG_RANK_REQUEST, .body = &body}, arena, out);
 }
 
 exit_code ask_evaluate(const arguments *args, br_arena *arena, br_report *out)
 {
-    br_evaluate_request request = {.scope = scope_of(args, BR_SCOPE_CLOSED),
-                                   .n_bond_ids = (uint32_t)args->n_words};
+    br_evaluate_request request = {.scope = scope_of(args, BR_SCOPE_CLOSED), .n_bond_ids = (uint32_t)args->n_words};
     BR_AUTO_DEINIT(br_buf) body = {0};
     br_status status = bond_ids(args, arena, &request.bond_ids);
     if (status == BR_OK) {
@@ -68,6 +64,5 @@ exit_code ask_evaluate(const arguments *args, br_arena *arena, br_report *out)
     if (status != BR_OK) {
         return cli_failed(status, "evaluate");
     }
-    return ask(args, &(question){.service = "evaluator", .type = BR_MSG_EVALUATE_REQUEST, .body = &body},
-               arena, out);
+    return ask(args, &(question){.service = "evaluator", .type = BR_MSG_EVALUATE_REQUEST, .body = &body}, arena, out);
 }

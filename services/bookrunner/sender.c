@@ -165,12 +165,11 @@ static br_status keep_row(batch *b, const br_row *row, const row_origin *origin)
 static br_status transmit(sender *s, batch *b)
 {
     if (b->n_sends == MAX_SENDS) {
-        return br_fail(BR_ERR_UNREACHABLE, "ingester gave no answer to a batch that was sent %d times",
-                       MAX_SENDS);
+        return br_fail(BR_ERR_UNREACHABLE, "ingester gave no answer to a batch that was sent %d times", MAX_SENDS);
     }
     b->sent_ms = br_clock_ms();
-    br_status status = br_client_send(s->client, BR_MSG_ROW_BATCH,
-                                      (br_span){b->packed.data, b->packed.length}, &b->requests[b->n_sends]);
+    br_status status = br_client_send(s->client, BR_MSG_ROW_BATCH, (br_span){b->packed.data, b->packed.length},
+                                      &b->requests[b->n_sends]);
     if (status == BR_ERR_AGAIN) {
         return BR_OK; // the queue is full: the resend comes later
     }
@@ -280,8 +279,7 @@ static br_status step(sender *s)
 static br_status send_batch(sender *s)
 {
     batch *b = at(s, s->n_unanswered);
-    br_status status =
-        br_row_batch_pack(&(br_row_batch){b->rows, b->n_rows, "bookrunner import"}, &b->packed);
+    br_status status = br_row_batch_pack(&(br_row_batch){b->rows, b->n_rows, "bookrunner import"}, &b->packed);
     if (status != BR_OK) {
         return status;
     }

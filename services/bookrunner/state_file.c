@@ -9,8 +9,7 @@
 #include <unistd.h>
 
 #define PATH_BYTES (2 * BR_PATH_BYTES)
-#define LINE                                                                                                 \
-    "  {\"name\": \"%63[^\"]\", \"pid\": %d, \"state\": \"%15[^\"]\", \"started_s\": %lf, \"restarts\": %u"
+#define LINE       "  {\"name\": \"%63[^\"]\", \"pid\": %d, \"state\": \"%15[^\"]\", \"started_s\": %lf, \"restarts\": %u"
 
 static br_status replace_file(const char *path, const br_buf *text)
 {
@@ -57,8 +56,7 @@ br_status state_file_read(const char *directory, process_state *out, uint32_t ma
     *n_out = 0;
     FILE *file = fopen(path, "re");
     if (file == NULL) {
-        return errno == ENOENT || errno == ENOTDIR ? BR_OK
-                                                   : br_fail(BR_ERR_IO, "%s: %s", path, strerror(errno));
+        return errno == ENOENT || errno == ENOTDIR ? BR_OK : br_fail(BR_ERR_IO, "%s: %s", path, strerror(errno));
     }
     char line[1024];
     while (*n_out < max && fgets(line, sizeof line, file) != NULL) {

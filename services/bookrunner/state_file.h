@@ -17,7 +17,6 @@ typedef struct process_state {
 } process_state;
 
 /// At most `max` processes; *n_out = 0 when there is no file. Errors: BR_ERR_IO.
-br_status state_file_read(const char *directory, process_state *out, uint32_t max,
-                          uint32_t *n_out) BR_MUST_CHECK;
+br_status state_file_read(const char *directory, process_state *out, uint32_t max, uint32_t *n_out) BR_MUST_CHECK;
 
 #endif

@@ -44,10 +44,9 @@ static br_status open_wanted(stores *s, unsigned wanted, bool missing_is_fine)
         char path[2 * BR_PATH_BYTES]; // not br_place_path(): looking makes no directories
         snprintf(path, sizeof path, "%s/%s", s->directory, kinds[i].place);
         struct stat info;
-        br_status status =
-            stat(path, &info) == 0
-                ? kinds[i].open(s, path)
-                : br_fail(BR_ERR_NOT_FOUND, "%s does not exist; is `bookrunner up` running?", path);
+        br_status status = stat(path, &info) == 0
+                               ? kinds[i].open(s, path)
+                               : br_fail(BR_ERR_NOT_FOUND, "%s does not exist; is `bookrunner up` running?", path);
         if (status != BR_OK && !(missing_is_fine && status == BR_ERR_NOT_FOUND)) {
             return status;
         }
@@ -63,8 +62,7 @@ static br_status begin(stores *out, const arguments *args)
         return status;
     }
     int n = snprintf(out->models, sizeof out->models, "%s/models", out->directory);
-    return n < BR_PATH_BYTES ? BR_OK
-                             : br_fail(BR_ERR_LIMIT, "path of %.60s.../models is too long", out->directory);
+    return n < BR_PATH_BYTES ? BR_OK : br_fail(BR_ERR_LIMIT, "path of %.60s.../models is too long", out->directory);
 }
 
 br_status stores_open(stores *out, const arguments *args, unsigned wanted)
@@ -77,8 +75,7 @@ br_status stores_open_existing(stores *out, const arguments *args)
 {
     br_status status = begin(out, args);
     return status == BR_OK
-               ? open_wanted(out, STORE_LEDGER | STORE_RECOMMENDATIONS | STORE_QUALITY | STORE_SNAPSHOTS,
-                             true)
+               ? open_wanted(out, STORE_LEDGER | STORE_RECOMMENDATIONS | STORE_QUALITY | STORE_SNAPSHOTS, true)
                : status;
 }
 

@@ -131,8 +131,8 @@ static void child_ended(supervisor *s, child *c)
         char tail[1600];
         char text[2000];
         child_log_tail(c, s->directory, tail, sizeof tail);
-        snprintf(text, sizeof text, "%s failed with %s; the last lines of %.80s/log/%s.log:\n%s", c->name,
-                 how, s->directory, c->name, tail);
+        snprintf(text, sizeof text, "%s failed with %s; the last lines of %.80s/log/%s.log:\n%s", c->name, how,
+                 s->directory, c->name, tail);
         c->state = CHILD_STOPPED;
         fail(s, text);
         return;
@@ -143,8 +143,7 @@ static void child_ended(supervisor *s, child *c)
     c->state = CHILD_WAITING;
     c->restart_ms = now + c->back_off_ms;
     c->restarts++;
-    br_log_warn("PROCESS-ENDED", "name=%s how=\"%s\" restart_in_ms=%lld", c->name, how,
-                (long long)c->back_off_ms);
+    br_log_warn("PROCESS-ENDED", "name=%s how=\"%s\" restart_in_ms=%lld", c->name, how, (long long)c->back_off_ms);
     c->back_off_ms = 2 * c->back_off_ms < MAX_BACK_OFF ? 2 * c->back_off_ms : MAX_BACK_OFF;
     write_state(s);
 }
@@ -181,8 +180,7 @@ static void take_notice(supervisor *s, pid_t pid, char *text)
     for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
         if (strcmp(line, "READY=1") == 0 && c->state == CHILD_STARTING) {
             c->state = CHILD_READY;
-            br_log_info("PROCESS-READY", "name=%s after_ms=%lld", c->name,
-                        (long long)(br_clock_ms() - c->started_ms));
+            br_log_info("PROCESS-READY", "name=%s after_ms=%lld", c->name, (long long)(br_clock_ms() - c->started_ms));
         } else if (strncmp(line, "STATUS=", 7) == 0) {
             snprintf(c->text, sizeof c->text, "%s", line + 7);
         }
@@ -228,8 +226,7 @@ static void wait_events(supervisor *s, int64_t until_ms)
     struct pollfd items[MAX_CHILDREN + 2] = {{.fd = s->signal_fd, .events = POLLIN},
                                              {.fd = s->notify_fd, .events = POLLIN}};
     for (uint32_t i = 0; i < s->n; i++) {
-        items[i + 2] =
-            (struct pollfd){.fd = s->children[i].pid == 0 ? -1 : s->children[i].pid_fd, .events = POLLIN};
+        items[i + 2] = (struct pollfd){.fd = s->children[i].pid == 0 ? -1 : s->children[i].pid_fd, .events = POLLIN};
     }
     int64_t left = until_ms - br_clock_ms();
     int timeout = until_ms < 0 ? -1 : left < 0 ? 0 : left > 60000 ? 60000 : (int)left;
@@ -268,8 +265,8 @@ static void give_up_waiting(supervisor *s)
     for (uint32_t i = 0; i < s->n && n < (int)sizeof text; i++) {
         const child *c = &s->children[i];
         if (c->state != CHILD_READY) {
-            n += snprintf(text + n, sizeof text - (size_t)n, " %s (%s%s%.60s)", c->name,
-                          child_state_name(c->state), c->text[0] == '\0' ? "" : ": ", c->text);
+            n += snprintf(text + n, sizeof text - (size_t)n, " %s (%s%s%.60s)", c->name, child_state_name(c->state),
+                          c->text[0] == '\0' ? "" : ": ", c->text);
         }
     }
     fail(s, text);
@@ -317,8 +314,8 @@ static void stop_stage(supervisor *s, uint32_t from, uint32_t until)
     }
     for (uint32_t i = from; i < until; i++) {
         if (s->children[i].pid != 0) {
-            br_log_warn("PROCESS-KILLED", "name=%s pid=%d waited_ms=%d", s->children[i].name,
-                        (int)s->children[i].pid, STOP_MS);
+            br_log_warn("PROCESS-KILLED", "name=%s pid=%d waited_ms=%d", s->children[i].name, (int)s->children[i].pid,
+                        STOP_MS);
             child_signal(&s->children[i], SIGKILL);
         }
     }

@@ -95,8 +95,7 @@ uint64_t tally_rejected(const tally *t)
 exit_code tally_report(tally *t, br_folder *folder, output_format format, FILE *to)
 {
     BR_AUTO_DEINIT(table)
-    report = {.columns = (const char *const[]){"file", "rows", "accepted", "duplicates", "rejected"},
-              .n_columns = 5};
+    report = {.columns = (const char *const[]){"file", "rows", "accepted", "duplicates", "rejected"}, .n_columns = 5};
     for (uint32_t i = 0; i < t->n_files; i++) {
         table_text(&report, t->files[i].name);
         table_whole(&report, t->files[i].rows);
@@ -114,8 +113,7 @@ exit_code tally_report(tally *t, br_folder *folder, output_format format, FILE *
         bool written = fclose(t->rejects) == 0;
         t->rejects = NULL;
         if (!written) {
-            return cli_failed(br_fail(BR_ERR_IO, "rejects file %s: %s", t->rejects_path, strerror(errno)),
-                              "import");
+            return cli_failed(br_fail(BR_ERR_IO, "rejects file %s: %s", t->rejects_path, strerror(errno)), "import");
         }
         fprintf(stderr, "%llu rejected, each with its reason in %s\n", (unsigned long long)tally_rejected(t),
                 t->rejects_path);

@@ -14,8 +14,7 @@ br_status stored_list_read(const desk *self, br_arena *arena, const char *bond_i
     *out = (stored_list){.has_result = false};
     br_status status = br_recommendations_list(self->recommendations, arena, bond_id, BR_DAY_MAX, &out->list);
     if (status == BR_OK && out->list.has_job) {
-        br_status found =
-            br_recommendations_result(self->recommendations, arena, &out->list.job_id, &out->result);
+        br_status found = br_recommendations_result(self->recommendations, arena, &out->list.job_id, &out->result);
         out->has_result = found == BR_OK;
         status = found == BR_ERR_NOT_FOUND ? BR_OK : found;
     }
@@ -43,8 +42,8 @@ void handle_bonds(void *context, const br_http_request *request, br_http_answer 
     uint32_t total = 0;
     pthread_rwlock_rdlock(&self->lock);
     uint32_t n = bonds_select(self, &filter, bonds, &total);
-    br_buf_printf(&answer->body, "{\"total\": %u, \"limit\": %u, \"offset\": %u, \"bonds\": [", total,
-                  filter.limit, filter.offset);
+    br_buf_printf(&answer->body, "{\"total\": %u, \"limit\": %u, \"offset\": %u, \"bonds\": [", total, filter.limit,
+                  filter.offset);
     for (uint32_t i = 0; i < n; i++) {
         br_buf_string(&answer->body, i == 0 ? "\n " : ",\n ");
         bond_json(&answer->body, self, bonds[i], false);
@@ -165,10 +164,9 @@ static void market_json(br_buf *out, desk *self)
         br_buf_string(out, ", ");
         json_member(out, "market", br_market_schema(market)->market);
         br_buf_printf(out, ", \"business_day\": %s%s%s, \"bonds\": %u, \"investors\": %u, \"bids\": %u",
-                      today == BR_DAY_NONE ? "" : "\"",
-                      today == BR_DAY_NONE ? "null" : br_day_text(today, day),
-                      today == BR_DAY_NONE ? "" : "\"", br_market_n_bonds(market),
-                      br_market_n_investors(market), br_market_n_bids(market));
+                      today == BR_DAY_NONE ? "" : "\"", today == BR_DAY_NONE ? "null" : br_day_text(today, day),
+                      today == BR_DAY_NONE ? "" : "\"", br_market_n_bonds(market), br_market_n_investors(market),
+                      br_market_n_bids(market));
     }
     pthread_rwlock_unlock(&self->lock);
 }
@@ -181,8 +179,7 @@ void handle_status(void *context, const br_http_request *request, br_http_answer
     uint64_t ranked = 0;
     uint64_t evaluated = 0;
     char served[BR_VERSION_TEXT];
-    br_status status =
-        br_recommendations_counts(self->recommendations, &counts[0], &counts[1], &counts[2], &counts[3]);
+    br_status status = br_recommendations_counts(self->recommendations, &counts[0], &counts[1], &counts[2], &counts[3]);
     if (status == BR_OK) {
         status = br_recommendations_offset(self->recommendations, &ranked);
     }

@@ -15,8 +15,7 @@ const char *bond_state(const br_market *market, uint32_t bond)
 const listed_bond *bond_listed(const desk *self, uint32_t bond)
 {
     const char *id = br_market_bond_id(br_follower_market(self->follower), bond);
-    uint32_t number =
-        self->listed_ids == NULL ? BR_INDEX_NONE : br_index_find(self->listed_ids, id, strlen(id));
+    uint32_t number = self->listed_ids == NULL ? BR_INDEX_NONE : br_index_find(self->listed_ids, id, strlen(id));
     return number == BR_INDEX_NONE ? NULL : &self->listed[number];
 }
 
@@ -95,8 +94,8 @@ void bond_json(br_buf *out, const desk *self, uint32_t bond, bool with_features)
     if (list == NULL) {
         br_buf_string(out, "null");
     } else {
-        br_buf_printf(out, "{\"as_of\": \"%s\", \"investors\": %u, \"pending\": %s}",
-                      br_day_text(list->as_of, day), list->n_entries, list->pending ? "true" : "false");
+        br_buf_printf(out, "{\"as_of\": \"%s\", \"investors\": %u, \"pending\": %s}", br_day_text(list->as_of, day),
+                      list->n_entries, list->pending ? "true" : "false");
     }
     if (with_features) {
         features_json(out, market, bond);

@@ -111,7 +111,6 @@ typedef struct stored_list {
     br_result result;
     bool has_result;
 } stored_list;
-br_status stored_list_read(const desk *self, br_arena *arena, const char *bond_id,
-                           stored_list *out) BR_MUST_CHECK;
+br_status stored_list_read(const desk *self, br_arena *arena, const char *bond_id, stored_list *out) BR_MUST_CHECK;
 
 #endif

@@ -40,12 +40,10 @@ static br_status start(br_service *service, void *state)
         routes[i] = (br_http_route){table[i].path, table[i].handler, self};
     }
     if (status == BR_OK) {
-        status =
-            br_service_local_socket(service, &self->hints, BR_SOCKET_SUB, "ingester.hints", false, on_hint);
+        status = br_service_local_socket(service, &self->hints, BR_SOCKET_SUB, "ingester.hints", false, on_hint);
     }
     if (status == BR_OK) {
-        status = br_service_local_socket(service, &self->ranker_hints, BR_SOCKET_SUB, "ranker.hints", false,
-                                         on_hint);
+        status = br_service_local_socket(service, &self->ranker_hints, BR_SOCKET_SUB, "ranker.hints", false, on_hint);
     }
     if (status == BR_OK) {
         status = br_service_timer(service, 1000, refresh);

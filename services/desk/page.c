@@ -7,8 +7,7 @@
 
 #define PAGE_BONDS  100
 #define ARENA_BYTES (32u << 20)
-#define PAGE_CSP                                                                                             \
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+#define PAGE_CSP    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 typedef enum page_word {
     WORD_TITLE,
@@ -145,8 +144,8 @@ static void begin_page(const page *p, const char *bond_id)
     } else {
         br_buf_char(out, '/');
     }
-    br_buf_printf(out, "?lang=%s&amp;offset=%u\">%s</a></header>\n<main>",
-                  p->language == BR_LANGUAGE_ZH ? "en" : "zh", p->offset, word(p, WORD_OTHER_LANGUAGE));
+    br_buf_printf(out, "?lang=%s&amp;offset=%u\">%s</a></header>\n<main>", p->language == BR_LANGUAGE_ZH ? "en" : "zh",
+                  p->offset, word(p, WORD_OTHER_LANGUAGE));
 }
 
 static void put_bond_row(const page *p, const br_market *market, uint32_t bond, const char *chosen)
@@ -155,9 +154,8 @@ static void put_bond_row(const page *p, const br_market *market, uint32_t bond, 
     const char *id = br_market_bond_id(market, bond);
     const listed_bond *list = bond_listed(p->desk, bond);
     char day[BR_DAY_TEXT];
-    br_buf_string(out, chosen != NULL && strcmp(chosen, id) == 0
-                           ? "<tr class=\"chosen\"><td><a href=\"/bonds/"
-                           : "<tr><td><a href=\"/bonds/");
+    br_buf_string(out, chosen != NULL && strcmp(chosen, id) == 0 ? "<tr class=\"chosen\"><td><a href=\"/bonds/"
+                                                                 : "<tr><td><a href=\"/bonds/");
     put_segment(out, id);
     put_query(p, p->offset);
     br_buf_string(out, "\">");
@@ -187,13 +185,11 @@ static void put_bonds(const page *p, const char *chosen)
     uint32_t total = 0;
     pthread_rwlock_rdlock(&p->desk->lock);
     const br_market *market = br_follower_market(p->desk->follower);
-    uint32_t n =
-        bonds_select(p->desk, &(bond_filter){.limit = PAGE_BONDS, .offset = p->offset}, bonds, &total);
-    br_buf_printf(
-        p->out,
-        "<nav><h2>%s "
-        "(%u)</h2>\n<table><thead><tr><th>id</th><th>%s</th><th>%s</th><th>%s</th></tr></thead><tbody>\n",
-        word(p, WORD_BONDS), total, word(p, WORD_ISSUE), word(p, WORD_STATE), word(p, WORD_INVESTORS));
+    uint32_t n = bonds_select(p->desk, &(bond_filter){.limit = PAGE_BONDS, .offset = p->offset}, bonds, &total);
+    br_buf_printf(p->out,
+                  "<nav><h2>%s "
+                  "(%u)</h2>\n<table><thead><tr><th>id</th><th>%s</th><th>%s</th><th>%s</th></tr></thead><tbody>\n",
+                  word(p, WORD_BONDS), total, word(p, WORD_ISSUE), word(p, WORD_STATE), word(p, WORD_INVESTORS));
     for (uint32_t i = 0; i < n; i++) {
         put_bond_row(p, market, bonds[i], chosen);
     }

@@ -48,18 +48,16 @@ static void end_group(gathering *g)
     if (q->key[0] == '\0') {
         return;
     }
-    br_buf_printf(g->out, "%s{\"%s\": \"%s\"", g->first ? "\n " : ",\n ",
-                  g->key_length == 7 ? "month" : "day", q->key);
+    br_buf_printf(g->out, "%s{\"%s\": \"%s\"", g->first ? "\n " : ",\n ", g->key_length == 7 ? "month" : "day", q->key);
     mean_json(g->out, "recall_at_50", q->recall, q->n_bonds);
     mean_json(g->out, "precision_at_50", q->precision, q->n_bonds);
     mean_json(g->out, "recall_at_50_activity", q->recall_activity, q->n_bonds);
     mean_json(g->out, "precision_at_50_activity", q->precision_activity, q->n_bonds);
-    br_buf_printf(
-        g->out,
-        ", \"bonds\": %u, \"bonds_skipped\": %u, \"bonds_unranked\": %u, \"hits\": %u, \"bidders\": %u, "
-        "\"bidders_outside\": %u, \"provisional\": %s}",
-        q->n_bonds, q->n_skipped, q->n_unranked, q->hits, q->bidders, q->bidders_outside,
-        q->provisional ? "true" : "false");
+    br_buf_printf(g->out,
+                  ", \"bonds\": %u, \"bonds_skipped\": %u, \"bonds_unranked\": %u, \"hits\": %u, \"bidders\": %u, "
+                  "\"bidders_outside\": %u, \"provisional\": %s}",
+                  q->n_bonds, q->n_skipped, q->n_unranked, q->hits, q->bidders, q->bidders_outside,
+                  q->provisional ? "true" : "false");
     g->first = false;
 }
 
@@ -97,8 +95,7 @@ static br_status add_bond(void *context, const br_bond_quality *bond)
     return g->out->failed ? br_no_memory("figures", 1) : BR_OK;
 }
 
-static void answer_series(desk *self, const br_http_request *request, br_http_answer *answer,
-                          size_t key_length)
+static void answer_series(desk *self, const br_http_request *request, br_http_answer *answer, size_t key_length)
 {
     br_day from = BR_DAY_NONE + 1;
     br_day until = BR_DAY_MAX;

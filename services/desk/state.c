@@ -159,8 +159,7 @@ static br_status make_listing(const desk *self, listing *l)
 static br_status refresh_lists(desk *self)
 {
     uint64_t counts[4];
-    br_status status =
-        br_recommendations_counts(self->recommendations, &counts[0], &counts[1], &counts[2], &counts[3]);
+    br_status status = br_recommendations_counts(self->recommendations, &counts[0], &counts[1], &counts[2], &counts[3]);
     if (status != BR_OK || (self->listed_ids != NULL && memcmp(counts, self->seen, sizeof counts) == 0)) {
         return status;
     }

@@ -19,10 +19,10 @@ typedef struct evaluation {
     br_quality *quality; ///< borrowed: the process has one
     br_follower *follower;
     br_arena *arena;
-    float *activity;    ///< [n_investors]
-    uint8_t *eligible;  ///< [n_investors]
-    uint8_t *bid;       ///< [n_investors]
-    uint32_t *top;      ///< [n_top]
+    float *activity;   ///< [n_investors]
+    uint8_t *eligible; ///< [n_investors]
+    uint8_t *bid;      ///< [n_investors]
+    uint32_t *top;     ///< [n_top]
     uint32_t n_investors;
 } evaluation;
 

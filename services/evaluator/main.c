@@ -42,7 +42,8 @@ static br_status announce(evaluator *self)
     if (status != BR_OK) {
         return status;
     }
-    br_status sent = br_socket_send(self->hints, NULL, BR_MSG_HINT, 0, (br_span){self->buffer.data, self->buffer.length}, (br_span){0});
+    br_status sent = br_socket_send(self->hints, NULL, BR_MSG_HINT, 0,
+                                    (br_span){self->buffer.data, self->buffer.length}, (br_span){0});
     (void)sent; // readers look once a second anyway
     return BR_OK;
 }
@@ -308,12 +309,14 @@ static br_status on_hint(void *state, br_socket *socket, br_message *message)
 static br_status open_sockets(evaluator *self)
 {
     br_service *service = self->service;
-    br_status status = br_service_local_socket(service, &self->requests, BR_SOCKET_ROUTER, "evaluator", true, on_request);
+    br_status status =
+        br_service_local_socket(service, &self->requests, BR_SOCKET_ROUTER, "evaluator", true, on_request);
     if (status == BR_OK) {
         status = br_service_local_socket(service, &self->hints, BR_SOCKET_PUB, "evaluator.hints", true, NULL);
     }
     if (status == BR_OK) {
-        status = br_service_local_socket(service, &self->ingester_hints, BR_SOCKET_SUB, "ingester.hints", false, on_hint);
+        status =
+            br_service_local_socket(service, &self->ingester_hints, BR_SOCKET_SUB, "ingester.hints", false, on_hint);
     }
     if (status == BR_OK) {
         status = br_service_local_socket(service, &self->ranker_hints, BR_SOCKET_SUB, "ranker.hints", false, on_hint);
@@ -354,7 +357,8 @@ static br_status start(br_service *service, void *state)
     self->service = service;
     self->evaluated = br_counter("bookrunner_evaluated_bonds_total", "Bonds held against their bids.", "");
     self->recall = br_gauge("bookrunner_online_recall_ratio", "Mean Recall@k of the latest issue month.", "k=\"50\"");
-    self->precision = br_gauge("bookrunner_online_precision_ratio", "Mean Precision@k of the latest issue month.", "k=\"50\"");
+    self->precision =
+        br_gauge("bookrunner_online_precision_ratio", "Mean Precision@k of the latest issue month.", "k=\"50\"");
     br_status status = open_stores(self);
     if (status == BR_OK) {
         status = open_sockets(self);

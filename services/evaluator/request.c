@@ -74,9 +74,8 @@ static br_status assess_range(evaluation_request *self, br_market *market, br_sp
         return status;
     }
     *split_out = served->snapshot->facts.split;
-    br_assess_range range = {.from = split_out->valid_until,
-                             .until = split_out->test_until,
-                             .n_top = self->evaluation.config->n_top};
+    br_assess_range range = {
+        .from = split_out->valid_until, .until = split_out->test_until, .n_top = self->evaluation.config->n_top};
     status = br_assess(&self->assessment, market, served, &range, watch, self);
     self->has_assessment = status == BR_OK;
     return status;
@@ -89,13 +88,11 @@ static br_status assess_bonds(evaluation_request *self, br_market *market, const
     if (status != BR_OK) { // what was bid is told without a snapshot, too
         return status == BR_ERR_NOT_FOUND || status == BR_ERR_INVALID ? BR_OK : status;
     }
-    br_assess_range range = {.from = -719162,
-                             .until = BR_DAY_MAX,
-                             .n_top = self->evaluation.config->n_top,
-                             .only = bonds,
-                             .n_only = n};
+    br_assess_range range = {
+        .from = -719162, .until = BR_DAY_MAX, .n_top = self->evaluation.config->n_top, .only = bonds, .n_only = n};
     status = br_assess(&self->assessment, market, served, &range, watch, self);
-    self->has_assessment = status == BR_OK && isfinite(self->assessment.auc); // without a bid there is nothing to tell apart
+    self->has_assessment =
+        status == BR_OK && isfinite(self->assessment.auc); // without a bid there is nothing to tell apart
     return status;
 }
 
@@ -110,9 +107,8 @@ static br_status assess_named(evaluation_request *self, br_market *market)
     br_status status = BR_OK;
     for (uint32_t i = 0; i < n && status == BR_OK; i++) {
         bonds[i] = br_market_find_bond(market, self->wanted.bond_ids[i]);
-        status = bonds[i] == BR_INDEX_NONE
-                     ? br_fail(BR_ERR_NOT_FOUND, "no bond %s is known", self->wanted.bond_ids[i])
-                     : BR_OK;
+        status = bonds[i] == BR_INDEX_NONE ? br_fail(BR_ERR_NOT_FOUND, "no bond %s is known", self->wanted.bond_ids[i])
+                                           : BR_OK;
     }
     status = status == BR_OK ? assess_bonds(self, market, bonds, n) : status;
     br_free(bonds);
@@ -143,8 +139,7 @@ static br_status evaluate_wanted(evaluation_request *self, br_market *market)
         break;
     case BR_SCOPE_UPCOMING:
     default:
-        status =
-            br_fail(BR_ERR_INVALID, "the evaluator evaluates closed bonds, the test range, or bonds by id");
+        status = br_fail(BR_ERR_INVALID, "the evaluator evaluates closed bonds, the test range, or bonds by id");
     }
     if (status != BR_OK) {
         br_quality_abort(self->evaluation.quality);

@@ -39,8 +39,8 @@ typedef struct explainer {
     uint32_t n_jobs;
     br_arena *arena; ///< the job in work: message, population view, result
     br_buf buffer;
-    int64_t heard_ms; ///< when the dispatcher was last heard
-    int64_t said_ms;  ///< when it was last told anything
+    int64_t heard_ms;     ///< when the dispatcher was last heard
+    int64_t said_ms;      ///< when it was last told anything
     int64_t connected_ms; ///< when it last connected anew
     int64_t ready_ms;     ///< when it last introduced itself
     br_metric *done, *failed, *explained, *seconds;
@@ -53,7 +53,8 @@ const held_population *explainer_find_population(explainer *self, const br_hash 
 /// Is it one of the EXPLAINER_POPULATIONS that the oldest jobs need? Only those are asked for, and they are never given up for another.
 bool explainer_wants(const explainer *self, const br_hash *population);
 /// Keep a block, checked against its hash, in place of the one used longest ago among those that are not wanted.
-br_status explainer_keep_population(explainer *self, const br_population_info *info, const uint8_t *codes, size_t n) BR_MUST_CHECK;
+br_status explainer_keep_population(explainer *self, const br_population_info *info, const uint8_t *codes,
+                                    size_t n) BR_MUST_CHECK;
 void explainer_forget_all(explainer *self);
 
 #endif

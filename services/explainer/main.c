@@ -8,9 +8,9 @@
 
 enum {
     HEARTBEAT_MS = 1000,
-    DEAD_MS = 3000,          // three heartbeats missed
-    ASK_AGAIN_MS = 1000,     // for a population block
-    RECONNECT_MS = 5000,     // without a word from the dispatcher
+    DEAD_MS = 3000,            // three heartbeats missed
+    ASK_AGAIN_MS = 1000,       // for a population block
+    RECONNECT_MS = 5000,       // without a word from the dispatcher
     MAX_JOB_BYTES = 256 << 20, // a job, its population's view and its result in memory
 };
 
@@ -107,8 +107,7 @@ static br_status ask_populations(explainer *self)
     for (uint32_t i = 0; i < self->n_jobs && status == BR_OK; i++) {
         const br_hash *population = &self->jobs[i].population;
         bool asked = self->jobs[i].asked_ms != 0 && now - self->jobs[i].asked_ms < ASK_AGAIN_MS;
-        if (asked || !explainer_wants(self, population) ||
-            explainer_find_population(self, population) != NULL) {
+        if (asked || !explainer_wants(self, population) || explainer_find_population(self, population) != NULL) {
             continue;
         }
         status = ask_population(self, population);
@@ -314,7 +313,8 @@ static void register_metrics(explainer *self)
     self->done = br_counter(name, help, "stage=\"explain\",outcome=\"done\"");
     self->failed = br_counter(name, help, "stage=\"explain\",outcome=\"failed\"");
     self->explained = br_counter("bookrunner_explanations_total", "Explanations made.", "");
-    self->seconds = br_histogram_seconds("bookrunner_explain_job_duration_seconds", "Time of one job: one bond's list.", "");
+    self->seconds =
+        br_histogram_seconds("bookrunner_explain_job_duration_seconds", "Time of one job: one bond's list.", "");
 }
 
 static br_status start(br_service *service, void *state)

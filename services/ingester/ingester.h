@@ -27,7 +27,7 @@ typedef struct ingester {
     br_arena *round;   ///< rows and results of the open round
     br_arena *message; ///< one message while it is unpacked
     br_buf buffer;
-    bool open;         ///< a ledger batch is open
+    bool open; ///< a ledger batch is open
     pending_reply pending[BR_MAX_ROUND];
     uint32_t n_pending;
     br_metric *accepted, *duplicates, *rejected;

@@ -14,7 +14,8 @@ static br_span span_of(const br_buf *buf)
 // A client that has gone away resends when it comes back, so that an answer it cannot get is no failure.
 static void answer(ingester *self, const pending_reply *to, uint16_t type)
 {
-    br_status status = br_socket_send(self->requests, &to->peer, type, to->request, span_of(&self->buffer), (br_span){0});
+    br_status status =
+        br_socket_send(self->requests, &to->peer, type, to->request, span_of(&self->buffer), (br_span){0});
     if (status != BR_OK) {
         br_log_info("INGEST-REPLY-LOST", "reason=\"%s\" next=\"the client resends\"", br_why(status));
     }
@@ -209,7 +210,8 @@ static br_status once_a_second(void *state)
     }
     br_metric_set(br_gauge("bookrunner_store_used_bytes", "Bytes in use in a store.", "store=\"ledger\""),
                   (double)facts.used_bytes);
-    br_metric_set(br_gauge("bookrunner_store_readers", "Readers of a store.", "store=\"ledger\""), (double)facts.readers);
+    br_metric_set(br_gauge("bookrunner_store_readers", "Readers of a store.", "store=\"ledger\""),
+                  (double)facts.readers);
     return BR_OK;
 }
 
@@ -220,7 +222,8 @@ static void register_metrics(ingester *self)
     self->accepted = br_counter(name, help, "outcome=\"accepted\"");
     self->duplicates = br_counter(name, help, "outcome=\"duplicate\"");
     self->rejected = br_counter(name, help, "outcome=\"rejected\"");
-    self->commit_seconds = br_histogram_seconds("bookrunner_ledger_commit_seconds", "Time of a synced commit of the ledger.", "");
+    self->commit_seconds =
+        br_histogram_seconds("bookrunner_ledger_commit_seconds", "Time of a synced commit of the ledger.", "");
     self->head = br_gauge("bookrunner_ledger_head", "Number of the last record of the ledger.", "");
 }
 

@@ -128,10 +128,9 @@ br_status ingester_take_row(ingester *self, const br_row *row, br_row_result *ou
     }
     if (known == BR_LEDGER_CONFLICT) {
         char reason[160];
-        snprintf(
-            reason, sizeof reason,
-            "this %s is known with other content (ledger record %llu); a higher revision would supersede it",
-            br_row_kind_name(row->kind), (unsigned long long)record);
+        snprintf(reason, sizeof reason,
+                 "this %s is known with other content (ledger record %llu); a higher revision would supersede it",
+                 br_row_kind_name(row->kind), (unsigned long long)record);
         return reject(self, out, "", reason);
     }
     br_row_problem problem;

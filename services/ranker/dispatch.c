@@ -9,9 +9,9 @@
 
 enum {
     HEARTBEAT_MS = 1000,
-    DEAD_MS = 3000,           // three heartbeats missed
+    DEAD_MS = 3000, // three heartbeats missed
     MAX_MESSAGE_BYTES = 64 << 20,
-    STARTUP_TODO = 4096,      // to-do entries read at once
+    STARTUP_TODO = 4096, // to-do entries read at once
 };
 
 static br_span span_of(const br_buf *buf)
@@ -106,8 +106,8 @@ static br_status bury(ranker *self, const br_hash *job, uint32_t attempts, const
     char text[BR_HASH_TEXT];
     br_hash_text(job, text);
     br_metric_add(self->dispatcher.dead, 1);
-    br_log_error("DISPATCH-DEAD-LETTER", "job=%s attempts=%u reason=\"%s\" next=\"kept aside; others go on\"", text, attempts,
-                 reason);
+    br_log_error("DISPATCH-DEAD-LETTER", "job=%s attempts=%u reason=\"%s\" next=\"kept aside; others go on\"", text,
+                 attempts, reason);
     return status;
 }
 
@@ -215,8 +215,7 @@ static br_status send_job(ranker *self, worker *to, const queued_job *queued)
         return status == BR_OK ? dispatcher_enqueue(self, &queued->job, queued->attempts) : status;
     }
     if (status == BR_OK) {
-        d->leases[d->n_leases++] =
-            (lease){queued->job, job.attempt, br_clock_ms() + self->config->work.lease_ms, peer};
+        d->leases[d->n_leases++] = (lease){queued->job, job.attempt, br_clock_ms() + self->config->work.lease_ms, peer};
         to->held++;
         count_gauges(d);
     }
@@ -329,7 +328,8 @@ static br_status on_result(ranker *self, const br_message *message)
     for (uint32_t i = 0; i < d->n_leases; i++) {
         if (br_hash_equal(&d->leases[i].job, &result.job_id) && same_peer(&d->leases[i].peer, &message->peer)) {
             status = commit_results(self);
-            return status == BR_OK ? take_back(self, i, failed ? result.failure : "the result does not fit the job") : status;
+            return status == BR_OK ? take_back(self, i, failed ? result.failure : "the result does not fit the job")
+                                   : status;
         }
     }
     return BR_OK;
@@ -344,7 +344,8 @@ static br_status on_ready(ranker *self, const br_message *message)
     br_arena_reset(d->arena);
     br_status status = br_ready_unpack(&ready, d->arena, message->body, message->n_body);
     if (status != BR_OK || ready.engine != BR_ENGINE_VERSION) {
-        br_log_warn("DISPATCH-WORKER-REFUSED", "reason=\"%s\"", status != BR_OK ? br_why(status) : "another engine version");
+        br_log_warn("DISPATCH-WORKER-REFUSED", "reason=\"%s\"",
+                    status != BR_OK ? br_why(status) : "another engine version");
         return status == BR_ERR_NO_MEMORY ? status : BR_OK;
     }
     worker *known = find_worker(d, &message->peer);
@@ -512,14 +513,15 @@ static br_status open_remote(ranker *self)
         return BR_OK;
     }
     br_status status = br_curve_load_server(&self->curve, work->keys);
-    return status != BR_OK ? status
-                           : br_service_socket(self->service, &self->remote_work,
-                                               &(br_socket_options){.kind = BR_SOCKET_ROUTER,
-                                                                    .endpoint = work->listen,
-                                                                    .bind = true,
-                                                                    .curve = &self->curve,
-                                                                    .max_message_bytes = br_message_max_bytes(BR_MSG_RESULT)},
-                                               dispatcher_on_message);
+    return status != BR_OK
+               ? status
+               : br_service_socket(self->service, &self->remote_work,
+                                   &(br_socket_options){.kind = BR_SOCKET_ROUTER,
+                                                        .endpoint = work->listen,
+                                                        .bind = true,
+                                                        .curve = &self->curve,
+                                                        .max_message_bytes = br_message_max_bytes(BR_MSG_RESULT)},
+                                   dispatcher_on_message);
 }
 
 br_status dispatcher_start(ranker *self)
@@ -530,7 +532,8 @@ br_status dispatcher_start(ranker *self)
         status = load_todo(self);
     }
     if (status == BR_OK) {
-        status = br_service_local_socket(self->service, &self->work, BR_SOCKET_ROUTER, "work", true, dispatcher_on_message);
+        status =
+            br_service_local_socket(self->service, &self->work, BR_SOCKET_ROUTER, "work", true, dispatcher_on_message);
     }
     if (status == BR_OK) {
         status = open_remote(self);

@@ -80,12 +80,14 @@ static br_status catch_up(ranker *self)
 static br_status open_sockets(ranker *self)
 {
     br_service *service = self->service;
-    br_status status = br_service_local_socket(service, &self->requests, BR_SOCKET_ROUTER, "ranker", true, ranker_on_request);
+    br_status status =
+        br_service_local_socket(service, &self->requests, BR_SOCKET_ROUTER, "ranker", true, ranker_on_request);
     if (status == BR_OK) {
         status = br_service_local_socket(service, &self->hints, BR_SOCKET_PUB, "ranker.hints", true, NULL);
     }
     if (status == BR_OK) {
-        status = br_service_local_socket(service, &self->ingester_hints, BR_SOCKET_SUB, "ingester.hints", false, on_hint);
+        status =
+            br_service_local_socket(service, &self->ingester_hints, BR_SOCKET_SUB, "ingester.hints", false, on_hint);
     }
     if (status == BR_OK) {
         status = br_service_local_socket(service, &self->trainer_hints, BR_SOCKET_SUB, "trainer.hints", false, on_hint);
@@ -110,7 +112,8 @@ static br_status start(br_service *service, void *state)
     self->service = service;
     self->config = br_service_config(service);
     self->lists = br_counter("bookrunner_lists_total", "Recommendation lists made.", "");
-    self->rank_seconds = br_histogram_seconds("bookrunner_stage_duration_seconds", "Time of one piece of work.", "stage=\"rank\"");
+    self->rank_seconds =
+        br_histogram_seconds("bookrunner_stage_duration_seconds", "Time of one piece of work.", "stage=\"rank\"");
     br_status status = open_stores(self);
     if (status != BR_OK) {
         close_stores(self); // it is tried again

@@ -23,8 +23,8 @@ static br_status answer(ranker *self, const rank_client *client, const br_report
     if (status != BR_OK) {
         return status;
     }
-    br_status sent = br_socket_send(self->requests, &client->peer, BR_MSG_REPORT, client->request, span_of(&self->buffer),
-                                    (br_span){0});
+    br_status sent = br_socket_send(self->requests, &client->peer, BR_MSG_REPORT, client->request,
+                                    span_of(&self->buffer), (br_span){0});
     if (sent != BR_OK) {
         br_log_info("RANK-REPLY-LOST", "reason=\"%s\" next=\"the client asks again\"", br_why(sent));
     }
@@ -44,8 +44,11 @@ static br_status tell_progress(ranker *self)
     }
     self->told_ms = now;
     double seconds = (double)(now - self->serving_since_ms) * 1e-3;
-    br_progress progress = {.stage = "rank", .done = self->next_task, .total = self->n_tasks,
-                            .rate = seconds > 0 ? self->next_task / seconds : 0, .text = "lists"};
+    br_progress progress = {.stage = "rank",
+                            .done = self->next_task,
+                            .total = self->n_tasks,
+                            .rate = seconds > 0 ? self->next_task / seconds : 0,
+                            .text = "lists"};
     br_buf_clear(&self->buffer);
     br_status status = br_progress_pack(&progress, &self->buffer);
     if (status != BR_OK) {
@@ -66,8 +69,8 @@ static br_status finish_client(ranker *self)
         {"rank_s", seconds, ""},
         {"version", 0, self->served->version},
     };
-    br_status status = answer(self, &self->clients[0],
-                              &(br_report){.ok = true, .reason = "", .figures = figures, .n_figures = 4});
+    br_status status =
+        answer(self, &self->clients[0], &(br_report){.ok = true, .reason = "", .figures = figures, .n_figures = 4});
     br_log_info("RANK-REQUEST-END", "lists=%u dur_s=%.3f model=%s", self->lists_made, seconds, self->served->version);
     br_arena_free(&self->clients[0].arena);
     memmove(self->clients, self->clients + 1, (RANKER_MAX_REQUESTS - 1) * sizeof self->clients[0]);
@@ -245,7 +248,8 @@ static br_status add_wanted(ranker *self, br_market *market, const br_rank_reque
     switch (wanted->scope) {
     case BR_SCOPE_UPCOMING:
         return br_market_business_day(market) == BR_DAY_NONE
-                   ? br_fail(BR_ERR_NOT_FOUND, "no day is closed yet, so no bond is upcoming: bookrunner close-day DATE")
+                   ? br_fail(BR_ERR_NOT_FOUND,
+                             "no day is closed yet, so no bond is upcoming: bookrunner close-day DATE")
                    : add_upcoming(self, market);
     case BR_SCOPE_TEST_RANGE:
         return add_range(self, market, split->valid_until, split->test_until);
@@ -321,7 +325,8 @@ static br_status owe_event(ranker *self, const char *reason)
         return BR_OK;
     }
     uint64_t record = br_follower_head(self->follower);
-    br_log_warn("RANK-EVENT-OWED", "record=%llu reason=\"%s\" next=\"upcoming bonds are ranked with the next snapshot\"",
+    br_log_warn("RANK-EVENT-OWED",
+                "record=%llu reason=\"%s\" next=\"upcoming bonds are ranked with the next snapshot\"",
                 (unsigned long long)record, reason);
     return put_owed(self, record);
 }
@@ -344,7 +349,9 @@ static br_status take_event(ranker *self)
     }
     uint32_t number = br_follower_last_bond(self->follower);
     const br_bond *bond = br_market_bond(market, number);
-    return bond->cancelled || bond->issue_day <= business ? BR_OK : add_task(self, number, business + 1);
+    // It is open on the day after the close at the latest, or the close of a later day finds it.
+    bool upcoming = !bond->cancelled && bond->issue_day > business && bond->announce_day <= business + 1;
+    return upcoming ? add_task(self, number, business + 1) : BR_OK;
 }
 
 static br_status step_ledger(ranker *self)

@@ -36,7 +36,7 @@ typedef struct worker {
     br_peer peer;
     char name[BR_MAX_NAME];
     uint32_t credit;
-    uint32_t held;     ///< leases
+    uint32_t held; ///< leases
     int64_t heard_ms;
     int64_t said_ms;
 } worker;
@@ -85,19 +85,19 @@ typedef struct ranker {
     br_socket *requests, *hints, *work, *remote_work, *ingester_hints, *trainer_hints;
     br_curve curve;
     char models[BR_PATH_BYTES];
-    bool look;          ///< something may be new in ledger or models
-    rank_task *tasks;   ///< [n_tasks], from next_task on still to do
+    bool look;        ///< something may be new in ledger or models
+    rank_task *tasks; ///< [n_tasks], from next_task on still to do
     uint32_t n_tasks, next_task, tasks_capacity;
-    uint64_t event;     ///< ledger record the tasks belong to; 0 = a request's, or owed
+    uint64_t event; ///< ledger record the tasks belong to; 0 = a request's, or owed
     bool tasks_explain;
-    bool tasks_owed;    ///< the tasks are what `owed` stands for
-    uint64_t owed;      ///< stored: the first event that had no snapshot it could be worked with; 0 = none
+    bool tasks_owed; ///< the tasks are what `owed` stands for
+    uint64_t owed;   ///< stored: the first event that had no snapshot it could be worked with; 0 = none
     rank_client clients[RANKER_MAX_REQUESTS];
     uint32_t n_clients; ///< clients[0] is worked once `serving`
     bool serving;
     int64_t serving_since_ms, told_ms;
     uint32_t lists_made;
-    uint64_t offset;    ///< stored
+    uint64_t offset; ///< stored
     br_arena *arena;
     br_buf buffer;
     dispatcher dispatcher;

@@ -94,7 +94,9 @@ static br_status report_result(trainer *self)
         {"valid_log_loss", r->valid.log_loss, ""},
         {"valid_recall_at_50", r->valid.recall, ""},
     };
-    br_report report = {.ok = r->status == BR_OK, .reason = r->status == BR_OK ? "" : r->reason, .figures = figures,
+    br_report report = {.ok = r->status == BR_OK,
+                        .reason = r->status == BR_OK ? "" : r->reason,
+                        .figures = figures,
                         .n_figures = r->status == BR_OK ? sizeof figures / sizeof figures[0] : 0};
     return answer(self, &self->task.client, self->task.request, &report);
 }
@@ -104,13 +106,15 @@ static br_status finish(trainer *self)
     const training_result *r = &self->training.result;
     if (r->status != BR_OK) {
         br_metric_add(self->failed, 1);
-        br_log_error("TRAIN-FAILED", "status=%s reason=\"%s\" next=\"the served snapshot stays\"", br_status_name(r->status), r->reason);
+        br_log_error("TRAIN-FAILED", "status=%s reason=\"%s\" next=\"the served snapshot stays\"",
+                     br_status_name(r->status), r->reason);
         return report_result(self);
     }
     br_metric_add(r->published ? self->trained : self->refused, 1);
     br_metric_set(self->seconds, r->seconds);
-    br_log_info("TRAIN-END", "model=%s published=%d dur_s=%.1f epochs=%u valid_auc=%.4f valid_log_loss_nats=%.5f gate=\"%s\"", r->version,
-                r->published, r->seconds, r->report.epochs, r->valid.auc, r->valid.log_loss, r->reason);
+    br_log_info("TRAIN-END",
+                "model=%s published=%d dur_s=%.1f epochs=%u valid_auc=%.4f valid_log_loss_nats=%.5f gate=\"%s\"",
+                r->version, r->published, r->seconds, r->report.epochs, r->valid.auc, r->valid.log_loss, r->reason);
     br_status status = BR_OK;
     if (r->published) {
         br_metric_set(self->last_success, br_clock_wall_s());
@@ -223,7 +227,8 @@ static void register_metrics(trainer *self)
     self->refused = br_counter(name, help, "job=\"train\",outcome=\"refused\"");
     self->failed = br_counter(name, help, "job=\"train\",outcome=\"failed\"");
     self->seconds = br_gauge("bookrunner_job_duration_seconds", "Time of the last one.", "job=\"train\"");
-    self->last_success = br_gauge("bookrunner_job_last_success_timestamp_seconds", "When it last succeeded.", "job=\"train\"");
+    self->last_success =
+        br_gauge("bookrunner_job_last_success_timestamp_seconds", "When it last succeeded.", "job=\"train\"");
 }
 
 static br_status open_stores(trainer *self)

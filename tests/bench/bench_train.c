@@ -10,14 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    N_BOND_FIELDS = 32,
-    N_INVESTOR_FIELDS = 259,
-    N_FIELDS = 291,
-    N_VALUES = 8,
-    N_BONDS = 200,
-    N_ROWS = 20000
-};
+enum { N_BOND_FIELDS = 32, N_INVESTOR_FIELDS = 259, N_FIELDS = 291, N_VALUES = 8, N_BONDS = 200, N_ROWS = 20000 };
 
 static void fill_codes(uint8_t *codes, size_t n, br_rng *rng)
 {
@@ -125,8 +118,7 @@ int main(int argc, char **argv)
     br_dataset *train = synthetic(n, 1);
     br_dataset *valid = synthetic(1000, 2);
     const br_model_config compact = br_model_config_default();
-    const br_model_config main_model = {
-        .d = 8, .n_cross = 3, .rank = 64, .n_hidden = 2, .hidden = {256, 128}};
+    const br_model_config main_model = {.d = 8, .n_cross = 3, .rank = 64, .n_hidden = 2, .hidden = {256, 128}};
     for (uint32_t n_threads = 1; n_threads <= 2; n_threads++) {
         run("compact", &compact, n_threads, train, valid);
         run("main", &main_model, n_threads, train, valid);

@@ -116,14 +116,13 @@ Test(paper_toy, sufficient_values_and_best_sets_are_those_of_the_paper)
         br_model *model = train_toy(seed);
         for (size_t i = 0; i < sizeof table9 / sizeof table9[0]; i++) {
             double value = sufficient_value(model, table9[i].set);
-            cr_assert(fabs(value - table9[i].value) < 0.03, "seed %d, row %zu of Table 9: %.4f, not %.2f",
-                      (int)seed, i, value, table9[i].value);
+            cr_assert(fabs(value - table9[i].value) < 0.03, "seed %d, row %zu of Table 9: %.4f, not %.2f", (int)seed, i,
+                      value, table9[i].value);
         }
         unsigned one = best_set(model, 1);
         unsigned two = best_set(model, 2);
         unsigned three = best_set(model, 3);
-        n_expected += (one == PRICE1 || one == PRICE2) &&
-                      (two == (PRICE1 | COLOR) || two == (PRICE2 | COLOR)) &&
+        n_expected += (one == PRICE1 || one == PRICE2) && (two == (PRICE1 | COLOR) || two == (PRICE2 | COLOR)) &&
                       three == (PRICE1 | PRICE2 | COLOR);
         br_model_free(&model);
     }

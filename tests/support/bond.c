@@ -16,8 +16,7 @@ static void make_encoder(br_test_bond *test, uint32_t n_preferences)
 {
     const br_model *model = test->model;
     uint32_t n = model->n_fields - model->n_bond_fields;
-    test->encoder =
-        (br_encoder){room(model->n_fields, sizeof(br_field)), model->n_fields, model->n_bond_fields};
+    test->encoder = (br_encoder){room(model->n_fields, sizeof(br_field)), model->n_fields, model->n_bond_fields};
     for (uint32_t i = 0; i < model->n_fields; i++) {
         br_field *field = &test->encoder.fields[i];
         field->n_values = (uint16_t)model->fields[i].n_values;
@@ -74,8 +73,7 @@ static void make_mean_bond(br_test_bond *test)
     }
 }
 
-void br_test_bond_init(br_test_bond *test, const br_test_shape *shape, uint32_t n_investors,
-                       uint32_t n_preferences)
+void br_test_bond_init(br_test_bond *test, const br_test_shape *shape, uint32_t n_investors, uint32_t n_preferences)
 {
     *test = (br_test_bond){.model = br_test_network(shape)};
     br_status status = br_collapsed_new(&test->collapsed, test->model);
@@ -95,8 +93,7 @@ void br_test_bond_init(br_test_bond *test, const br_test_shape *shape, uint32_t 
     status = br_rank_score(test->logits, test->collapsed, test->bond_codes, 1, test->codes, n_investors);
     br_assert(status == BR_OK);
     test->population = (br_population){test->codes, test->logits, test->eligible, n_investors};
-    test->bond =
-        (br_explain_bond){test->collapsed, &test->encoder, &test->record, test->mean_bond, test->bond_codes};
+    test->bond = (br_explain_bond){test->collapsed, &test->encoder, &test->record, test->mean_bond, test->bond_codes};
 }
 
 void br_test_bond_deinit(br_test_bond *test)

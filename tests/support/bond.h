@@ -21,8 +21,7 @@ typedef struct br_test_bond {
 } br_test_bond;
 
 /// `n_preferences` of the investor fields, spread over all, are preferences; nine of ten investors are eligible.
-void br_test_bond_init(br_test_bond *test, const br_test_shape *shape, uint32_t n_investors,
-                       uint32_t n_preferences);
+void br_test_bond_init(br_test_bond *test, const br_test_shape *shape, uint32_t n_investors, uint32_t n_preferences);
 void br_test_bond_deinit(br_test_bond *test);
 
 #endif

@@ -22,8 +22,8 @@ br_dataset *br_samples_new(const br_dataset *shape)
     it->row_of = br_calloc(it->n, sizeof *it->row_of);
     it->investor_of = br_calloc(it->n, sizeof *it->investor_of);
     it->label = br_calloc(it->n, 1);
-    br_assert(it->bonds != NULL && it->bond_codes != NULL && it->investor_codes != NULL &&
-              it->bond_of != NULL && it->row_of != NULL && it->investor_of != NULL && it->label != NULL);
+    br_assert(it->bonds != NULL && it->bond_codes != NULL && it->investor_codes != NULL && it->bond_of != NULL &&
+              it->row_of != NULL && it->investor_of != NULL && it->label != NULL);
     return it;
 }
 

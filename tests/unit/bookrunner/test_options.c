@@ -28,9 +28,9 @@ Test(bookrunner_options, options_and_words_may_mix)
 {
     arguments args;
     bool help = true;
-    cr_assert_eq(parse(&args, "seed test before format",
-                       "B1 --seed=7 B2 --test --before 2026-03-02 --format csv B3", &help),
-                 BR_OK);
+    cr_assert_eq(
+        parse(&args, "seed test before format", "B1 --seed=7 B2 --test --before 2026-03-02 --format csv B3", &help),
+        BR_OK);
     cr_assert_not(help);
     cr_assert_eq(args.n_words, 3);
     cr_assert_str_eq(args.words[0], "B1");

@@ -14,10 +14,10 @@ static br_hash hash_from(uint8_t first)
 }
 
 #define VERSION "0123456789abcdef0123456789abcdef"
-#define ID_OF_128                                                                                            \
-    "\xE5\x80\xBA\xE5\x88\xB8" /* two Chinese characters, then 122 letters */                                \
-    "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggggggggghhhhhhhhhhiiiiiiiiiijjjjjjjjjjkk" \
-    "kkkkkkkk"                                                                                               \
+#define ID_OF_128                                                                                                      \
+    "\xE5\x80\xBA\xE5\x88\xB8" /* two Chinese characters, then 122 letters */                                          \
+    "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggggggggghhhhhhhhhhiiiiiiiiiijjjjjjjjjjkk"           \
+    "kkkkkkkk"                                                                                                         \
     "llllllllllmm"
 
 // --- rows ---
@@ -395,16 +395,16 @@ br_snapshot *example_snapshot(void)
 
 // --- all of them ---
 
-#define CASE(type)                                                                                           \
-    static br_status pack_##type(br_buf *out)                                                                \
-    {                                                                                                        \
-        return type##_pack(example_##type(), out);                                                           \
-    }                                                                                                        \
-    static br_status again_##type(br_arena *arena, const uint8_t *bytes, size_t n, br_buf *out)              \
-    {                                                                                                        \
-        type message;                                                                                        \
-        br_status status = type##_unpack(&message, arena, bytes, n);                                         \
-        return status == BR_OK ? type##_pack(&message, out) : status;                                        \
+#define CASE(type)                                                                                                     \
+    static br_status pack_##type(br_buf *out)                                                                          \
+    {                                                                                                                  \
+        return type##_pack(example_##type(), out);                                                                     \
+    }                                                                                                                  \
+    static br_status again_##type(br_arena *arena, const uint8_t *bytes, size_t n, br_buf *out)                        \
+    {                                                                                                                  \
+        type message;                                                                                                  \
+        br_status status = type##_unpack(&message, arena, bytes, n);                                                   \
+        return status == BR_OK ? type##_pack(&message, out) : status;                                                  \
     }
 
 CASE(br_row)
@@ -443,9 +443,9 @@ static br_status again_manifest(br_arena *arena, const uint8_t *bytes, size_t n,
     return status == BR_OK ? br_manifest_pack(snapshot, chunks, EXAMPLE_CHUNKS, out) : status;
 }
 
-#define ENTRY(type)                                                                                          \
-    {                                                                                                        \
-#type, pack_##type, again_##type                                                                     \
+#define ENTRY(type)                                                                                                    \
+    {                                                                                                                  \
+#type, pack_##type, again_##type                                                                               \
     }
 
 const codec_case codec_cases[] = {

@@ -106,8 +106,7 @@ Test(codec_rows, a_batch_comes_back_and_says_which_row_is_wrong)
     REFUSED(br_row_batch, "RowBatch.rows[1].kind", m.rows[1].kind = (br_row_kind)99);
     REFUSED(br_row_batch, "RowBatch.rows[1].bond_id", m.rows[1].bond_id = "\x01");
     static const br_named_value wrong[] = {{"a", ""}, {"", ""}};
-    REFUSED(br_row_batch, "RowBatch.rows[1].features[1].name",
-            (m.rows[1].features = wrong, m.rows[1].n_features = 2));
+    REFUSED(br_row_batch, "RowBatch.rows[1].features[1].name", (m.rows[1].features = wrong, m.rows[1].n_features = 2));
 }
 
 Test(codec_rows, a_batch_over_its_limits_is_not_packed)

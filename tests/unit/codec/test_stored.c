@@ -157,16 +157,16 @@ Test(codec_stored, a_manifest_comes_back_with_all_its_shapes)
     cr_expect_str_eq(got->facts.engine, want->facts.engine);
 }
 
-#define MANIFEST_REFUSED(where, change)                                                                      \
-    do {                                                                                                     \
-        br_snapshot *m = example_snapshot();                                                                 \
-        change;                                                                                              \
-        BR_AUTO(br_snapshot) *got = NULL;                                                                    \
-        size_t live = br_alloc_live();                                                                       \
-        br_status status = unpack_changed(&got, m, EXAMPLE_CHUNKS);                                          \
-        cr_expect_eq(status, BR_ERR_INVALID, where);                                                         \
-        cr_expect(strncmp(br_why(status), where, strlen(where)) == 0, "%s, not %s", br_why(status), where);  \
-        cr_expect(got == NULL && br_alloc_live() == live, "%s: something is left", where);                   \
+#define MANIFEST_REFUSED(where, change)                                                                                \
+    do {                                                                                                               \
+        br_snapshot *m = example_snapshot();                                                                           \
+        change;                                                                                                        \
+        BR_AUTO(br_snapshot) *got = NULL;                                                                              \
+        size_t live = br_alloc_live();                                                                                 \
+        br_status status = unpack_changed(&got, m, EXAMPLE_CHUNKS);                                                    \
+        cr_expect_eq(status, BR_ERR_INVALID, where);                                                                   \
+        cr_expect(strncmp(br_why(status), where, strlen(where)) == 0, "%s, not %s", br_why(status), where);            \
+        cr_expect(got == NULL && br_alloc_live() == live, "%s: something is left", where);                             \
     } while (0)
 
 Test(codec_stored, a_hostile_encoder_is_refused_by_name)

@@ -31,8 +31,7 @@ Test(codec_sweeps, examples_come_back_byte_for_byte)
 }
 
 // Bytes in memory of exactly their size, so that a sanitizer sees one byte too many being read.
-static br_status again_exact(const codec_case *c, br_arena *arena, const uint8_t *bytes, size_t n,
-                             br_buf *out)
+static br_status again_exact(const codec_case *c, br_arena *arena, const uint8_t *bytes, size_t n, br_buf *out)
 {
     uint8_t *exact = br_memdup(bytes, n);
     cr_assert(exact != NULL);
@@ -59,8 +58,8 @@ static void try_bytes(const codec_case *c, br_arena *arena, const uint8_t *bytes
         expect_settled(c, arena, &accepted);
         return;
     }
-    cr_assert(status == BR_ERR_INVALID || status == BR_ERR_LIMIT || status == BR_ERR_VERSION, "%s: %s",
-              c->name, br_why(status));
+    cr_assert(status == BR_ERR_INVALID || status == BR_ERR_LIMIT || status == BR_ERR_VERSION, "%s: %s", c->name,
+              br_why(status));
     cr_assert(br_why(status)[0] >= 'A' || status == BR_ERR_LIMIT, "%s: no reason", c->name);
 }
 
@@ -186,8 +185,8 @@ Test(codec_sweeps, every_failed_allocation_is_a_status_and_nothing_leaks)
             br_alloc_fail_after(SIZE_MAX);
             br_arena_free(&arena);
             br_buf_deinit(&out);
-            cr_assert(status == BR_OK || status == BR_ERR_NO_MEMORY || status == BR_ERR_LIMIT, "%s: %s",
-                      c->name, br_why(status));
+            cr_assert(status == BR_OK || status == BR_ERR_NO_MEMORY || status == BR_ERR_LIMIT, "%s: %s", c->name,
+                      br_why(status));
             cr_assert_eq(br_alloc_live(), live, "%s leaks when allocation %zu fails", c->name, n);
         }
     }

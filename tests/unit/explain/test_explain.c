@@ -35,8 +35,8 @@ static br_explain_options options_of(br_objective objective, uint32_t k)
     return options;
 }
 
-static br_explanation explain_one(const br_test_bond *test, const br_explain_options *options,
-                                  uint32_t investor, const uint32_t *warm)
+static br_explanation explain_one(const br_test_bond *test, const br_explain_options *options, uint32_t investor,
+                                  const uint32_t *warm)
 {
     BR_AUTO(br_explain_context) *context = NULL;
     br_explanation out;
@@ -78,14 +78,13 @@ static bool same_reason(const br_reason *a, const br_reason *b)
 
 static bool same(const br_explanation *a, const br_explanation *b)
 {
-    bool equal =
-        a->investor == b->investor && a->n_reasons == b->n_reasons && same_reason(&a->against, &b->against) &&
-        memcmp(&a->logit_selected, &b->logit_selected, sizeof(float)) == 0 &&
-        memcmp(&a->logit_all, &b->logit_all, sizeof(float)) == 0 &&
-        memcmp(&a->logit_none, &b->logit_none, sizeof(float)) == 0 &&
-        memcmp(&a->objective, &b->objective, sizeof(double)) == 0 && a->n_matching == b->n_matching &&
-        memcmp(&a->mean_probability_matching, &b->mean_probability_matching, sizeof(double)) == 0 &&
-        a->certified == b->certified && a->evaluations == b->evaluations;
+    bool equal = a->investor == b->investor && a->n_reasons == b->n_reasons && same_reason(&a->against, &b->against) &&
+                 memcmp(&a->logit_selected, &b->logit_selected, sizeof(float)) == 0 &&
+                 memcmp(&a->logit_all, &b->logit_all, sizeof(float)) == 0 &&
+                 memcmp(&a->logit_none, &b->logit_none, sizeof(float)) == 0 &&
+                 memcmp(&a->objective, &b->objective, sizeof(double)) == 0 && a->n_matching == b->n_matching &&
+                 memcmp(&a->mean_probability_matching, &b->mean_probability_matching, sizeof(double)) == 0 &&
+                 a->certified == b->certified && a->evaluations == b->evaluations;
     for (uint32_t i = 0; i < a->n_reasons; i++) {
         equal = equal && same_reason(&a->reasons[i], &b->reasons[i]);
     }
@@ -140,8 +139,7 @@ Test(explain_plain, a_certificate_means_that_no_swap_gains)
             for (uint32_t swap = 0; swap < 25 * 25 && out.certified; swap++) {
                 uint32_t leaves = swap / 25, comes = swap % 25;
                 if ((set >> leaves & 1) == 1 && (set >> comes & 1) == 0) {
-                    double other =
-                        plain_logit(&test, test.model, investor, (set & ~(1u << leaves)) | 1u << comes);
+                    double other = plain_logit(&test, test.model, investor, (set & ~(1u << leaves)) | 1u << comes);
                     cr_assert_leq(other, reached + (double)BR_EXPLAIN_GAIN + TOLERANCE);
                 }
             }
@@ -201,8 +199,7 @@ static void copy_field(br_model *model, uint32_t to, uint32_t from)
     size_t d = model->config.d, r = model->config.rank;
     size_t rows = model->row_of[from + 1] - model->row_of[from];
     cr_assert_eq(rows, model->row_of[to + 1] - model->row_of[to]);
-    memcpy(model->embedding + model->row_of[to] * d, model->embedding + model->row_of[from] * d,
-           rows * d * 4);
+    memcpy(model->embedding + model->row_of[to] * d, model->embedding + model->row_of[from] * d, rows * d * 4);
     for (uint32_t l = 0; l < model->config.n_cross; l++) {
         memcpy(model->u[l] + to * d * r, model->u[l] + from * d * r, d * r * 4);
         memcpy(model->v[l] + to * d * r, model->v[l] + from * d * r, d * r * 4);
@@ -381,16 +378,15 @@ static void compare_with_twin(uint64_t seed, uint32_t k, uint32_t n_preferences)
         br_explanation out = explain_one(&test, &options, investor, NULL);
         uint32_t pool = twin_pool(&t, investor), set = bits_of(&out);
         double reached = twin_objective(&t, investor, set);
-        cr_assert_eq(set, twin_greedy(&t, investor, pool), "seed %u investor %u: %x is not %x",
-                     (unsigned)seed, investor, set, twin_greedy(&t, investor, pool));
+        cr_assert_eq(set, twin_greedy(&t, investor, pool), "seed %u investor %u: %x is not %x", (unsigned)seed,
+                     investor, set, twin_greedy(&t, investor, pool));
         cr_assert_float_eq(out.objective, reached, TOLERANCE);
         bool swap_optimal = true;
         for (uint32_t swap = 0; swap < N_FIELDS * N_FIELDS; swap++) {
             uint32_t leaves = swap / N_FIELDS, comes = swap % N_FIELDS;
             if ((set >> leaves & 1) == 1 && ((pool & ~set) >> comes & 1) == 1) {
                 uint32_t other = (set & ~(1u << leaves)) | 1u << comes;
-                swap_optimal =
-                    swap_optimal && twin_objective(&t, investor, other) <= reached + (double)BR_EXPLAIN_GAIN;
+                swap_optimal = swap_optimal && twin_objective(&t, investor, other) <= reached + (double)BR_EXPLAIN_GAIN;
             }
         }
         cr_assert_eq(out.certified, swap_optimal);
@@ -476,16 +472,15 @@ Test(explain_explain, what_is_said_of_a_set_is_true)
             double selected = plain_logit(&test, test.model, investor, set), lowest = selected;
             cr_assert_eq(out.investor, investor);
             cr_assert_float_eq((double)out.logit_all, all, TOLERANCE);
-            cr_assert_float_eq((double)out.logit_none, plain_logit(&test, test.model, investor, 0),
-                               TOLERANCE);
+            cr_assert_float_eq((double)out.logit_none, plain_logit(&test, test.model, investor, 0), TOLERANCE);
             for (uint32_t i = 0; i < 2; i++) {
                 const br_reason *reason = &out.reasons[i];
                 double without = plain_logit(&test, test.model, investor, set & ~(1u << reason->field));
                 uint32_t bids;
                 cr_assert_float_eq((double)reason->gain, selected - without, TOLERANCE);
                 cr_assert_eq(reason->code, codes_of(&test, investor)[reason->field]);
-                cr_assert_eq(reason->backing, br_record_backing(&test.record, test.bond_codes, reason->field,
-                                                                reason->code, &bids));
+                cr_assert_eq(reason->backing,
+                             br_record_backing(&test.record, test.bond_codes, reason->field, reason->code, &bids));
                 cr_assert_eq(reason->bids, bids);
             }
             cr_assert_geq(out.reasons[0].gain, out.reasons[1].gain);

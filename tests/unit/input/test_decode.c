@@ -43,8 +43,7 @@ static void read_lines(br_buf *out, br_encoding *encoding, const void *bytes, si
     br_line line;
     uint64_t number = 0;
     while (br_lines_next(lines, &line) == BR_OK) {
-        br_buf_printf(out, "%s%s|", line.reason == NULL ? "" : "!",
-                      line.reason == NULL ? line.text : line.reason);
+        br_buf_printf(out, "%s%s|", line.reason == NULL ? "" : "!", line.reason == NULL ? line.text : line.reason);
         cr_assert_eq(line.number, ++number);
         cr_assert_eq(line.n, strlen(line.text));
     }
@@ -80,9 +79,8 @@ Test(input_decode, one_damaged_byte_does_not_change_the_encoding_of_the_rest)
     br_encoding encoding;
     read_lines(&text, &encoding, bytes, sizeof bytes - 1);
     cr_expect_eq(encoding, BR_ENCODING_UTF8);
-    cr_expect_str_eq(br_buf_text(&text),
-                     "B1,中国银行|!not UTF-8 at byte 7 of the line (0xFF); the file was taken for "
-                     "this encoding as a whole|B3,行业|");
+    cr_expect_str_eq(br_buf_text(&text), "B1,中国银行|!not UTF-8 at byte 7 of the line (0xFF); the file was taken for "
+                                         "this encoding as a whole|B3,行业|");
 }
 
 Test(input_decode, most_lines_decide_even_if_all_could_be_gb18030)
@@ -104,9 +102,8 @@ Test(input_decode, damage_in_gb18030_rejects_its_line)
     br_encoding encoding;
     read_lines(&text, &encoding, file.data, file.length);
     cr_expect_eq(encoding, BR_ENCODING_GB18030);
-    cr_expect_str_eq(br_buf_text(&text),
-                     "B1,中国银行|B2,钢铁|!not GB18030 at byte 6 of the line (0xFF); the file was "
-                     "taken for this encoding as a whole|B4|");
+    cr_expect_str_eq(br_buf_text(&text), "B1,中国银行|B2,钢铁|!not GB18030 at byte 6 of the line (0xFF); the file was "
+                                         "taken for this encoding as a whole|B4|");
 }
 
 Test(input_decode, a_mark_binds_even_when_the_rest_is_damaged)
@@ -123,8 +120,8 @@ Test(input_decode, a_mark_binds_even_when_the_rest_is_damaged)
 Test(input_decode, lines_up_to_the_limit_pass_wherever_they_lie)
 {
     enum { LINES = 6 };
-    static const size_t lengths[LINES] = {
-        BR_MAX_LINE_BYTES, 3, BR_MAX_LINE_BYTES + 1, BR_MAX_LINE_BYTES - 70000, 3u * BR_MAX_LINE_BYTES, 0};
+    static const size_t lengths[LINES] = {BR_MAX_LINE_BYTES,      3, BR_MAX_LINE_BYTES + 1, BR_MAX_LINE_BYTES - 70000,
+                                          3u * BR_MAX_LINE_BYTES, 0};
     BR_AUTO_DEINIT(br_buf) file = {0};
     for (size_t i = 0; i < LINES; i++) {
         for (size_t k = 0; k < lengths[i]; k++) {

@@ -99,8 +99,7 @@ Test(input_folder, optional_columns_in_any_order_are_taken)
     cr_assert_eq(item.row.amount, BR_AMOUNT_NONE);
     cr_assert_eq(br_folder_next(folder, &item), BR_OK);
     cr_assert_not(item.rejected, "%s", item.problem.reason);
-    cr_assert_str_eq(item.row.bid_id, "R2", "spaces around a field are not part of it: '%s'",
-                     item.row.bid_id);
+    cr_assert_str_eq(item.row.bid_id, "R2", "spaces around a field are not part of it: '%s'", item.row.bid_id);
     cr_assert_eq(item.line, 5);
     br_temp_remove(&directory);
 }
@@ -150,10 +149,9 @@ Test(input_folder, a_stray_quote_costs_one_line)
     expect_bids(BID_HEADER "\"R1,B1,V1,2020-01-03,,\nR2,B1,V1,2020-01-03,,\nR3,B1,V1,2020-01-03,,",
                 "bids.csv:2 rejected bid_id: file ends inside a quoted field; reading goes on at line 3\n"
                 "bids.csv:3 R2\nbids.csv:4 R3\n");
-    expect_bids(
-        BID_HEADER "\"R1,B1,V1,2020-01-03,,\nR2,\"B1\",V1,2020-01-03,,\nR3,B1,V1,2020-01-03,,\n",
-        "bids.csv:2 rejected bid_id: line 3 has text behind a closing quote or a quote inside an unquoted "
-        "field; reading goes on at line 3\nbids.csv:3 R2\nbids.csv:4 R3\n");
+    expect_bids(BID_HEADER "\"R1,B1,V1,2020-01-03,,\nR2,\"B1\",V1,2020-01-03,,\nR3,B1,V1,2020-01-03,,\n",
+                "bids.csv:2 rejected bid_id: line 3 has text behind a closing quote or a quote inside an unquoted "
+                "field; reading goes on at line 3\nbids.csv:3 R2\nbids.csv:4 R3\n");
     expect_bids(BID_HEADER "\"R1,B1\nR2,B1,V1,2020-01-03,,\nR3\",B1,V1,2020-01-03,\n",
                 "bids.csv:2 rejected : 5 fields where the header has 6; reading goes on at line 3\n"
                 "bids.csv:3 R2\n"
@@ -166,10 +164,9 @@ Test(input_folder, an_unusable_line_inside_a_quoted_field_is_told_too)
 {
     static const char bytes[] = BID_HEADER "\"R1,B1\nR2,B1,V1,2020-01-03,,\nx\0y\nR4,B1,V1,2020-01-03,,\n";
     char *text = read_bids(bytes, sizeof bytes - 1);
-    cr_expect_str_eq(
-        text, "bids.csv:2 rejected bid_id: a quoted field goes on into line 4, which is unusable; reading "
-              "goes on at line 3\nbids.csv:3 R2\n"
-              "bids.csv:4 rejected : NUL byte at byte 2 of the line\nbids.csv:5 R4\n");
+    cr_expect_str_eq(text, "bids.csv:2 rejected bid_id: a quoted field goes on into line 4, which is unusable; reading "
+                           "goes on at line 3\nbids.csv:3 R2\n"
+                           "bids.csv:4 rejected : NUL byte at byte 2 of the line\nbids.csv:5 R4\n");
     free(text);
 }
 
@@ -217,15 +214,13 @@ Test(input_folder, an_unusable_file_is_told_and_the_next_one_read)
         {"investor_id,from,org_type\n",
          "investors.csv line 1: the header lacks effective_from; it has investor_id, from, "
          "org_type"},
-        {"investor_id,effective_from\n",
-         "investors.csv line 1: the header lacks org_type; it has investor_id, "
-         "effective_from"},
+        {"investor_id,effective_from\n", "investors.csv line 1: the header lacks org_type; it has investor_id, "
+                                         "effective_from"},
         {"investor_id,effective_from,org_type,investor_id\n",
          "investors.csv line 1: the column \"investor_id\" stands there twice"},
         {"investor_id,\"effective_from\n",
          "investors.csv line 1: the header is unusable: file ends inside a quoted field"},
-        {"\xFF\xFEi\1",
-         "investors.csv: is UTF-16 (it begins with the bytes FF FE); save it as UTF-8 or GB18030"},
+        {"\xFF\xFEi\1", "investors.csv: is UTF-16 (it begins with the bytes FF FE); save it as UTF-8 or GB18030"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char *directory = fixture_folder();
@@ -250,29 +245,26 @@ Test(input_folder, missing_and_doubled_files_are_refused)
     char *directory = fixture_folder();
     fixture_text(directory, "bonds.ndjson", "");
     char *text = fixture_read(directory);
-    cr_expect(strstr(text, "BR_ERR_INVALID: ") == text && strstr(text, "both bonds.csv and bonds.ndjson"),
-              "%s", text);
+    cr_expect(strstr(text, "BR_ERR_INVALID: ") == text && strstr(text, "both bonds.csv and bonds.ndjson"), "%s", text);
     free(text);
     unlink(br_temp_path(directory, "bonds.csv"));
     unlink(br_temp_path(directory, "bids.csv"));
     text = fixture_read(directory);
-    cr_expect(strstr(text, "BR_ERR_NOT_FOUND: ") == text && strstr(text, "neither bids.csv nor bids.ndjson"),
-              "%s", text);
+    cr_expect(strstr(text, "BR_ERR_NOT_FOUND: ") == text && strstr(text, "neither bids.csv nor bids.ndjson"), "%s",
+              text);
     free(text);
     unlink(br_temp_path(directory, "schema.yaml"));
     text = fixture_read(directory);
     cr_expect(strstr(text, "BR_ERR_NOT_FOUND: ") == text && strstr(text, "schema.yaml"), "%s", text);
     free(text);
     br_temp_remove(&directory);
-    expect_folder("/nonexistent/folder",
-                  "BR_ERR_NOT_FOUND: /nonexistent/folder: No such file or directory\n");
+    expect_folder("/nonexistent/folder", "BR_ERR_NOT_FOUND: /nonexistent/folder: No such file or directory\n");
 }
 
 Test(input_folder, unknown_columns_are_named_once_and_ignored)
 {
-    expect_bids(
-        "bid_id,bond_id,investor_id,bid_date,,Amount\nR1,B1,V1,2020-01-03,z,z\nR2,B1,V1,2020-01-03,z,z\n",
-        "bids.csv:2 R1\nbids.csv:3 R2\nunknown bids.csv: column 5 (no name)\nunknown bids.csv: Amount\n");
+    expect_bids("bid_id,bond_id,investor_id,bid_date,,Amount\nR1,B1,V1,2020-01-03,z,z\nR2,B1,V1,2020-01-03,z,z\n",
+                "bids.csv:2 R1\nbids.csv:3 R2\nunknown bids.csv: column 5 (no name)\nunknown bids.csv: Amount\n");
 }
 
 Test(input_folder, the_date_format_of_the_schema_applies)
@@ -283,9 +275,8 @@ Test(input_folder, the_date_format_of_the_schema_applies)
     fixture_text(directory, "schema.yaml", br_buf_text(&yaml));
     fixture_text(directory, "bids.csv", BID_HEADER "R1,B1,V1,3.1.2020,,\nR2,B1,V1,2020-01-03,,\n");
     char *text = fixture_read(directory);
-    cr_expect(strstr(text,
-                     "bids.csv:2 R1\nbids.csv:3 rejected bid_date: \"2020-01-03\" is not a day in the form "
-                     "%d.%m.%Y\n") != NULL,
+    cr_expect(strstr(text, "bids.csv:2 R1\nbids.csv:3 rejected bid_date: \"2020-01-03\" is not a day in the form "
+                           "%d.%m.%Y\n") != NULL,
               "%s", text);
     free(text);
     br_temp_remove(&directory);
@@ -295,23 +286,20 @@ Test(input_folder, ndjson_gives_the_same_rows)
 {
     char *directory = fixture_folder();
     unlink(br_temp_path(directory, "bonds.csv"));
-    fixture_text(
-        directory, "bonds.ndjson",
-        "{\"bond_id\":\"B1\",\"issuer_id\":17,\"announce_date\":\"2020-01-01\",\"issue_date\":\"2020-01-05\","
-        "\"coupon\":4.5,\"green\":true,\"rating\":null,\"note\":{}}\n\n"
-        "{\"bond_id\":\"B2\",\"issuer_id\":\"I\",\"announce_date\":\"2020-01-01\",\"issue_date\":\"2020-01-"
-        "05\","
-        "\"rating\":3,\"other\":\"x\"}\n"
-        "{\"bond_id\":\"B3\",\"bond_id\":\"B3\"}\n[1]\n{\"bond_id\":\n"
-        "{\"bond_id\":1.5}\n{\"bond_id\":\"B4\"}\n");
+    fixture_text(directory, "bonds.ndjson",
+                 "{\"bond_id\":\"B1\",\"issuer_id\":17,\"announce_date\":\"2020-01-01\",\"issue_date\":\"2020-01-05\","
+                 "\"coupon\":4.5,\"green\":true,\"rating\":null,\"note\":{}}\n\n"
+                 "{\"bond_id\":\"B2\",\"issuer_id\":\"I\",\"announce_date\":\"2020-01-01\",\"issue_date\":\"2020-01-"
+                 "05\","
+                 "\"rating\":3,\"other\":\"x\"}\n"
+                 "{\"bond_id\":\"B3\",\"bond_id\":\"B3\"}\n[1]\n{\"bond_id\":\n"
+                 "{\"bond_id\":1.5}\n{\"bond_id\":\"B4\"}\n");
     char *text = fixture_read(directory);
-    cr_expect(strstr(text,
-                     "bonds.ndjson:1 rejected note: is an array or an object where one value is expected\n"
-                     "bonds.ndjson:3 B2\nbonds.ndjson:4 rejected : not JSON at column ") == text,
+    cr_expect(strstr(text, "bonds.ndjson:1 rejected note: is an array or an object where one value is expected\n"
+                           "bonds.ndjson:3 B2\nbonds.ndjson:4 rejected : not JSON at column ") == text,
               "%s", text);
     cr_expect(strstr(text, "bonds.ndjson:5 rejected : not a JSON object\n") != NULL, "%s", text);
-    cr_expect(strstr(text, "bonds.ndjson:7 rejected bond_id: the number 1.5 has a fraction") != NULL, "%s",
-              text);
+    cr_expect(strstr(text, "bonds.ndjson:7 rejected bond_id: the number 1.5 has a fraction") != NULL, "%s", text);
     cr_expect(strstr(text, "bonds.ndjson:8 rejected issuer_id: missing\n") != NULL, "%s", text);
     cr_expect(strstr(text, "unknown bonds.ndjson: other\n") != NULL, "%s", text);
     free(text);
@@ -323,10 +311,9 @@ Test(input_folder, ndjson_values_become_the_text_csv_would_hold)
     char *directory = fixture_folder();
     unlink(br_temp_path(directory, "bonds.csv"));
     unlink(br_temp_path(directory, "bids.csv"));
-    fixture_text(
-        directory, "bonds.ndjson",
-        "{\"bond_id\":\"B1\",\"issuer_id\":17,\"announce_date\":\"2020-01-01\",\"issue_date\":\"2020-01-05\","
-        "\"coupon\":4.50,\"green\":false,\"rating\":null}\n");
+    fixture_text(directory, "bonds.ndjson",
+                 "{\"bond_id\":\"B1\",\"issuer_id\":17,\"announce_date\":\"2020-01-01\",\"issue_date\":\"2020-01-05\","
+                 "\"coupon\":4.50,\"green\":false,\"rating\":null}\n");
     fixture_text(directory, "bids.ndjson",
                  "{\"bid_id\":\"R\",\"bond_id\":\"B1\",\"investor_id\":\"V\",\"bid_date\":"
                  "\"2020-01-02\",\"amount\":123456789.1234,\"rate\":-1e-3,\"revision\":2}");
@@ -385,9 +372,8 @@ Test(input_folder, mutated_lines_never_cost_another_row)
         br_buf_string(&file, BID_HEADER);
         for (uint32_t i = 0; i < ROWS; i++) {
             char row[64];
-            int n =
-                snprintf(row, sizeof row,
-                         i % 3 == 0 ? "R%u,\"B1\",\"V,1\",2020-01-03,1.5," : "R%u,B1,V1,2020-01-03,,4", i);
+            int n = snprintf(row, sizeof row,
+                             i % 3 == 0 ? "R%u,\"B1\",\"V,1\",2020-01-03,1.5," : "R%u,B1,V1,2020-01-03,,4", i);
             for (uint32_t k = 0; i == victim && k <= br_rng_below(&rng, 4); k++) {
                 row[br_rng_below(&rng, (uint32_t)n)] = spice[br_rng_below(&rng, sizeof spice - 1)];
             }

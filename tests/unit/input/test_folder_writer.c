@@ -86,8 +86,7 @@ static void expect_row(const br_row *got, const br_row *wanted)
     for (uint32_t i = 0; i < wanted->n_features; i++) {
         const char *value = NULL;
         for (uint32_t k = 0; k < got->n_features; k++) {
-            value =
-                strcmp(got->features[k].name, wanted->features[i].name) == 0 ? got->features[k].value : value;
+            value = strcmp(got->features[k].name, wanted->features[i].name) == 0 ? got->features[k].value : value;
         }
         expect_text(value, wanted->features[i].value);
     }

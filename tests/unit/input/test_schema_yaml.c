@@ -125,8 +125,8 @@ Test(input_schema_yaml, a_wrong_word_is_an_error_with_line_and_cause)
         br_status status = br_schema_read(&schema, "s", br_buf_text(&yaml), yaml.length);
         cr_assert_eq(status, BR_ERR_INVALID, "%s", cases[i].new);
         const char *why = br_why(status);
-        cr_expect(strncmp(why, cases[i].place, strlen(cases[i].place)) == 0 && strstr(why, cases[i].cause),
-                  "%s: %s", cases[i].new, why);
+        cr_expect(strncmp(why, cases[i].place, strlen(cases[i].place)) == 0 && strstr(why, cases[i].cause), "%s: %s",
+                  cases[i].new, why);
     }
     cr_assert_eq(br_alloc_live(), 1, "only the text of this test lives");
 }

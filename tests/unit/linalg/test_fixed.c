@@ -119,8 +119,8 @@ Test(linalg_fixed, matrix_kernels_give_the_same_bytes)
             kernels->product(&product);
             kernels->sum_rows(y[which] + 20 * STRIDE, a, list, n, columns);
             kernels->matvec(y[which] + 40 * STRIDE, a, x, rows, columns);
-            cr_assert(same_bytes(y[0], y[which], SIZE * STRIDE), "%s round %u n %zu rows %zu columns %zu",
-                      NAMES[which], round, n, rows, columns);
+            cr_assert(same_bytes(y[0], y[which], SIZE * STRIDE), "%s round %u n %zu rows %zu columns %zu", NAMES[which],
+                      round, n, rows, columns);
         }
     }
 }
@@ -140,8 +140,7 @@ Test(linalg_fixed, kernels_compute_their_formulas)
             fill(&rng, a, SIZE * SIZE, false);
             fill(&rng, x, SIZE * SIZE, false);
             fill(&rng, start, SIZE * SIZE, false);
-            size_t n = br_rng_below(&rng, 7), rows = br_rng_below(&rng, SIZE),
-                   columns = br_rng_below(&rng, SIZE);
+            size_t n = br_rng_below(&rng, 7), rows = br_rng_below(&rng, SIZE), columns = br_rng_below(&rng, SIZE);
             memcpy(y, start, sizeof y);
             kernels->product(&(br_fixed_product){y, SIZE, x, SIZE, a, SIZE, n, rows, columns});
             for (size_t i = 0; i < SIZE; i++) {

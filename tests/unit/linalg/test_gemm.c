@@ -21,8 +21,7 @@ static void fill(float *memory, br_rng *rng)
 
 static br_matrix shaped(float *memory, size_t rows, size_t columns, br_transpose op)
 {
-    return op == BR_PLAIN ? (br_matrix){memory, rows, columns, STRIDE}
-                          : (br_matrix){memory, columns, rows, STRIDE};
+    return op == BR_PLAIN ? (br_matrix){memory, rows, columns, STRIDE} : (br_matrix){memory, columns, rows, STRIDE};
 }
 
 static double at(br_matrix m, br_transpose op, size_t row, size_t column)
@@ -74,6 +73,6 @@ Test(linalg_gemm, equals_sums_in_double_and_leaves_the_gap_between_rows)
 
 Test(linalg_gemm, shapes_that_do_not_fit_abort, .signal = SIGABRT)
 {
-    br_gemm(br_matrix_of(c_memory, 3, 3), 0.0f, br_matrix_of(a_memory, 3, 4), BR_PLAIN,
-            br_matrix_of(b_memory, 5, 3), BR_PLAIN);
+    br_gemm(br_matrix_of(c_memory, 3, 3), 0.0f, br_matrix_of(a_memory, 3, 4), BR_PLAIN, br_matrix_of(b_memory, 5, 3),
+            BR_PLAIN);
 }

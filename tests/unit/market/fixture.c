@@ -123,8 +123,7 @@ void fixture_apply(br_market *market, br_row row)
 static void random_bond(br_market *market, br_rng *rng, uint32_t number, br_day first_issue, uint32_t span)
 {
     static const char *const ratings[] = {"AAA", "AA", "A", ""};
-    static const char *const industries[] = {"steel", "steel", "power", "power",
-                                             "power", "ships", "trade", ""};
+    static const char *const industries[] = {"steel", "steel", "power", "power", "power", "ships", "trade", ""};
     char id[16], issuer[16], coupon[32];
     snprintf(id, sizeof id, "B%u", number);
     snprintf(issuer, sizeof issuer, "S%u", br_rng_below(rng, 6));
@@ -180,8 +179,7 @@ static void random_bid(br_market *market, br_rng *rng, const char *id, br_day fr
     // Some investors bid much more than others.
     uint32_t n = br_market_n_investors(market);
     row.investor_id = br_market_investor_id(market, br_rng_below(rng, 1 + br_rng_below(rng, n)));
-    row.day =
-        bond->announce_day + (br_day)br_rng_below(rng, (uint32_t)(bond->issue_day - bond->announce_day) + 8);
+    row.day = bond->announce_day + (br_day)br_rng_below(rng, (uint32_t)(bond->issue_day - bond->announce_day) + 8);
     row.amount = br_rng_below(rng, 5) == 0 ? BR_AMOUNT_NONE : (int64_t)br_rng_below(rng, 1000000);
     row.known_from = br_rng_below(rng, 4) == 0 ? row.day + 1 + (br_day)br_rng_below(rng, 60) : BR_DAY_NONE;
     row.cancelled = br_rng_below(rng, 15) == 0;

@@ -23,11 +23,10 @@ typedef struct seen {
 static bool sees(const seen *s, const br_bid *bid, int32_t window_days)
 {
     const br_bond *bond = br_market_bond(s->market, bid->bond);
-    bool counts = !bid->cancelled && !bond->cancelled && bid->day >= bond->announce_day &&
-                  bid->day <= bond->issue_day + 5;
+    bool counts =
+        !bid->cancelled && !bond->cancelled && bid->day >= bond->announce_day && bid->day <= bond->issue_day + 5;
     return counts && bid->investor == s->investor && bid->known_from <= s->as_of && bid->day < s->as_of &&
-           bond->issue_day < s->as_of &&
-           (window_days == BR_WINDOW_EVER || bid->day >= s->as_of - window_days);
+           bond->issue_day < s->as_of && (window_days == BR_WINDOW_EVER || bid->day >= s->as_of - window_days);
 }
 
 static double plain_count(const seen *s, int32_t window_days)
@@ -150,11 +149,10 @@ static void compare_day(const br_builder *builder, const br_encoder *encoder, se
         for (uint32_t i = FIRST; i < encoder->n_fields; i++) {
             double expected = plain_value(s, encoder, &encoder->fields[i]);
             double value = (double)values[i - FIRST];
-            bool same = isnan(expected)
-                            ? isnan(value)
-                            : isinf(expected) || fabs(value - expected) <= 1e-6 * (1 + fabs(expected));
-            cr_assert(same, "day %d investor %u %s: %g, not %g", s->as_of, s->investor,
-                      encoder->fields[i].name, value, expected);
+            bool same = isnan(expected) ? isnan(value)
+                                        : isinf(expected) || fabs(value - expected) <= 1e-6 * (1 + fabs(expected));
+            cr_assert(same, "day %d investor %u %s: %g, not %g", s->as_of, s->investor, encoder->fields[i].name, value,
+                      expected);
         }
     }
 }
@@ -166,8 +164,7 @@ Test(market_builder, every_value_is_what_a_plain_count_gives)
         BR_AUTO(br_encoder) *encoder = NULL;
         BR_AUTO(br_builder) *builder = NULL;
         cr_assert_eq(br_encoder_learn(&encoder, market, FIXTURE_BEGIN, FIXTURE_BEGIN + 200, 1), BR_OK);
-        for (uint32_t i = 0; i < encoder->n_fields && seed == 2;
-             i++) { // once with preferences measured as counts
+        for (uint32_t i = 0; i < encoder->n_fields && seed == 2; i++) { // once with preferences measured as counts
             br_field *field = &encoder->fields[i];
             field->source = field->source == BR_SOURCE_PREFERENCE ? BR_SOURCE_MATCHES : field->source;
         }
@@ -175,8 +172,7 @@ Test(market_builder, every_value_is_what_a_plain_count_gives)
         seen s = {.market = market};
         cr_assert_eq(br_market_bids(market, &s.bids, &s.n), BR_OK);
         br_rng rng = br_rng_at(seed, BR_STREAM_TEST, 9, 9);
-        for (s.as_of = FIXTURE_BEGIN - 5; s.as_of < FIXTURE_BEGIN + 420;
-             s.as_of += 1 + (br_day)br_rng_below(&rng, 9)) {
+        for (s.as_of = FIXTURE_BEGIN - 5; s.as_of < FIXTURE_BEGIN + 420; s.as_of += 1 + (br_day)br_rng_below(&rng, 9)) {
             cr_assert_eq(br_builder_advance(builder, s.as_of), BR_OK);
             compare_day(builder, encoder, &s);
         }
@@ -297,10 +293,10 @@ Test(market_builder, bids_on_the_scored_bond_never_count_and_loyalty_looks_back)
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
         cr_assert_eq(br_builder_advance(builder, DAY(expected[i].day)), BR_OK);
         br_builder_derived(builder, 0, values);
-        cr_assert(isnan(expected[i].bids) ? isnan(values[frequency]) : values[frequency] == expected[i].bids,
-                  "%s: %g", expected[i].day, (double)values[frequency]);
-        cr_assert(isnan(expected[i].loyal) ? isnan(values[loyalty]) : values[loyalty] == expected[i].loyal,
-                  "%s: %g", expected[i].day, (double)values[loyalty]);
+        cr_assert(isnan(expected[i].bids) ? isnan(values[frequency]) : values[frequency] == expected[i].bids, "%s: %g",
+                  expected[i].day, (double)values[frequency]);
+        cr_assert(isnan(expected[i].loyal) ? isnan(values[loyalty]) : values[loyalty] == expected[i].loyal, "%s: %g",
+                  expected[i].day, (double)values[loyalty]);
     }
 }
 

@@ -55,11 +55,10 @@ Test(market_dataset, it_holds_every_eligible_pair_with_its_label_and_codes)
             if (!eligible[i]) {
                 continue;
             }
-            cr_assert(dataset->bond_of[at] == b && dataset->investor_of[at] == i &&
-                      dataset->label[at] == label[i]);
+            cr_assert(dataset->bond_of[at] == b && dataset->investor_of[at] == i && dataset->label[at] == label[i]);
             br_builder_investor(builder, i, codes);
-            cr_assert_arr_eq(dataset->investor_codes + dataset->row_of[at] * dataset->n_investor_fields,
-                             codes, dataset->n_investor_fields);
+            cr_assert_arr_eq(dataset->investor_codes + dataset->row_of[at] * dataset->n_investor_fields, codes,
+                             dataset->n_investor_fields);
             n_positive += label[i];
             at++;
         }
@@ -105,8 +104,7 @@ Test(market_dataset, thinning_keeps_all_bids_and_a_fair_share_of_the_rest)
     cr_assert(again->n == thin->n && again->n_rows == thin->n_rows);
     cr_assert_arr_eq(again->investor_of, thin->investor_of, thin->n * sizeof *thin->investor_of);
     cr_assert_arr_eq(again->investor_codes, thin->investor_codes, thin->n_rows * thin->n_investor_fields);
-    cr_assert(other->n != thin->n ||
-              memcmp(other->investor_of, thin->investor_of, thin->n * sizeof(uint32_t)) != 0);
+    cr_assert(other->n != thin->n || memcmp(other->investor_of, thin->investor_of, thin->n * sizeof(uint32_t)) != 0);
 }
 
 Test(market_dataset, a_bound_of_bytes_holds)
@@ -124,8 +122,7 @@ Test(market_dataset, a_bound_of_bytes_holds)
                                 &(br_dataset_options){.max_bytes = 100}),
                  BR_ERR_NO_MEMORY);
     cr_assert_null(none);
-    cr_assert_eq(br_dataset_new(&none, w.market, w.encoder, 0, 1, &(br_dataset_options){.seed = 1}),
-                 BR_ERR_INVALID);
+    cr_assert_eq(br_dataset_new(&none, w.market, w.encoder, 0, 1, &(br_dataset_options){.seed = 1}), BR_ERR_INVALID);
 }
 
 Test(market_dataset, the_split_follows_time_and_never_splits_a_day)
@@ -177,8 +174,8 @@ static br_status make_once(void *context)
     br_split split;
     br_status status = br_split_by_time(&split, w->market, 0.6, 0.2);
     return status != BR_OK ? status
-                           : br_dataset_new(&dataset, w->market, w->encoder, split.train_from,
-                                            split.train_until, &(br_dataset_options){.max_negatives = 3});
+                           : br_dataset_new(&dataset, w->market, w->encoder, split.train_from, split.train_until,
+                                            &(br_dataset_options){.max_negatives = 3});
 }
 
 Test(market_dataset, every_failing_allocation_is_reported_and_leaks_nothing)
@@ -202,10 +199,8 @@ Test(market_dataset, a_bond_weighs_what_the_schema_says_of_its_values)
     static const struct {
         const char *id, *rating, *listed;
         float weight;
-    } bonds[] = {{"B1", "AAA", NULL, 5.0f},
-                 {"B2", "AA", "yes", 0.5f},
-                 {"B3", "AAA", "yes", 2.5f},
-                 {"B4", "A", "no", 1.0f}};
+    } bonds[] = {
+        {"B1", "AAA", NULL, 5.0f}, {"B2", "AA", "yes", 0.5f}, {"B3", "AAA", "yes", 2.5f}, {"B4", "A", "no", 1.0f}};
     BR_AUTO(br_market) *market = NULL;
     cr_assert_eq(br_market_new(&market, &schema), BR_OK);
     fixture_apply(market, fixture_investor("V1", "2023-01-01"));
@@ -219,9 +214,9 @@ Test(market_dataset, a_bond_weighs_what_the_schema_says_of_its_values)
     BR_AUTO(br_encoder) *encoder = NULL;
     BR_AUTO(br_dataset) *dataset = NULL;
     cr_assert_eq(br_encoder_learn(&encoder, market, FIXTURE_BEGIN, FIXTURE_BEGIN + 9, 1), BR_OK);
-    cr_assert_eq(br_dataset_new(&dataset, market, encoder, FIXTURE_BEGIN, FIXTURE_BEGIN + 9,
-                                &(br_dataset_options){.seed = 1}),
-                 BR_OK);
+    cr_assert_eq(
+        br_dataset_new(&dataset, market, encoder, FIXTURE_BEGIN, FIXTURE_BEGIN + 9, &(br_dataset_options){.seed = 1}),
+        BR_OK);
     cr_assert_eq(dataset->n_bonds, 4);
     for (size_t i = 0; i < 4; i++) {
         cr_assert_eq(dataset->bond_weights[i], bonds[i].weight, "%s", bonds[i].id);

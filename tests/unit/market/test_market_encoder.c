@@ -39,8 +39,7 @@ Test(market_encoder, values_bins_and_names_come_from_training)
     uint8_t codes[4];
     cr_assert_eq(br_encoder_learn(&encoder, market, DAY("2024-01-10"), DAY("2024-01-20"), 1), BR_OK);
     cr_assert_eq(encoder->n_bond_fields, 4);
-    const br_field *rating = &encoder->fields[0], *industry = &encoder->fields[1],
-                   *coupon = &encoder->fields[2];
+    const br_field *rating = &encoder->fields[0], *industry = &encoder->fields[1], *coupon = &encoder->fields[2];
     cr_assert_eq(rating->n_values, 4);
     cr_assert_str_eq(rating->value_names[1], "AAA");
     cr_assert_eq(industry->n_values, 4);
@@ -178,8 +177,8 @@ Test(market_encoder, levels_are_quarters_of_what_is_not_zero)
         }
         for (uint32_t level = first; (amount || mean) && level < BR_N_LEVELS; level++) {
             double share = (double)counts[k][level] / total;
-            cr_assert(fabs(share - 1.0 / (BR_N_LEVELS - first)) < 0.03, "%s %u: %g",
-                      encoder->fields[4 + k].name, level, share);
+            cr_assert(fabs(share - 1.0 / (BR_N_LEVELS - first)) < 0.03, "%s %u: %g", encoder->fields[4 + k].name, level,
+                      share);
         }
     }
 }
@@ -286,8 +285,7 @@ Test(market_encoder, levels_of_counts_keep_one_two_and_three_apart)
         const br_field *field = &encoder->fields[i];
         if (strcmp(field->name, "activity.frequency.ever") == 0) {
             seen = true;
-            cr_assert(field->n_cuts == 3 && field->cuts[0] == 1 && field->cuts[1] == 2 &&
-                      field->cuts[2] == 3);
+            cr_assert(field->n_cuts == 3 && field->cuts[0] == 1 && field->cuts[1] == 2 && field->cuts[2] == 3);
         }
     }
     cr_assert(seen);

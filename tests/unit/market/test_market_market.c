@@ -68,8 +68,8 @@ Test(market_market, only_a_higher_revision_supersedes_and_it_does_so_as_a_whole)
     cr_assert_eq(br_market_bond(market, 0)->issue_day, DAY("2024-01-21"));
     cr_assert_str_eq(br_market_issuer_id(market, br_market_bond(market, 0)->issuer), "S2");
     cr_assert_eq(br_market_bond_value(market, 0, 0).value, BR_INDEX_NONE);
-    cr_assert_str_eq(
-        br_index_text(br_market_bond_strings(market, 1), br_market_bond_value(market, 0, 1).value), "power");
+    cr_assert_str_eq(br_index_text(br_market_bond_strings(market, 1), br_market_bond_value(market, 0, 1).value),
+                     "power");
     const uint32_t *bonds;
     uint32_t n = 0;
     cr_assert_eq(br_market_bonds_by_issue(market, &bonds, &n), BR_OK);
@@ -188,9 +188,8 @@ static br_status make_whole(void *context)
     const uint32_t *order;
     uint32_t n;
     br_status status = br_market_new(&market, fixture_schema());
-    br_row rows[] = {fixture_bond("B1", "S1", "2024-01-05", "2024-01-20"),
-                     fixture_investor("I1", "2024-01-01"), fixture_bid("b", "B1", "I1", "2024-01-10"),
-                     fixture_bid("", "B1", "I1", "2024-01-10")};
+    br_row rows[] = {fixture_bond("B1", "S1", "2024-01-05", "2024-01-20"), fixture_investor("I1", "2024-01-01"),
+                     fixture_bid("b", "B1", "I1", "2024-01-10"), fixture_bid("", "B1", "I1", "2024-01-10")};
     rows[3].kind = BR_ROW_EXCLUSION;
     for (size_t i = 0; i < 4 && status == BR_OK; i++) {
         status = br_market_apply(market, &rows[i]);

@@ -15,13 +15,13 @@ typedef struct spoiler {
     void (*spoil)(br_schema *schema, br_feature *bond, br_feature *investor);
 } spoiler;
 
-#define SPOIL(name, what)                                                                                    \
-    static void name(br_schema *schema, br_feature *bond, br_feature *investor)                              \
-    {                                                                                                        \
-        (void)schema;                                                                                        \
-        (void)bond;                                                                                          \
-        (void)investor;                                                                                      \
-        what;                                                                                                \
+#define SPOIL(name, what)                                                                                              \
+    static void name(br_schema *schema, br_feature *bond, br_feature *investor)                                        \
+    {                                                                                                                  \
+        (void)schema;                                                                                                  \
+        (void)bond;                                                                                                    \
+        (void)investor;                                                                                                \
+        what;                                                                                                          \
     }
 static char column[] = "issue_date", derived[] = "pref.x", twice[] = "rating", spaced[] = " x";
 static uint32_t of_rating[] = {0}, of_twice[] = {2, 2};
@@ -84,8 +84,7 @@ Test(market_schema, every_unusable_declaration_is_refused_with_its_cause)
         schema.investor_features = investor;
         spoilers[i].spoil(&schema, bond, investor);
         cr_assert_eq(br_schema_check(&schema), BR_ERR_INVALID, "%zu: %s", i, spoilers[i].says);
-        cr_assert_not_null(strstr(br_why(BR_ERR_INVALID), spoilers[i].says), "%zu: %s", i,
-                           br_why(BR_ERR_INVALID));
+        cr_assert_not_null(strstr(br_why(BR_ERR_INVALID), spoilers[i].says), "%zu: %s", i, br_why(BR_ERR_INVALID));
     }
 }
 
@@ -118,21 +117,20 @@ Test(market_schema, its_text_names_all_it_declares)
     schema.n_sample_weights = 1;
     cr_assert_eq(br_schema_check(&schema), BR_OK);
     br_schema_write(&schema, &text);
-    static const char *const parts[] = {
-        "preference_measure: count\n",
-        "sample_weights:\n  - {feature: \"listed\", value: \"yes\", weight: 2.5}\n",
-        "market: \"test\"\n",
-        "windows_days: [30, ever]\n",
-        "activity_windows_days: [10, 91, ever]\n",
-        "activity_of: [\"coupon\"]\n",
-        "history_until: \"2024-02-03\"\n",
-        "values: [\"AAA\", \"AA\", \"A\"]\n",
-        "preference: true\n",
-        "label: {en: \"bond rating\", zh: \"债项评级\"}\n",
-        "group: ability\n",
-        "bins: 3\n",
-        "max_values: 2\n",
-        "activity_features: [frequency, amount,"};
+    static const char *const parts[] = {"preference_measure: count\n",
+                                        "sample_weights:\n  - {feature: \"listed\", value: \"yes\", weight: 2.5}\n",
+                                        "market: \"test\"\n",
+                                        "windows_days: [30, ever]\n",
+                                        "activity_windows_days: [10, 91, ever]\n",
+                                        "activity_of: [\"coupon\"]\n",
+                                        "history_until: \"2024-02-03\"\n",
+                                        "values: [\"AAA\", \"AA\", \"A\"]\n",
+                                        "preference: true\n",
+                                        "label: {en: \"bond rating\", zh: \"债项评级\"}\n",
+                                        "group: ability\n",
+                                        "bins: 3\n",
+                                        "max_values: 2\n",
+                                        "activity_features: [frequency, amount,"};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         cr_assert_not_null(strstr(br_buf_text(&text), parts[i]), "%s in\n%s", parts[i], br_buf_text(&text));
     }
@@ -159,8 +157,7 @@ Test(market_row, amounts_are_exact_to_four_decimals)
                                         "99999999999999999999"};
     int64_t amount = 0;
     for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
-        cr_assert_eq(br_amount_parse(&amount, right[i].text, strlen(right[i].text)), BR_OK, "%s",
-                     right[i].text);
+        cr_assert_eq(br_amount_parse(&amount, right[i].text, strlen(right[i].text)), BR_OK, "%s", right[i].text);
         cr_assert_eq(amount, right[i].amount, "%s", right[i].text);
     }
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -249,8 +246,7 @@ Test(market_row, keys_differ_where_rows_speak_of_different_things)
     for (size_t i = 0; i < 5; i++) {
         br_row_key(&rows[i], &keys[i]);
         for (size_t k = 0; k < i; k++) {
-            cr_assert(keys[i].length != keys[k].length ||
-                      memcmp(keys[i].data, keys[k].data, keys[i].length) != 0);
+            cr_assert(keys[i].length != keys[k].length || memcmp(keys[i].data, keys[k].data, keys[i].length) != 0);
         }
     }
     for (size_t i = 0; i < 5; i++) {

@@ -103,8 +103,7 @@ Test(market_simulate, the_same_seed_gives_the_same_market_and_another_does_not)
     cr_assert_eq(br_market_bids(same, &bb, &nb), BR_OK);
     cr_assert_eq(na, nb);
     for (uint32_t i = 0; i < na; i++) {
-        cr_assert(ba[i].bond == bb[i].bond && ba[i].investor == bb[i].investor &&
-                  ba[i].amount == bb[i].amount);
+        cr_assert(ba[i].bond == bb[i].bond && ba[i].investor == bb[i].investor && ba[i].amount == bb[i].amount);
     }
 }
 

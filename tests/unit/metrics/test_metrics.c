@@ -29,8 +29,7 @@ Test(metrics_auc, equals_counting_all_pairs)
         size_t n = 2 + br_rng_below(&rng, 198);
         for (size_t i = 0; i < n; i++) {
             float score = (float)br_rng_normal(&rng) * (round % 3 == 0 ? 1e-38f : 1e3f);
-            scores[i] =
-                round % 2 == 0 ? score : (float)((int)br_rng_below(&rng, 9) - 4); // every other round: ties
+            scores[i] = round % 2 == 0 ? score : (float)((int)br_rng_below(&rng, 9) - 4); // every other round: ties
             labels[i] = br_rng_below(&rng, 4) == 0;
         }
         labels[0] = 1;
@@ -98,8 +97,7 @@ Test(metrics_calibration, is_the_gap_between_said_and_come)
     cr_assert_float_eq(error, (0.6 + 0.4) / 4.0, 1e-15);
     cr_assert_eq(br_calibration_error(&error, probabilities, labels, 4, 1), BR_OK);
     cr_assert_float_eq(error, 0.2 / 4.0, 1e-15);
-    cr_assert_eq(br_calibration_error(&error, probabilities, labels, 3, 10), BR_OK,
-                 "empty bins do not count");
+    cr_assert_eq(br_calibration_error(&error, probabilities, labels, 3, 10), BR_OK, "empty bins do not count");
     cr_assert_float_eq(error, (0.2 + 0.1 + 0.6) / 3.0, 1e-15);
 }
 

@@ -61,8 +61,7 @@ Test(model_calibrate, weights_undo_the_thinning_of_negatives)
     }
     br_calibration found;
     cr_assert(br_calibrate(&found, logit, label, kept, 4.0));
-    cr_assert(fabs(found.slope - 1.0) < 0.06 && fabs(found.offset + 1.0) < 0.06, "%g %g", found.slope,
-              found.offset);
+    cr_assert(fabs(found.slope - 1.0) < 0.06 && fabs(found.offset + 1.0) < 0.06, "%g %g", found.slope, found.offset);
 }
 
 Test(model_calibrate, is_the_identity_where_no_rising_fit_exists)

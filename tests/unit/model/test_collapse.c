@@ -95,8 +95,8 @@ Test(model_collapse, equals_the_plain_network_for_any_mask)
             br_test_investor_codes(f.model, round, 1, f.investor);
             double expected = masked_twin(&f, &rng);
             double logit = (double)br_collapsed_logit(f.collapsed, f.state, f.scratch);
-            cr_assert_float_eq(logit, expected, TOLERANCE, "shape %zu round %u: %g is not %g", i, round,
-                               logit, expected);
+            cr_assert_float_eq(logit, expected, TOLERANCE, "shape %zu round %u: %g is not %g", i, round, logit,
+                               expected);
             least = fmin(least, expected);
             most = fmax(most, expected);
         }
@@ -114,8 +114,7 @@ Test(model_collapse, equals_the_plain_network_at_production_size)
         for (uint32_t round = 0; round < 20; round++) {
             br_rng rng = br_rng_at(i, BR_STREAM_TEST, 2, round);
             double expected = masked_twin(&f, &rng);
-            cr_assert_float_eq((double)br_collapsed_logit(f.collapsed, f.state, f.scratch), expected,
-                               TOLERANCE);
+            cr_assert_float_eq((double)br_collapsed_logit(f.collapsed, f.state, f.scratch), expected, TOLERANCE);
         }
         fixture_deinit(&f);
     }
@@ -230,8 +229,7 @@ Test(model_collapse, a_change_is_foretold_as_it_comes)
             br_collapsed_logits_if(f.collapsed, f.state, &change, 1, &foretold, f.scratch);
             (shown[j] ? br_collapsed_hide : br_collapsed_show)(f.collapsed, f.state, j, f.investor[j]);
             shown[j] = !shown[j];
-            cr_assert_float_eq((double)br_collapsed_logit(f.collapsed, f.state, f.scratch), (double)foretold,
-                               2e-5);
+            cr_assert_float_eq((double)br_collapsed_logit(f.collapsed, f.state, f.scratch), (double)foretold, 2e-5);
         }
         fixture_deinit(&f);
     }
@@ -293,8 +291,7 @@ static double relaxed_logit(fixture *f, const double *gates)
     float saved[MAX_FIELDS * 16];
     for (uint32_t j = 0; j < f->n; j++) {
         float *value = model->embedding + (model->row_of[first + j] + f->investor[j]) * d;
-        const float *mask =
-            model->embedding + (model->row_of[first + j] + model->fields[first + j].n_values) * d;
+        const float *mask = model->embedding + (model->row_of[first + j] + model->fields[first + j].n_values) * d;
         memcpy(saved + j * d, value, d * sizeof *value);
         for (size_t i = 0; i < d; i++) {
             value[i] = (float)((1.0 - gates[j]) * (double)mask[i] + gates[j] * (double)value[i]);
@@ -302,8 +299,7 @@ static double relaxed_logit(fixture *f, const double *gates)
     }
     double logit = br_model_logit_plain(model, f->bond, f->investor, NULL);
     for (uint32_t j = 0; j < f->n; j++) {
-        memcpy(model->embedding + (model->row_of[first + j] + f->investor[j]) * d, saved + j * d,
-               d * sizeof *saved);
+        memcpy(model->embedding + (model->row_of[first + j] + f->investor[j]) * d, saved + j * d, d * sizeof *saved);
     }
     return logit;
 }
@@ -338,8 +334,8 @@ Test(model_collapse, the_gate_gradient_is_the_slope_of_the_relaxed_network)
                 if (fabs(above + below - 2.0 * here) > 1e-3 * step) {
                     continue; // a kink of the tower lies within the step
                 }
-                cr_assert_float_eq((double)gradient[j], (above - below) / (2.0 * step), 2e-3,
-                                   "shape %zu field %u", i, j);
+                cr_assert_float_eq((double)gradient[j], (above - below) / (2.0 * step), 2e-3, "shape %zu field %u", i,
+                                   j);
                 checked++;
             }
         }

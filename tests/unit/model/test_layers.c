@@ -51,14 +51,7 @@ static void embedding8_backward(const float *in, const float *d_out, float *d_in
 }
 
 // The flat vector of a cross layer: x0, x, u, v, b.
-enum {
-    X0 = 0,
-    X = ROWS * WIDTH,
-    U = 2 * ROWS * WIDTH,
-    V = U + WIDTH * RANK,
-    B = V + WIDTH * RANK,
-    CROSS = B + WIDTH
-};
+enum { X0 = 0, X = ROWS * WIDTH, U = 2 * ROWS * WIDTH, V = U + WIDTH * RANK, B = V + WIDTH * RANK, CROSS = B + WIDTH };
 
 static float q[ROWS * RANK], z[ROWS * WIDTH], dq[ROWS * RANK], next[ROWS * WIDTH], dx[ROWS * WIDTH];
 
@@ -78,8 +71,7 @@ static br_cross_pass cross_pass(const float *in, float *d_x0)
 
 static br_cross_layer cross_layer(const float *in)
 {
-    return (br_cross_layer){matrix(in + U, WIDTH, RANK), matrix(in + V, WIDTH, RANK),
-                            matrix(in + B, 1, WIDTH).data};
+    return (br_cross_layer){matrix(in + U, WIDTH, RANK), matrix(in + V, WIDTH, RANK), matrix(in + B, 1, WIDTH).data};
 }
 
 static void cross_forward(const float *in, float *out)
@@ -196,8 +188,8 @@ Test(model_layers, backward_is_the_gradient_of_forward)
             in[i] = kept;
             double expected = (up - down) / moved;
             // Outputs of size 10 in float, over 2^-7: 10 * 2^-23 * 2^7 and some.
-            cr_assert(fabs((double)gradient[i] - expected) < 2e-3 * (1.0 + fabs(expected)),
-                      "%s %zu: %g, not %g", it->name, i, (double)gradient[i], expected);
+            cr_assert(fabs((double)gradient[i] - expected) < 2e-3 * (1.0 + fabs(expected)), "%s %zu: %g, not %g",
+                      it->name, i, (double)gradient[i], expected);
         }
     }
 }

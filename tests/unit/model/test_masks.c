@@ -70,8 +70,7 @@ Test(model_masks, few_shows_one_to_few_max_fields_all_sets_alike)
         }
     }
     for (uint32_t n = 0; n <= N_MASKABLE; n++) {
-        cr_assert(near(shown_counts[n], n >= 1 && n <= 3 ? 1.0 / 3.0 : 0.0), "%u shown: %u times", n,
-                  shown_counts[n]);
+        cr_assert(near(shown_counts[n], n >= 1 && n <= 3 ? 1.0 / 3.0 : 0.0), "%u shown: %u times", n, shown_counts[n]);
     }
     for (uint32_t i = 0; i < N_MASKABLE; i++) {
         // Two of seven on average.

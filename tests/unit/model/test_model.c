@@ -84,8 +84,7 @@ Test(model_model, plain_logit_has_the_value_worked_out_by_hand)
     cr_assert_float_eq(br_model_logit_plain(model, bond, investor, masked), -23.0 + 140.0 + 0.25, 1e-12);
     // Bond code 0: x0 = (-3, 1, 3), h2 = relu(3 + 1 - 2) = 2, h1 = relu(1) = 1; q = 1, x1 = x0 * (1.5, 2, 0) + x0
     const uint8_t other[] = {0};
-    cr_assert_float_eq(br_model_logit_plain(model, other, investor, NULL), (-7.5 + 6.0 + 9.0) + 210.0 + 0.25,
-                       1e-12);
+    cr_assert_float_eq(br_model_logit_plain(model, other, investor, NULL), (-7.5 + 6.0 + 9.0) + 210.0 + 0.25, 1e-12);
     br_model_free(&model);
 }
 
@@ -99,8 +98,7 @@ Test(model_model, same_seed_same_parameters_and_every_matrix_is_drawn)
     cr_assert_eq(memcmp(a->parameters, b->parameters, a->n_parameters * sizeof(float)), 0);
     br_model_init(b, 6);
     cr_assert_neq(memcmp(a->parameters, b->parameters, a->n_parameters * sizeof(float)), 0);
-    float *const drawn[] = {a->embedding, a->u[0], a->u[1],    a->v[0],  a->v[1],
-                            a->w[0],      a->w[1], a->w_cross, a->w_deep};
+    float *const drawn[] = {a->embedding, a->u[0], a->u[1], a->v[0], a->v[1], a->w[0], a->w[1], a->w_cross, a->w_deep};
     for (size_t i = 0; i < sizeof drawn / sizeof drawn[0]; i++) {
         cr_assert(drawn[i][0] != 0.0f && drawn[i][1] != 0.0f);
         cr_assert(i == 0 || drawn[i][0] != drawn[i - 1][0]);

@@ -58,8 +58,7 @@ static void draw_rows(rows *it)
 static void load(br_network *network, const rows *it)
 {
     for (size_t t = 0; t < ROWS; t++) {
-        br_embedding_rows(network->row + t * N_FIELDS, network->model, it->bond[t], it->investor[t],
-                          it->masked[t]);
+        br_embedding_rows(network->row + t * N_FIELDS, network->model, it->bond[t], it->investor[t], it->masked[t]);
     }
 }
 
@@ -67,8 +66,7 @@ static double weighted_plain(const br_model *model, const rows *it)
 {
     double sum = 0.0;
     for (size_t t = 0; t < ROWS; t++) {
-        sum +=
-            (double)it->weight[t] * br_model_logit_plain(model, it->bond[t], it->investor[t], it->masked[t]);
+        sum += (double)it->weight[t] * br_model_logit_plain(model, it->bond[t], it->investor[t], it->masked[t]);
     }
     return sum;
 }
@@ -90,8 +88,7 @@ Test(model_network, forward_equals_the_plain_network, .init = start)
         br_network_forward(network, ROWS);
         for (size_t t = 0; t < ROWS; t++) {
             double plain = br_model_logit_plain(model, it.bond[t], it.investor[t], it.masked[t]);
-            cr_assert(fabs((double)network->logit[t] - plain) < 1e-5 * (1.0 + fabs(plain)),
-                      "shape %zu row %zu", k, t);
+            cr_assert(fabs((double)network->logit[t] - plain) < 1e-5 * (1.0 + fabs(plain)), "shape %zu row %zu", k, t);
         }
         br_network_free(&network);
         br_model_free(&model);

@@ -26,16 +26,10 @@ static br_feature bond_features[] = {
      .group = BR_GROUP_BOND,
      .max_values = 20,
      .preference = true},
-    {.name = (char *)(uintptr_t) "region",
-     .kind = BR_KIND_CATEGORICAL,
-     .group = BR_GROUP_BOND,
-     .max_values = 20},
+    {.name = (char *)(uintptr_t) "region", .kind = BR_KIND_CATEGORICAL, .group = BR_GROUP_BOND, .max_values = 20},
 };
 static br_feature investor_features[] = {
-    {.name = (char *)(uintptr_t) "type",
-     .kind = BR_KIND_CATEGORICAL,
-     .group = BR_GROUP_ATTRIBUTE,
-     .max_values = 20},
+    {.name = (char *)(uintptr_t) "type", .kind = BR_KIND_CATEGORICAL, .group = BR_GROUP_ATTRIBUTE, .max_values = 20},
 };
 static const br_schema schema = {
     .market = (char *)(uintptr_t) "test",
@@ -187,8 +181,7 @@ static world new_world(void)
     world it = {.market = new_market()};
     const br_dataset_options options = {.max_bytes = 1u << 26};
     cr_assert_eq(br_encoder_learn(&it.encoder, it.market, FIRST_DAY + 10, LAST_DAY - 10, 1), BR_OK);
-    cr_assert_eq(br_dataset_new(&it.data, it.market, it.encoder, FIRST_DAY + 10, LAST_DAY - 10, &options),
-                 BR_OK);
+    cr_assert_eq(br_dataset_new(&it.data, it.market, it.encoder, FIRST_DAY + 10, LAST_DAY - 10, &options), BR_OK);
     cr_assert_eq(br_record_learn(&it.record, it.market, it.encoder, FIRST_DAY + 10, LAST_DAY - 10), BR_OK);
     cr_assert_eq(it.data->negative_keep, 1.0);
     return it;
@@ -230,8 +223,8 @@ Test(model_record, every_cell_is_the_formula_over_the_pairs)
                 uint32_t expected_bids;
                 double expected = twin(it.data, phi, u, j, v, &expected_bids);
                 float backing = br_record_backing(record, bond_codes, j, (uint8_t)v, &bids);
-                cr_assert(fabs((double)backing - expected) < 1e-4, "field %u=%u, bond %u=%u: %g, not %g", j,
-                          v, phi, u, (double)backing, expected);
+                cr_assert(fabs((double)backing - expected) < 1e-4, "field %u=%u, bond %u=%u: %g, not %g", j, v, phi, u,
+                          (double)backing, expected);
                 cr_assert_eq(bids, expected_bids);
             }
         }
@@ -244,8 +237,7 @@ Test(model_record, each_field_speaks_of_what_it_deviates_on_most)
     world it = new_world();
     for (uint32_t j = 0; j < it.record->n_investor_fields; j++) {
         const br_field *field = &it.encoder->fields[2 + j];
-        uint32_t first =
-            field->source == BR_SOURCE_PREFERENCE || field->activity == BR_ACTIVITY_FREQUENCY ? 2 : 1;
+        uint32_t first = field->source == BR_SOURCE_PREFERENCE || field->activity == BR_ACTIVITY_FREQUENCY ? 2 : 1;
         double best = -1e9;
         uint32_t best_phi = 0;
         for (uint32_t phi = 0; phi < 2; phi++) {
@@ -281,8 +273,7 @@ Test(model_record, only_the_range_counts_and_an_empty_one_is_refused)
 {
     world it = new_world();
     br_record *record = NULL;
-    cr_assert_eq(br_record_learn(&record, it.market, it.encoder, LAST_DAY + 100, LAST_DAY + 200),
-                 BR_ERR_INVALID);
+    cr_assert_eq(br_record_learn(&record, it.market, it.encoder, LAST_DAY + 100, LAST_DAY + 200), BR_ERR_INVALID);
     cr_assert_null(record);
     cr_assert_eq(br_record_learn(&record, it.market, it.encoder, FIRST_DAY, FIRST_DAY + 40), BR_OK);
     uint64_t sums[2] = {0};

@@ -53,8 +53,7 @@ Test(model_sampler, takes_all_bids_and_the_stated_share_of_the_rest)
     }
     for (size_t i = 0; i < N; i++) {
         // 200 epochs at 0.21: mean 42, standard deviation 5.8.
-        cr_assert(it->label[i] != 0 || (often[i] > 8 && often[i] < 76), "sample %zu was drawn %u times", i,
-                  often[i]);
+        cr_assert(it->label[i] != 0 || (often[i] > 8 && often[i] < 76), "sample %zu was drawn %u times", i, often[i]);
     }
     br_sampler_free(&sampler);
     br_samples_free(&it);

@@ -25,8 +25,8 @@ Test(model_snapshot, mean_bond_is_the_mean_of_the_bonds_embeddings)
     for (size_t i = 0; i < 16; i++) {
         model->embedding[i] = (float)(i * i);
     }
-    br_dataset *it = br_samples_new(
-        &(br_dataset){.n_bond_fields = 2, .n_investor_fields = 1, .n_bonds = 4, .n_rows = 1, .n = 1});
+    br_dataset *it =
+        br_samples_new(&(br_dataset){.n_bond_fields = 2, .n_investor_fields = 1, .n_bonds = 4, .n_rows = 1, .n = 1});
     const uint8_t codes[] = {0, 1, /**/ 2, 1, /**/ 2, 0, /**/ 1, 1};
     for (size_t i = 0; i < 8; i++) {
         it->bond_codes[i] = codes[i];

@@ -23,11 +23,8 @@ static double truth(const uint8_t *bond, const uint8_t *investor)
 
 static br_dataset *draw_samples(size_t n, uint32_t part, double negative_keep)
 {
-    br_dataset *it = br_samples_new(&(br_dataset){.n_bond_fields = N_BOND,
-                                                  .n_investor_fields = N_INVESTOR,
-                                                  .n_bonds = N_BONDS,
-                                                  .n_rows = N_ROWS,
-                                                  .n = n});
+    br_dataset *it = br_samples_new(&(br_dataset){
+        .n_bond_fields = N_BOND, .n_investor_fields = N_INVESTOR, .n_bonds = N_BONDS, .n_rows = N_ROWS, .n = n});
     br_rng rng = br_rng_at(41, BR_STREAM_TEST, part, 0);
     for (size_t i = 0; i < N_ROWS * N_INVESTOR; i++) {
         it->investor_codes[i] = (uint8_t)br_rng_below(&rng, N_VALUES);
@@ -39,8 +36,7 @@ static br_dataset *draw_samples(size_t n, uint32_t part, double negative_keep)
     for (size_t i = 0; i < n;) {
         uint32_t bond = br_rng_below(&rng, N_BONDS);
         uint32_t row = br_rng_below(&rng, N_ROWS);
-        double logit =
-            truth(it->bond_codes + (size_t)bond * N_BOND, it->investor_codes + (size_t)row * N_INVESTOR);
+        double logit = truth(it->bond_codes + (size_t)bond * N_BOND, it->investor_codes + (size_t)row * N_INVESTOR);
         bool bid = br_rng_uniform(&rng) < 1.0 / (1.0 + exp(-logit));
         if (bid || br_rng_uniform(&rng) < negative_keep) {
             it->bond_of[i] = bond;
@@ -100,8 +96,7 @@ Test(model_train, parameters_do_not_depend_on_the_number_of_threads, .init = sta
             continue;
         }
         cr_assert_eq(memcmp(first->parameters, model->parameters, model->n_parameters * sizeof(float)), 0);
-        cr_assert(calibration.slope == first_calibration.slope &&
-                  calibration.offset == first_calibration.offset);
+        cr_assert(calibration.slope == first_calibration.slope && calibration.offset == first_calibration.offset);
         br_model_free(&model);
     }
     br_model *fresh = new_model();
@@ -137,14 +132,13 @@ Test(model_train, learns_the_truth_on_its_scale_although_negatives_are_thinned_t
         const uint8_t masked[N_INVESTOR] = {0, 0, 0, 1, 0, 0};
         double base = -3.0 + (investor[0] == bond[0] ? 2.0 : 0.0);
         double p = (2.0 / (1.0 + exp(-base)) + 1.0 / (1.0 + exp(-base - 1.5))) / 3.0;
-        hidden_error +=
-            fabs(br_model_logit_plain(model, bond, investor, masked) - log(p / (1.0 - p))) / N_ROWS;
+        hidden_error += fabs(br_model_logit_plain(model, bond, investor, masked) - log(p / (1.0 - p))) / N_ROWS;
     }
     // A forgotten shift would be at least log 2.
     cr_assert_lt(error, 0.2, "%g", error);
     cr_assert_lt(hidden_error, 0.2, "%g", hidden_error);
-    cr_assert(report.calibrated && fabs(calibration.slope - 1.0) < 0.15 && fabs(calibration.offset) < 0.3,
-              "%g %g", calibration.slope, calibration.offset);
+    cr_assert(report.calibrated && fabs(calibration.slope - 1.0) < 0.15 && fabs(calibration.offset) < 0.3, "%g %g",
+              calibration.slope, calibration.offset);
     cr_assert_gt(report.valid_auc, 0.7);
     br_model_free(&model);
     br_samples_free(&train);
@@ -187,8 +181,7 @@ Test(model_train, the_watcher_sees_each_step_and_may_cancel, .init = start)
     cr_assert_eq(all.n_calls, 3 * 13);
     for (uint32_t at = 1; at <= 13; at += 6) {
         watched some = {.stop_at_call = at};
-        cr_assert_eq(br_train(model, train, valid, &options, watch, &some, &calibration, NULL),
-                     BR_ERR_CANCELLED);
+        cr_assert_eq(br_train(model, train, valid, &options, watch, &some, &calibration, NULL), BR_ERR_CANCELLED);
         cr_assert_eq(some.n_calls, at);
     }
     br_model_free(&model);

@@ -64,14 +64,24 @@ static uint64_t append_schema(const char *yaml, uint64_t revision)
 static uint64_t append_bond(const char *id, const char *rating)
 {
     br_named_value value = {"rating", rating};
-    return append((br_row){.kind = BR_ROW_BOND, .bond_id = id, .issuer_id = "S", .announce_day = day("2024-01-01"),
-                           .issue_day = day("2024-01-10"), .features = &value, .n_features = 1});
+    return append((br_row){.kind = BR_ROW_BOND,
+                           .bond_id = id,
+                           .issuer_id = "S",
+                           .announce_day = day("2024-01-01"),
+                           .issue_day = day("2024-01-10"),
+                           .features = &value,
+                           .n_features = 1});
 }
 
 static uint64_t append_bid(const char *id, const char *date, br_day known_from)
 {
-    return append((br_row){.kind = BR_ROW_BID, .bid_id = id, .bond_id = "B1", .investor_id = "I1", .day = day(date),
-                           .known_from = known_from, .amount = BR_AMOUNT_NONE});
+    return append((br_row){.kind = BR_ROW_BID,
+                           .bid_id = id,
+                           .bond_id = "B1",
+                           .investor_id = "I1",
+                           .day = day(date),
+                           .known_from = known_from,
+                           .amount = BR_AMOUNT_NONE});
 }
 
 // schema, bond, investor, two bids, a closed day, a bond

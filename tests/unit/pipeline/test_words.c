@@ -13,14 +13,24 @@ static char *types[] = {TEXT("(missing)"), TEXT("bank"), TEXT("fund")};
 static char *ratings[] = {TEXT("(missing)"), TEXT("AAA")};
 
 static br_field fields[] = {
-    {.name = TEXT("rating"), .group = BR_GROUP_BOND, .n_values = 2, .value_names = ratings, .window_days = -1, .bond_field = UINT32_MAX},
+    {.name = TEXT("rating"),
+     .group = BR_GROUP_BOND,
+     .n_values = 2,
+     .value_names = ratings,
+     .window_days = -1,
+     .bond_field = UINT32_MAX},
     {.name = TEXT("pref.rating.AAA.365"),
      .group = BR_GROUP_PREFERENCE,
      .n_values = 6,
      .value_names = levels,
      .window_days = 365,
      .label = {.en = TEXT("prefers rating AAA, last year"), .zh = TEXT("近一年偏好AAA")}},
-    {.name = TEXT("org"), .group = BR_GROUP_ATTRIBUTE, .n_values = 3, .value_names = types, .window_days = -1, .bond_field = UINT32_MAX},
+    {.name = TEXT("org"),
+     .group = BR_GROUP_ATTRIBUTE,
+     .n_values = 3,
+     .value_names = types,
+     .window_days = -1,
+     .bond_field = UINT32_MAX},
 };
 static const br_encoder encoder = {.fields = fields, .n_fields = 3, .n_bond_fields = 1};
 

@@ -30,8 +30,7 @@ Test(rank_rank, is_the_head_of_the_sorted_list)
         uint32_t n = br_rng_below(&rng, N), n_top = br_rng_below(&rng, 80), n_eligible = 0;
         uint32_t sorted[N], top[80];
         for (uint32_t i = 0; i < n; i++) {
-            logits[i] =
-                (float)br_rng_below(&rng, round % 2 == 0 ? 30 : 1000000) - 15.0f; // every other round: ties
+            logits[i] = (float)br_rng_below(&rng, round % 2 == 0 ? 30 : 1000000) - 15.0f; // every other round: ties
             eligible[i] = br_rng_below(&rng, 10) < round % 11;
             id_order[i] = i;
         }

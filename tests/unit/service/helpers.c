@@ -158,8 +158,7 @@ br_test_process br_test_spawn(const char *directory, const char *name, const cha
 bool br_test_notified(br_test_process *process, const char *text)
 {
     int64_t until_ms = br_clock_ms() + BR_TEST_DEADLINE_MS;
-    struct pollfd items[] = {{.fd = process->notify, .events = POLLIN},
-                             {.fd = process->err, .events = POLLIN}};
+    struct pollfd items[] = {{.fd = process->notify, .events = POLLIN}, {.fd = process->err, .events = POLLIN}};
     while (br_clock_ms() < until_ms) {
         if (poll(items, 2, (int)(until_ms - br_clock_ms())) <= 0) {
             return false;

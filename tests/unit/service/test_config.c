@@ -77,10 +77,8 @@ Test(service_config, every_default_is_in_its_range)
             plain[length - 2] = '\0';
         }
         br_config config = standard;
-        cr_assert_eq(br_config_set(&config, &keys[i], plain), BR_OK, "%s: %s", keys[i].path,
-                     br_why(BR_ERR_INVALID));
-        cr_assert_eq(memcmp(&config, &standard, sizeof config), 0, "%s changed by its own default",
-                     keys[i].path);
+        cr_assert_eq(br_config_set(&config, &keys[i], plain), BR_OK, "%s: %s", keys[i].path, br_why(BR_ERR_INVALID));
+        cr_assert_eq(memcmp(&config, &standard, sizeof config), 0, "%s changed by its own default", keys[i].path);
     }
 }
 
@@ -160,8 +158,7 @@ Test(service_config, every_key_can_be_set_in_the_file)
     }
     write_file(br_buf_text(&text));
     br_config config;
-    cr_assert_eq(br_config_load(&config, directory), BR_OK, "%s\n%s", br_why(BR_ERR_INVALID),
-                 br_buf_text(&text));
+    cr_assert_eq(br_config_load(&config, directory), BR_OK, "%s\n%s", br_why(BR_ERR_INVALID), br_buf_text(&text));
     expect_all_set(&config, BR_CONFIG_FILE);
 }
 
@@ -198,8 +195,7 @@ Test(service_config, files_without_settings_are_fine)
 
 Test(service_config, wrong_files_are_refused_with_line_and_cause)
 {
-    expect_refusal("ranking:\n  top: 0\n", "line 2",
-                   "ranking.top: \"0\" is not a whole number from 1 to 1000");
+    expect_refusal("ranking:\n  top: 0\n", "line 2", "ranking.top: \"0\" is not a whole number from 1 to 1000");
     expect_refusal("explainers: 2\nranking:\n  reasons: 6\n  top: 1001\n", "line 4", "\"1001\"");
     expect_refusal("\nexplainers: many\n", "line 2", "explainers: \"many\"");
     expect_refusal("explainers: -1\n", "line 1", "\"-1\"");

@@ -22,8 +22,8 @@ static void echo(void *context, const br_http_request *request, br_http_answer *
 {
     (void)context;
     const char *q = request->query(request, "q");
-    br_buf_printf(&answer->body, "{\"path\":\"%s\",\"rest\":\"%s\",\"q\":\"%s\",\"method\":\"%s\"}",
-                  request->path, request->rest, q == NULL ? "-" : q, request->method);
+    br_buf_printf(&answer->body, "{\"path\":\"%s\",\"rest\":\"%s\",\"q\":\"%s\",\"method\":\"%s\"}", request->path,
+                  request->rest, q == NULL ? "-" : q, request->method);
 }
 
 static void tagged(void *context, const br_http_request *request, br_http_answer *answer)
@@ -102,8 +102,7 @@ Test(service_http, a_route_gets_path_rest_and_arguments)
 {
     static const char *const cases[][2] = {
         {"/echo", "{\"path\":\"/echo\",\"rest\":\"\",\"q\":\"-\",\"method\":\"GET\"}"},
-        {"/echo?q=a%20b+c%2Bd&p=1",
-         "{\"path\":\"/echo\",\"rest\":\"\",\"q\":\"a b c+d\",\"method\":\"GET\"}"},
+        {"/echo?q=a%20b+c%2Bd&p=1", "{\"path\":\"/echo\",\"rest\":\"\",\"q\":\"a b c+d\",\"method\":\"GET\"}"},
         {"/echo?q", "{\"path\":\"/echo\",\"rest\":\"\",\"q\":\"\",\"method\":\"GET\"}"},
         {"/echo?x=%E5%80%BA&q=1&q=2", "{\"path\":\"/echo\",\"rest\":\"\",\"q\":\"1\",\"method\":\"GET\"}"},
         {"/%65cho", "{\"path\":\"/echo\",\"rest\":\"\",\"q\":\"-\",\"method\":\"GET\"}"},
@@ -149,15 +148,13 @@ Test(service_http, what_is_wrong_is_a_problem)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         BR_AUTO_DEINIT(br_buf) answer = {0};
-        cr_assert_eq(get(cases[i].target, &answer), cases[i].code, "%s: %s", cases[i].target,
-                     br_buf_text(&answer));
+        cr_assert_eq(get(cases[i].target, &answer), cases[i].code, "%s: %s", cases[i].target, br_buf_text(&answer));
         expect_problem(&answer, (unsigned)cases[i].code);
     }
     BR_AUTO_DEINIT(br_buf) answer = {0};
     cr_assert_eq(get("/tree/inner/x", &answer), 404);
-    cr_assert_str_eq(br_test_body(&answer),
-                     "{\"type\":\"about:blank\",\"status\":404,\"title\":\"No such bond\","
-                     "\"detail\":\"there is no bond \\\"x\\\"\"}\n");
+    cr_assert_str_eq(br_test_body(&answer), "{\"type\":\"about:blank\",\"status\":404,\"title\":\"No such bond\","
+                                            "\"detail\":\"there is no bond \\\"x\\\"\"}\n");
 }
 
 Test(service_http, long_targets_and_many_arguments_are_414)
@@ -195,19 +192,17 @@ Test(service_http, only_get_and_head_are_allowed)
         for (int with_body = 0; with_body < 2; with_body++) {
             BR_AUTO_DEINIT(br_buf) request = {0};
             BR_AUTO_DEINIT(br_buf) answer = {0};
-            br_buf_printf(&request, "%s /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%s\r\n%s",
-                          methods[i], with_body == 0 ? "" : "Content-Length: 5\r\n",
-                          with_body == 0 ? "" : "hello");
-            cr_assert_eq(br_test_request(br_http_port(server), br_buf_text(&request), &answer), 405, "%s",
-                         methods[i]);
+            br_buf_printf(&request, "%s /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%s\r\n%s", methods[i],
+                          with_body == 0 ? "" : "Content-Length: 5\r\n", with_body == 0 ? "" : "hello");
+            cr_assert_eq(br_test_request(br_http_port(server), br_buf_text(&request), &answer), 405, "%s", methods[i]);
             cr_assert_str_eq(br_test_header(&answer, "Allow"), "GET, HEAD");
             expect_problem(&answer, 405);
         }
     }
     BR_AUTO_DEINIT(br_buf) answer = {0};
-    cr_assert_eq(br_test_request(br_http_port(server),
-                                 "HEAD /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", &answer),
-                 200);
+    cr_assert_eq(
+        br_test_request(br_http_port(server), "HEAD /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", &answer),
+        200);
     cr_assert_str_eq(br_test_header(&answer, "Content-Length"), "1000000");
     cr_assert_str_eq(br_test_body(&answer), "");
 }
@@ -216,15 +211,13 @@ Test(service_http, a_body_is_refused)
 {
     BR_AUTO_DEINIT(br_buf) answer = {0};
     cr_assert_eq(br_test_request(br_http_port(server),
-                                 "GET /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\nabc",
-                                 &answer),
+                                 "GET /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\nabc", &answer),
                  413);
     br_buf_clear(&answer);
-    cr_assert_eq(
-        br_test_request(br_http_port(server),
-                        "GET /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
-                        &answer),
-        413);
+    cr_assert_eq(br_test_request(br_http_port(server),
+                                 "GET /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+                                 &answer),
+                 413);
     expect_serving("bodies");
 }
 
@@ -233,16 +226,13 @@ Test(service_http, a_known_tag_is_304_without_body)
     static const struct {
         const char *tag;
         int code;
-    } cases[] = {{"\"v1\"", 304}, {"W/\"v1\"", 304}, {"\"v0\", \"v1\"", 304},
-                 {"*", 304},      {"\"v2\"", 200},   {"v1", 200}};
+    } cases[] = {{"\"v1\"", 304}, {"W/\"v1\"", 304}, {"\"v0\", \"v1\"", 304}, {"*", 304}, {"\"v2\"", 200}, {"v1", 200}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char request[256];
         BR_AUTO_DEINIT(br_buf) answer = {0};
         snprintf(request, sizeof request,
-                 "GET /page HTTP/1.1\r\nHost: a\r\nConnection: close\r\nIf-None-Match: %s\r\n\r\n",
-                 cases[i].tag);
-        cr_assert_eq(br_test_request(br_http_port(server), request, &answer), cases[i].code, "%s",
-                     cases[i].tag);
+                 "GET /page HTTP/1.1\r\nHost: a\r\nConnection: close\r\nIf-None-Match: %s\r\n\r\n", cases[i].tag);
+        cr_assert_eq(br_test_request(br_http_port(server), request, &answer), cases[i].code, "%s", cases[i].tag);
         cr_assert_str_eq(br_test_body(&answer), cases[i].code == 304 ? "" : "<p>page</p>");
         cr_assert_str_eq(br_test_header(&answer, "ETag"), "\"v1\"");
         cr_assert_str_eq(br_test_header(&answer, "Content-Security-Policy"), "default-src 'self'");
@@ -253,12 +243,11 @@ Test(service_http, a_known_tag_is_304_without_body)
 Test(service_http, a_connection_serves_several_requests)
 {
     BR_AUTO_DEINIT(br_buf) answer = {0};
-    cr_assert_eq(
-        br_test_request(br_http_port(server),
-                        "GET /echo?q=1 HTTP/1.1\r\nHost: a\r\n\r\nGET /page HTTP/1.1\r\nHost: a\r\n\r\n"
-                        "GET /echo?q=3 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-                        &answer),
-        200);
+    cr_assert_eq(br_test_request(br_http_port(server),
+                                 "GET /echo?q=1 HTTP/1.1\r\nHost: a\r\n\r\nGET /page HTTP/1.1\r\nHost: a\r\n\r\n"
+                                 "GET /echo?q=3 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+                                 &answer),
+                 200);
     cr_assert_not_null(strstr(br_buf_text(&answer), "\"q\":\"1\""));
     cr_assert_not_null(strstr(br_buf_text(&answer), "<p>page</p>"));
     cr_assert_not_null(strstr(br_buf_text(&answer), "\"q\":\"3\""));
@@ -350,12 +339,10 @@ Test(service_http, requests_are_counted_by_route_and_code)
     cr_assert_eq(get("/metrics", &answer), 200);
     cr_assert_str_eq(br_test_header(&answer, "Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
     const char *body = br_test_body(&answer);
-    cr_assert_not_null(strstr(body, "\nbookrunner_http_requests_total{route=\"/tree/\",code=\"200\"} 3\n"),
-                       "%s", body);
+    cr_assert_not_null(strstr(body, "\nbookrunner_http_requests_total{route=\"/tree/\",code=\"200\"} 3\n"), "%s", body);
     cr_assert_not_null(strstr(body, "\nbookrunner_http_requests_total{route=\"none\",code=\"404\"} 2\n"));
     cr_assert_not_null(strstr(body, "\nbookrunner_http_requests_total{route=\"none\",code=\"400\"} 1\n"));
-    cr_assert_not_null(
-        strstr(body, "\nbookrunner_http_request_duration_seconds_count{route=\"/tree/\"} 3\n"));
+    cr_assert_not_null(strstr(body, "\nbookrunner_http_request_duration_seconds_count{route=\"/tree/\"} 3\n"));
     cr_assert_null(strstr(body, "unknown"), "what clients send is no label");
 }
 

@@ -81,20 +81,18 @@ Test(service_service, it_starts_serves_and_drains)
     cr_assert_eq(br_test_get(port, "/hello", &answer), 200);
     cr_assert_str_eq(br_test_body(&answer), "\"hello\"");
     cr_assert_eq(br_test_get(port, "/metrics", &answer), 200);
-    cr_assert_not_null(
-        strstr(br_test_body(&answer), "bookrunner_heartbeat_timestamp_seconds{stage=\"echo\"} 1"));
+    cr_assert_not_null(strstr(br_test_body(&answer), "bookrunner_heartbeat_timestamp_seconds{stage=\"echo\"} 1"));
     cr_assert_str_eq(talk("echo", 1, "good morning"), "good morning");
     int pid = 0;
     cr_assert_eq(br_process_holder(directory, "echo", &pid), BR_OK);
     cr_assert_eq(pid, process.pid);
     cr_assert_eq(stop(&process), 0);
     const char *log = br_buf_text(&process.err_text);
-    static const char *const events[] = {"SERVICE-START pid=", "SERVICE-READY pid=", "SERVICE-DRAIN pid=",
-                                         "ECHO-STOPPED drains=1", "SERVICE-STOP pid="};
+    static const char *const events[] = {
+        "SERVICE-START pid=", "SERVICE-READY pid=", "SERVICE-DRAIN pid=", "ECHO-STOPPED drains=1", "SERVICE-STOP pid="};
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
         const char *at = strstr(log, events[i]);
-        cr_assert_not_null(at, "%s is missing or out of order: %s", events[i],
-                           br_buf_text(&process.err_text));
+        cr_assert_not_null(at, "%s is missing or out of order: %s", events[i], br_buf_text(&process.err_text));
         log = at;
     }
     cr_assert_eq(br_test_port(directory, "echo"), 0, "the address file is gone");
@@ -228,11 +226,9 @@ Test(service_service, timers_idle_work_and_wake_ups_have_their_turn)
     while ((timers < 3 || idles < 3 || wakes < 1) && br_clock_ms() < until_ms) {
         const char *text = talk("echo", 3, "");
         cr_assert_not_null(text);
-        cr_assert_eq(
-            sscanf(text, "timers=%u idles=%u wakes=%u attempts=%u", &timers, &idles, &wakes, &attempts), 4);
+        cr_assert_eq(sscanf(text, "timers=%u idles=%u wakes=%u attempts=%u", &timers, &idles, &wakes, &attempts), 4);
     }
-    cr_assert(timers >= 3 && idles >= 3 && wakes == 1 && attempts == 1, "%u %u %u %u", timers, idles, wakes,
-              attempts);
+    cr_assert(timers >= 3 && idles >= 3 && wakes == 1 && attempts == 1, "%u %u %u %u", timers, idles, wakes, attempts);
     cr_assert_eq(stop(&process), 0);
     forget(&process);
 }
@@ -315,8 +311,7 @@ Test(service_service, help_and_version_go_to_stdout)
         const char *const flags[] = {cases[i][0], NULL};
         br_test_process process = br_test_spawn(directory, "bookrunner-echo", flags);
         cr_assert_eq(br_test_wait(&process), 0);
-        cr_assert_not_null(strstr(br_buf_text(&process.out_text), cases[i][1]), "%s",
-                           br_buf_text(&process.out_text));
+        cr_assert_not_null(strstr(br_buf_text(&process.out_text), cases[i][1]), "%s", br_buf_text(&process.out_text));
         cr_assert_str_eq(br_buf_text(&process.err_text), "");
         forget(&process);
     }

@@ -75,8 +75,8 @@ Test(service_telemetry, a_histogram_counts_up_to_its_bounds)
     cr_assert(has_line(&text, BUCKET "\"60\"} 5"));
     cr_assert(has_line(&text, BUCKET "\"+Inf\"} 7"));
     cr_assert(has_line(&text, "bookrunner_stage_duration_seconds_count{stage=\"rank\"} 7"));
-    cr_assert_float_eq(value_of(&text, "bookrunner_stage_duration_seconds_sum{stage=\"rank\"}"),
-                       1000000120.05021, 1e-3);
+    cr_assert_float_eq(value_of(&text, "bookrunner_stage_duration_seconds_sum{stage=\"rank\"}"), 1000000120.05021,
+                       1e-3);
 }
 
 Test(service_telemetry, values_that_are_not_finite_have_their_names)
@@ -103,8 +103,7 @@ Test(service_telemetry, the_process_describes_itself)
     cr_assert_not_null(strstr(all, "bookrunner_build_info{version=\"0."), "%s", all);
     cr_assert_not_null(strstr(all, ",blas=\"OpenBLAS \\\"x\\\"\"} 1\n"), "%s", all);
     cr_assert_gt(value_of(&text, "process_resident_memory_bytes"), 1e6);
-    cr_assert_geq(value_of(&text, "process_virtual_memory_bytes"),
-                  value_of(&text, "process_resident_memory_bytes"));
+    cr_assert_geq(value_of(&text, "process_virtual_memory_bytes"), value_of(&text, "process_resident_memory_bytes"));
     cr_assert_geq(value_of(&text, "process_open_fds"), 3);
     cr_assert_geq(value_of(&text, "process_max_fds"), value_of(&text, "process_open_fds"));
     cr_assert_geq(value_of(&text, "process_threads"), 1);
@@ -133,8 +132,7 @@ Test(service_telemetry, threads_and_files_are_counted)
     br_telemetry_text(&after);
     cr_assert_eq(value_of(&after, "process_threads"), value_of(&before, "process_threads") + 1);
     cr_assert_eq(value_of(&after, "process_open_fds"), value_of(&before, "process_open_fds") + 2);
-    cr_assert_eq(value_of(&after, "process_start_time_seconds"),
-                 value_of(&before, "process_start_time_seconds"));
+    cr_assert_eq(value_of(&after, "process_start_time_seconds"), value_of(&before, "process_start_time_seconds"));
     cr_assert_eq(write(files[1], "x", 1), 1);
     pthread_join(thread, &failed);
     cr_assert_null(failed);

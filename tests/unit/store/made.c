@@ -66,12 +66,11 @@ static bool text_equal(const char *a, const char *b)
 
 bool made_row_equal(const br_row *a, const br_row *b)
 {
-    bool equal = a->kind == b->kind && text_equal(a->bid_id, b->bid_id) &&
-                 text_equal(a->bond_id, b->bond_id) && text_equal(a->issuer_id, b->issuer_id) &&
-                 text_equal(a->investor_id, b->investor_id) && a->announce_day == b->announce_day &&
-                 a->issue_day == b->issue_day && a->day == b->day && a->known_from == b->known_from &&
-                 a->amount == b->amount && a->revision == b->revision && a->cancelled == b->cancelled &&
-                 a->n_features == b->n_features &&
+    bool equal = a->kind == b->kind && text_equal(a->bid_id, b->bid_id) && text_equal(a->bond_id, b->bond_id) &&
+                 text_equal(a->issuer_id, b->issuer_id) && text_equal(a->investor_id, b->investor_id) &&
+                 a->announce_day == b->announce_day && a->issue_day == b->issue_day && a->day == b->day &&
+                 a->known_from == b->known_from && a->amount == b->amount && a->revision == b->revision &&
+                 a->cancelled == b->cancelled && a->n_features == b->n_features &&
                  (isnan(a->rate) ? isnan(b->rate) : fabs(a->rate - b->rate) < 1e-15);
     for (uint32_t i = 0; equal && i < a->n_features; i++) {
         equal = text_equal(a->features[i].name, b->features[i].name) &&

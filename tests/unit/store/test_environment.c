@@ -73,9 +73,8 @@ static bool holds(br_env *env, const char *key, const char *value)
     br_bytes found;
     cr_assert_eq(br_view_init(&view, env), BR_OK);
     cr_assert_eq(br_view_find(&view, TABLE_A, text(key), &found), BR_OK);
-    return value == NULL
-               ? found.data == NULL
-               : found.data != NULL && found.n == strlen(value) && memcmp(found.data, value, found.n) == 0;
+    return value == NULL ? found.data == NULL
+                         : found.data != NULL && found.n == strlen(value) && memcmp(found.data, value, found.n) == 0;
 }
 
 Test(store_environment, a_batch_is_seen_by_its_handle_at_once_and_by_others_when_committed)
@@ -279,8 +278,8 @@ static br_status put_many(br_env *env, uint64_t first, unsigned n)
     for (unsigned i = 0; i < n && status == BR_OK; i++) {
         uint8_t key[8];
         br_be64_put(key, first + i);
-        status = br_env_put(env, TABLE_A, br_bytes_of(key, sizeof key), br_bytes_of(value, sizeof value),
-                            BR_PUT_APPEND);
+        status =
+            br_env_put(env, TABLE_A, br_bytes_of(key, sizeof key), br_bytes_of(value, sizeof value), BR_PUT_APPEND);
     }
     return status == BR_OK ? br_env_commit(env) : status;
 }

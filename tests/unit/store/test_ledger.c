@@ -215,8 +215,7 @@ Test(store_ledger, a_row_is_new_duplicate_superseding_or_in_conflict)
         cr_assert_eq(known_as(ledger, &other.row, &record), BR_LEDGER_SUPERSEDES);
         cr_assert_eq(record, 1);
         made.row.revision = 1;
-        cr_assert_eq(known_as(ledger, &made.row, &record), BR_LEDGER_SUPERSEDES,
-                     "a revision of its own counts");
+        cr_assert_eq(known_as(ledger, &made.row, &record), BR_LEDGER_SUPERSEDES, "a revision of its own counts");
         made.row.revision = 0;
         other.row.revision = 0;
         if (pass == 0) {
@@ -259,8 +258,7 @@ Test(store_ledger, the_order_of_columns_and_empty_values_do_not_count)
     cr_assert_eq(add(ledger, 1, 8), BR_OK);
     made_row made;
     made_row_init(&made, 8);
-    br_named_value turned[4] = {
-        made.features[2], {.name = "empty", .value = ""}, made.features[0], made.features[1]};
+    br_named_value turned[4] = {made.features[2], {.name = "empty", .value = ""}, made.features[0], made.features[1]};
     made.row.features = turned;
     made.row.n_features = 4;
     uint64_t record = 0;
@@ -533,11 +531,8 @@ Test(store_ledger, every_flipped_bit_of_a_record_is_found)
 
 static void delete_record(uint64_t record)
 {
-    static const br_env_kind kind = {.name = "ledger",
-                                     .format = 1,
-                                     .map_bytes = 1 << 30,
-                                     .n_tables = 3,
-                                     .tables = {"meta", "records", "keys"}};
+    static const br_env_kind kind = {
+        .name = "ledger", .format = 1, .map_bytes = 1 << 30, .n_tables = 3, .tables = {"meta", "records", "keys"}};
     br_env *env = NULL;
     uint8_t key[8];
     br_be64_put(key, record);
@@ -583,8 +578,7 @@ Test(store_ledger, an_id_that_begins_like_another_is_another)
             made.row.bond_id = ids[i];
             made.row.revision = pass * 5;
             uint64_t record = 0;
-            cr_assert_eq(known_as(ledger, &made.row, &record),
-                         pass == 0 ? BR_LEDGER_NEW : BR_LEDGER_SUPERSEDES);
+            cr_assert_eq(known_as(ledger, &made.row, &record), pass == 0 ? BR_LEDGER_NEW : BR_LEDGER_SUPERSEDES);
             cr_assert_eq(record, pass == 0 ? 0 : i + 1);
             cr_assert_eq(br_ledger_append(ledger, &made.row, &record), BR_OK);
         }

@@ -143,8 +143,7 @@ static int read_elsewhere(void *context)
     uint64_t offset = 0;
     BR_AUTO(br_arena) *arena = NULL;
     br_report report;
-    bool right = br_quality_open_reader(&quality, path) == BR_OK &&
-                 br_arena_new(&arena, BR_UNPACK_BYTES) == BR_OK &&
+    bool right = br_quality_open_reader(&quality, path) == BR_OK && br_arena_new(&arena, BR_UNPACK_BYTES) == BR_OK &&
                  br_quality_offset(quality, &offset) == BR_OK && offset == 1234 &&
                  br_quality_report(quality, arena, "test range", &report) == BR_OK && report.n_figures == 2 &&
                  strcmp(report.figures[1].name, "log_loss") == 0 && report.figures[1].number < 0.2 &&

@@ -108,8 +108,7 @@ static bool put(br_recommendations *store, const made_list *made)
 {
     bool todo = false;
     begin(store);
-    br_status status =
-        br_recommendations_put_list(store, &made->list, made->list.has_job ? &made->job : NULL, &todo);
+    br_status status = br_recommendations_put_list(store, &made->list, made->list.has_job ? &made->job : NULL, &todo);
     cr_assert_eq(status, BR_OK, "%s", br_why(status));
     commit(store);
     return todo;
@@ -122,33 +121,29 @@ typedef struct counts {
     uint64_t dead;
 } counts;
 
-static void expect_counts(br_recommendations *store, uint64_t lists, uint64_t todo, uint64_t results,
-                          uint64_t dead)
+static void expect_counts(br_recommendations *store, uint64_t lists, uint64_t todo, uint64_t results, uint64_t dead)
 {
     counts found;
-    cr_assert_eq(br_recommendations_counts(store, &found.lists, &found.todo, &found.results, &found.dead),
-                 BR_OK);
+    cr_assert_eq(br_recommendations_counts(store, &found.lists, &found.todo, &found.results, &found.dead), BR_OK);
     cr_assert(found.lists == lists && found.todo == todo && found.results == results && found.dead == dead,
               "%llu lists, %llu to do, %llu results, %llu dead", (unsigned long long)found.lists,
-              (unsigned long long)found.todo, (unsigned long long)found.results,
-              (unsigned long long)found.dead);
+              (unsigned long long)found.todo, (unsigned long long)found.results, (unsigned long long)found.dead);
 }
 
 static bool put_result(br_recommendations *store, const br_hash *job, uint32_t matching)
 {
-    br_explanation explanations[2] = {
-        {.investor = 1,
-         .n_reasons = REASONS,
-         .reasons = {{.field = 3, .code = 2, .gain = 0.5f, .backing = 4.5f, .bids = 11},
-                     {.field = 1, .code = 1, .gain = 0.25f},
-                     {.field = 2, .code = 5, .gain = 0.125f}},
-         .against = {.field = UINT32_MAX},
-         .n_matching = matching,
-         .certified = true},
-        {.investor = 4,
-         .n_reasons = REASONS,
-         .reasons = {{.field = 1}, {.field = 2}, {.field = 3}},
-         .against = {.field = 5, .code = 1, .gain = -0.5f}}};
+    br_explanation explanations[2] = {{.investor = 1,
+                                       .n_reasons = REASONS,
+                                       .reasons = {{.field = 3, .code = 2, .gain = 0.5f, .backing = 4.5f, .bids = 11},
+                                                   {.field = 1, .code = 1, .gain = 0.25f},
+                                                   {.field = 2, .code = 5, .gain = 0.125f}},
+                                       .against = {.field = UINT32_MAX},
+                                       .n_matching = matching,
+                                       .certified = true},
+                                      {.investor = 4,
+                                       .n_reasons = REASONS,
+                                       .reasons = {{.field = 1}, {.field = 2}, {.field = 3}},
+                                       .against = {.field = 5, .code = 1, .gain = -0.5f}}};
     br_result result = {.job_id = *job, .explanations = explanations, .n_explanations = 2, .failure = ""};
     bool first = false;
     begin(store);

@@ -146,13 +146,11 @@ static void expect_equal(const br_snapshot *a, const br_snapshot *b)
 {
     size_t cells = INVESTOR_FIELDS * VALUES * VALUES;
     cr_assert_eq(a->model->n_parameters, b->model->n_parameters);
-    cr_assert_eq(memcmp(a->model->parameters, b->model->parameters, a->model->n_parameters * sizeof(float)),
-                 0);
+    cr_assert_eq(memcmp(a->model->parameters, b->model->parameters, a->model->n_parameters * sizeof(float)), 0);
     cr_assert_eq(memcmp(a->record->dev, b->record->dev, cells * sizeof(float)), 0);
     cr_assert_eq(memcmp(a->record->bids, b->record->bids, cells * sizeof(uint32_t)), 0);
     cr_assert_eq(memcmp(a->record->offset, b->record->offset, (INVESTOR_FIELDS + 1) * sizeof(size_t)), 0);
-    cr_assert_eq(memcmp(a->mean_bond, b->mean_bond, (size_t)BOND_FIELDS * a->model->config.d * sizeof(float)),
-                 0);
+    cr_assert_eq(memcmp(a->mean_bond, b->mean_bond, (size_t)BOND_FIELDS * a->model->config.d * sizeof(float)), 0);
     cr_assert_str_eq(a->schema_yaml, b->schema_yaml);
     cr_assert_eq(a->schema_bytes, b->schema_bytes);
     cr_assert_str_eq(a->encoder->fields[4].name, b->encoder->fields[4].name);
@@ -407,19 +405,16 @@ Test(store_snapshots, the_registry_says_what_is_served_and_what_was_before)
 Test(store_snapshots, what_has_no_file_is_not_served)
 {
     br_snapshots *snapshots = writer_at(path);
-    cr_assert_eq(record(snapshots, BR_SNAPSHOT_PUBLISHED, "00112233445566778899aabbccddeeff"),
-                 BR_ERR_NOT_FOUND);
+    cr_assert_eq(record(snapshots, BR_SNAPSHOT_PUBLISHED, "00112233445566778899aabbccddeeff"), BR_ERR_NOT_FOUND);
     cr_assert_eq(record(snapshots, BR_SNAPSHOT_PUBLISHED, ""), BR_ERR_INVALID);
-    cr_assert_eq(record(snapshots, BR_SNAPSHOT_REFUSED, ""), BR_OK,
-                 "a refused one may never have been written");
+    cr_assert_eq(record(snapshots, BR_SNAPSHOT_REFUSED, ""), BR_OK, "a refused one may never have been written");
     expect_served(snapshots, "", NULL);
     br_snapshots_free(&snapshots);
 }
 
 static br_status write_down(void *context, const br_snapshot_event *event)
 {
-    br_buf_printf(context, "%d %.4s %s %.0f;", (int)event->kind, event->version, event->reason,
-                  event->wall_s);
+    br_buf_printf(context, "%d %.4s %s %.0f;", (int)event->kind, event->version, event->reason, event->wall_s);
     return BR_OK;
 }
 
@@ -475,8 +470,7 @@ Test(store_snapshots, every_allocation_may_fail)
         }
         br_alloc_fail_after(SIZE_MAX);
         // An arena that cannot grow looks to the codec like one at its bound.
-        cr_assert(status == BR_OK || status == BR_ERR_NO_MEMORY || status == BR_ERR_LIMIT, "%s",
-                  br_why(status));
+        cr_assert(status == BR_OK || status == BR_ERR_NO_MEMORY || status == BR_ERR_LIMIT, "%s", br_why(status));
         br_snapshot_free(&loaded);
         br_snapshots_free(&snapshots);
         cr_assert_eq(br_alloc_live(), live);

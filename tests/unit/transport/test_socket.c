@@ -171,8 +171,7 @@ Test(transport_socket, an_unknown_peer_is_an_error_and_not_a_silent_loss)
 
 Test(transport_socket, a_full_queue_says_again)
 {
-    br_socket_options options = {
-        .kind = BR_SOCKET_DEALER, .endpoint = ipc_endpoint("nobody"), .high_water = 3};
+    br_socket_options options = {.kind = BR_SOCKET_DEALER, .endpoint = ipc_endpoint("nobody"), .high_water = 3};
     br_socket *client = open_or_fail(&options);
     br_status status = BR_OK;
     int sent = 0;
@@ -232,8 +231,8 @@ static void expect_right_message(br_socket *server, uint64_t dropped)
     receive_or_fail(server, &message);
     cr_expect_eq(message.request, 7);
     br_message_deinit(&message);
-    cr_expect_eq(br_socket_dropped(server), dropped, "%zu dropped, not %zu",
-                 (size_t)br_socket_dropped(server), (size_t)dropped);
+    cr_expect_eq(br_socket_dropped(server), dropped, "%zu dropped, not %zu", (size_t)br_socket_dropped(server),
+                 (size_t)dropped);
 }
 
 Test(transport_socket, malformed_messages_are_dropped_and_counted)
@@ -345,8 +344,8 @@ static void wait_until_cut_off(br_socket *socket)
 Test(transport_socket, a_client_that_was_cut_off_for_good_connects_anew)
 {
     br_socket *server = open_local(BR_SOCKET_ROUTER, ipc_endpoint("s"), true);
-    br_socket *client = open_or_fail(&(br_socket_options){
-        .kind = BR_SOCKET_DEALER, .endpoint = ipc_endpoint("s"), .max_message_bytes = 1000});
+    br_socket *client = open_or_fail(
+        &(br_socket_options){.kind = BR_SOCKET_DEALER, .endpoint = ipc_endpoint("s"), .max_message_bytes = 1000});
     char *large = br_calloc(1001, 1);
     cr_assert(large != NULL);
     br_message message;
@@ -420,8 +419,7 @@ Test(transport_socket, every_option_is_set_on_every_kind)
     for (size_t i = 0; i < 4; i++) {
         br_socket *local = open_local(kinds[i], ipc_endpoint(names[i]), i % 2 == 0);
         expect_options(local, false);
-        br_socket_options options = {
-            .kind = kinds[i], .endpoint = "tcp://127.0.0.1:*", .bind = true, .curve = &curve};
+        br_socket_options options = {.kind = kinds[i], .endpoint = "tcp://127.0.0.1:*", .bind = true, .curve = &curve};
         br_socket *server = open_or_fail(&options);
         expect_options(server, true);
         cr_expect_eq(option_of(server, OPTION_ZAP_ENFORCE_DOMAIN), 1);
@@ -542,8 +540,7 @@ static void open_door(door *d, const br_curve *allowed)
 static br_socket *knock(const door *d, br_curve client)
 {
     memcpy(client.server_key, d->server_curve.public_key, BR_KEY_TEXT);
-    br_socket_options options = {
-        .kind = BR_SOCKET_DEALER, .endpoint = br_socket_endpoint(d->server), .curve = &client};
+    br_socket_options options = {.kind = BR_SOCKET_DEALER, .endpoint = br_socket_endpoint(d->server), .curve = &client};
     br_socket *socket = open_or_fail(&options);
     cr_assert_eq(br_socket_send(socket, NULL, 1, 7, nothing, nothing), BR_OK);
     return socket;
@@ -717,8 +714,7 @@ Test(transport_socket, a_client_numbers_its_requests_and_gets_its_answers)
         br_message message;
         receive_or_fail(server, &message);
         cr_expect_eq(message.request, want);
-        cr_assert_eq(br_socket_send(server, &message.peer, 17, message.request, span_of("fine"), nothing),
-                     BR_OK);
+        cr_assert_eq(br_socket_send(server, &message.peer, 17, message.request, span_of("fine"), nothing), BR_OK);
         br_message_deinit(&message);
         cr_assert_eq(br_client_receive(client, &message, DEADLINE_MS), BR_OK);
         cr_expect_eq(message.request, want);

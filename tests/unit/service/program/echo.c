@@ -29,16 +29,14 @@ static br_status on_message(void *state, br_socket *socket, br_message *message)
     char text[128];
     br_span body = {message->body, message->n_body};
     if (message->type == 2) {
-        return br_fail(BR_ERR_INVALID, "told to fail: %.*s", (int)message->n_body,
-                       (const char *)message->body);
+        return br_fail(BR_ERR_INVALID, "told to fail: %.*s", (int)message->n_body, (const char *)message->body);
     }
     if (message->type == 3) {
-        int n = snprintf(text, sizeof text, "timers=%u idles=%u wakes=%u attempts=%u", self->timers,
-                         self->idles, self->wakes, attempts);
+        int n = snprintf(text, sizeof text, "timers=%u idles=%u wakes=%u attempts=%u", self->timers, self->idles,
+                         self->wakes, attempts);
         body = (br_span){text, (size_t)n};
     }
-    br_status status =
-        br_socket_send(socket, &message->peer, message->type, message->request, body, (br_span){0});
+    br_status status = br_socket_send(socket, &message->peer, message->type, message->request, body, (br_span){0});
     return status == BR_ERR_UNREACHABLE || status == BR_ERR_AGAIN ? BR_OK : status;
 }
 
@@ -77,8 +75,7 @@ static br_status echo_start(br_service *service, void *state)
     const char *mode = getenv("ECHO_MODE");
     attempts++;
     self->service = service;
-    br_status status =
-        br_service_local_socket(service, &self->socket, BR_SOCKET_ROUTER, "echo", true, on_message);
+    br_status status = br_service_local_socket(service, &self->socket, BR_SOCKET_ROUTER, "echo", true, on_message);
     if (status == BR_OK) {
         status = br_service_timer(service, 5, on_timer);
     }
