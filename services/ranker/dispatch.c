@@ -190,11 +190,14 @@ static br_status send_job(ranker *self, worker *to, const queued_job *queued)
     br_job job = {.job_id = queued->job, .attempt = queued->attempts + 1, .lease_ms = self->config->work.lease_ms};
     br_arena_reset(d->arena);
     br_status status = br_recommendations_job(self->store, d->arena, &queued->job, &job.body);
-    if (status != BR_OK) {
-        return status;
-    }
     br_buf_clear(&d->buffer);
-    status = br_job_pack(&job, &d->buffer);
+    if (status == BR_OK) {
+        status = br_job_pack(&job, &d->buffer);
+    }
+    if (status == BR_ERR_CORRUPT || status == BR_ERR_INVALID || status == BR_ERR_LIMIT) {
+        return bury(self, &queued->job, queued->attempts,
+                    br_why(status)); // it would stop every ranker after this one, too
+    }
     if (status != BR_OK) {
         return status;
     }

@@ -15,7 +15,7 @@ static br_market *ten_bonds(void)
 {
     static const char *const industries[] = {"steel", "power", "steel", "trade", "power",
                                              "steel", "ships", "trade", "power", "steel"};
-    static char ids[11][8], days[11][12], coupons[11][8];
+    static char ids[11][16], days[11][32], coupons[11][16];
     br_market *market = NULL;
     cr_assert_eq(br_market_new(&market, fixture_schema()), BR_OK);
     for (int i = 0; i < 11; i++) {
