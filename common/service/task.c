@@ -86,12 +86,8 @@ static void tell_client(br_task *task)
     memcpy(text, task->text, sizeof text);
     br_progress progress = {stage, task->done, task->total, task->rate, text};
     pthread_mutex_unlock(&task->mutex);
-    br_buf_clear(&task->buffer);
-    if (br_progress_pack(&progress, &task->buffer) == BR_OK) {
-        br_status sent = br_socket_send(task->socket, &task->client, BR_MSG_PROGRESS, task->request,
-                                        (br_span){task->buffer.data, task->buffer.length}, (br_span){0});
-        (void)sent; // the report will tell
-    }
+    br_status status = br_progress_send(task->socket, &task->client, task->request, &progress, &task->buffer);
+    (void)status; // news that does not fit is left out; the report will tell
 }
 
 bool br_task_poll(br_task *task)
@@ -118,20 +114,4 @@ void br_task_deinit(br_task *task)
         task->busy = false;
     }
     br_buf_deinit(&task->buffer);
-}
-
-br_status br_report_send(br_socket *socket, const br_peer *peer, uint64_t request, const br_report *report,
-                         br_buf *buffer)
-{
-    br_buf_clear(buffer);
-    br_status status = br_report_pack(report, buffer);
-    if (status != BR_OK) {
-        return status;
-    }
-    br_status sent =
-        br_socket_send(socket, peer, BR_MSG_REPORT, request, (br_span){buffer->data, buffer->length}, (br_span){0});
-    if (sent != BR_OK) {
-        br_log_info("REPLY-LOST", "reason=\"%s\" next=\"the client asks again\"", br_why(sent));
-    }
-    return BR_OK;
 }

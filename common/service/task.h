@@ -8,7 +8,7 @@
 ///     br_task_tell(&self->task, "train", done, total, rate, "epoch 3");     // in run(), on the thread
 ///     if (br_task_poll(&self->task)) { ... send the report ... }            // on wake and timer, on the loop
 
-#include "codec/control.h"
+#include "service/answer.h"
 #include "service/service.h"
 
 #include <pthread.h>
@@ -46,9 +46,5 @@ bool br_task_cancelled(br_task *task);
 bool br_task_poll(br_task *task);
 /// Cancel, join, release; accepts an idle task.
 void br_task_deinit(br_task *task);
-
-/// Send `report` to `peer` over `socket`; a client that has gone away is no failure, it asks again.
-br_status br_report_send(br_socket *socket, const br_peer *peer, uint64_t request, const br_report *report,
-                         br_buf *buffer) BR_MUST_CHECK;
 
 #endif

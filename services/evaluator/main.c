@@ -37,15 +37,7 @@ static br_status refuse(evaluator *self, const br_message *message, const char *
 static br_status announce(evaluator *self)
 {
     br_hint hint = {.kind = BR_HINT_METRICS, .version = ""};
-    br_buf_clear(&self->buffer);
-    br_status status = br_hint_pack(&hint, &self->buffer);
-    if (status != BR_OK) {
-        return status;
-    }
-    br_status sent = br_socket_send(self->hints, NULL, BR_MSG_HINT, 0,
-                                    (br_span){self->buffer.data, self->buffer.length}, (br_span){0});
-    (void)sent; // readers look once a second anyway
-    return BR_OK;
+    return br_hint_send(self->hints, &hint, &self->buffer);
 }
 
 // --- the latest month as gauges ---

@@ -8,6 +8,7 @@
 
 #include "codec/rows.h"
 #include "pipeline/follow.h"
+#include "service/answer.h"
 #include "service/service.h"
 
 enum { BR_MAX_ROUND = 64 };

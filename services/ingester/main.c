@@ -6,43 +6,26 @@
 
 enum { MAX_MESSAGE_BYTES = 64 << 20, MAX_ROUND_BYTES = 512 << 20 };
 
-static br_span span_of(const br_buf *buf)
+static br_status answer_report(ingester *self, const pending_reply *to, bool ok, const char *reason)
 {
-    return (br_span){buf->data, buf->length};
+    br_report report = {.ok = ok, .reason = reason};
+    return br_report_send(self->requests, &to->peer, to->request, &report, &self->buffer);
 }
 
 // A client that has gone away resends when it comes back, so that an answer it cannot get is no failure.
-static void answer(ingester *self, const pending_reply *to, uint16_t type)
+static void answer(ingester *self, const pending_reply *to)
 {
-    br_status status =
-        br_socket_send(self->requests, &to->peer, type, to->request, span_of(&self->buffer), (br_span){0});
+    br_status status = br_socket_send(self->requests, &to->peer, BR_MSG_ROW_BATCH_REPLY, to->request,
+                                      (br_span){self->buffer.data, self->buffer.length}, (br_span){0});
     if (status != BR_OK) {
         br_log_info("INGEST-REPLY-LOST", "reason=\"%s\" next=\"the client resends\"", br_why(status));
     }
 }
 
-static br_status answer_report(ingester *self, const pending_reply *to, bool ok, const char *reason)
-{
-    br_report report = {.ok = ok, .reason = reason};
-    br_buf_clear(&self->buffer);
-    br_status status = br_report_pack(&report, &self->buffer);
-    if (status == BR_OK) {
-        answer(self, to, BR_MSG_REPORT);
-    }
-    return status;
-}
-
 static br_status tell_others(ingester *self, uint64_t head)
 {
     br_hint hint = {.kind = BR_HINT_LEDGER_HEAD, .number = head, .version = ""};
-    br_buf_clear(&self->buffer);
-    br_status status = br_hint_pack(&hint, &self->buffer);
-    if (status != BR_OK) {
-        return status;
-    }
-    // A hint that cannot be sent is made up for by the readers' own look once a second.
-    br_status sent = br_socket_send(self->hints, NULL, BR_MSG_HINT, 0, span_of(&self->buffer), (br_span){0});
-    return sent == BR_ERR_AGAIN || sent == BR_OK ? BR_OK : sent;
+    return br_hint_send(self->hints, &hint, &self->buffer);
 }
 
 static br_status answer_all(ingester *self, uint64_t head)
@@ -54,7 +37,7 @@ static br_status answer_all(ingester *self, uint64_t head)
         if (status != BR_OK) {
             return status;
         }
-        answer(self, &self->pending[i], BR_MSG_ROW_BATCH_REPLY);
+        answer(self, &self->pending[i]);
     }
     self->n_pending = 0;
     return BR_OK;
@@ -177,12 +160,7 @@ static br_status on_status(ingester *self, const pending_reply *to)
     }
     br_figure figures[] = {{"head", (double)head, ""}};
     br_report report = {.ok = true, .reason = "", .figures = figures, .n_figures = 1};
-    br_buf_clear(&self->buffer);
-    status = br_report_pack(&report, &self->buffer);
-    if (status == BR_OK) {
-        answer(self, to, BR_MSG_REPORT);
-    }
-    return status;
+    return br_report_send(self->requests, &to->peer, to->request, &report, &self->buffer);
 }
 
 static br_status on_request(void *state, br_socket *socket, br_message *message)

@@ -9,26 +9,11 @@
 
 static const uint32_t EVENT_KINDS = BR_KIND_BIT(BR_ROW_CLOSE_DAY) | BR_KIND_BIT(BR_ROW_BOND);
 
-static br_span span_of(const br_buf *buf)
-{
-    return (br_span){buf->data, buf->length};
-}
-
 // --- answers to clients; one that has gone away asks again ---
 
 static br_status answer(ranker *self, const rank_client *client, const br_report *report)
 {
-    br_buf_clear(&self->buffer);
-    br_status status = br_report_pack(report, &self->buffer);
-    if (status != BR_OK) {
-        return status;
-    }
-    br_status sent = br_socket_send(self->requests, &client->peer, BR_MSG_REPORT, client->request,
-                                    span_of(&self->buffer), (br_span){0});
-    if (sent != BR_OK) {
-        br_log_info("RANK-REPLY-LOST", "reason=\"%s\" next=\"the client asks again\"", br_why(sent));
-    }
-    return BR_OK;
+    return br_report_send(self->requests, &client->peer, client->request, report, &self->buffer);
 }
 
 static br_status refuse(ranker *self, const rank_client *client, const char *reason)
@@ -49,15 +34,7 @@ static br_status tell_progress(ranker *self)
                             .total = self->n_tasks,
                             .rate = seconds > 0 ? self->next_task / seconds : 0,
                             .text = "lists"};
-    br_buf_clear(&self->buffer);
-    br_status status = br_progress_pack(&progress, &self->buffer);
-    if (status != BR_OK) {
-        return status;
-    }
-    br_status sent = br_socket_send(self->requests, &self->clients[0].peer, BR_MSG_PROGRESS, self->clients[0].request,
-                                    span_of(&self->buffer), (br_span){0});
-    (void)sent; // the report will tell
-    return BR_OK;
+    return br_progress_send(self->requests, &self->clients[0].peer, self->clients[0].request, &progress, &self->buffer);
 }
 
 static br_status finish_client(ranker *self)
@@ -455,17 +432,8 @@ static br_status end_tasks(ranker *self)
     }
     br_status status = self->serving ? finish_client(self) : BR_OK;
     clear_tasks(self);
-    br_buf_clear(&self->buffer);
     br_hint hint = {.kind = BR_HINT_RECOMMENDATIONS, .version = ""};
-    if (status == BR_OK) {
-        status = br_hint_pack(&hint, &self->buffer);
-    }
-    if (status != BR_OK) {
-        return status;
-    }
-    br_status sent = br_socket_send(self->hints, NULL, BR_MSG_HINT, 0, span_of(&self->buffer), (br_span){0});
-    (void)sent; // readers look once a second anyway
-    return BR_OK;
+    return status == BR_OK ? br_hint_send(self->hints, &hint, &self->buffer) : status;
 }
 
 // The bonds of events that came before a snapshot could be used: those that are upcoming still are ranked now.

@@ -10,6 +10,7 @@
 #include "codec/work.h"
 #include "pipeline/follow.h"
 #include "pipeline/recommend.h"
+#include "service/answer.h"
 #include "service/service.h"
 
 enum {

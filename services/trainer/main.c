@@ -23,11 +23,6 @@ typedef struct trainer {
     br_metric *trained, *refused, *failed, *seconds, *last_success;
 } trainer;
 
-static br_span span_of(const br_buf *buf)
-{
-    return (br_span){buf->data, buf->length};
-}
-
 static br_status answer(trainer *self, const br_peer *peer, uint64_t request, const br_report *report)
 {
     return br_report_send(self->requests, peer, request, report, &self->buffer);
@@ -41,14 +36,7 @@ static br_status refuse(trainer *self, const br_message *message, const char *re
 static br_status announce(trainer *self, const char *version)
 {
     br_hint hint = {.kind = BR_HINT_SNAPSHOT, .version = version};
-    br_buf_clear(&self->buffer);
-    br_status status = br_hint_pack(&hint, &self->buffer);
-    if (status != BR_OK) {
-        return status;
-    }
-    br_status sent = br_socket_send(self->hints, NULL, BR_MSG_HINT, 0, span_of(&self->buffer), (br_span){0});
-    (void)sent; // readers look once a second anyway
-    return BR_OK;
+    return br_hint_send(self->hints, &hint, &self->buffer);
 }
 
 // --- a training and its end ---
