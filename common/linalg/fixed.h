@@ -10,6 +10,7 @@
 ///   dot      lane i mod 16 is a chain of fma over i = 0, 1, ...; then lanes are folded 8, 4, 2, 1 apart
 ///   product  y[i, c] is a chain of fma over the rows of A, starting from y[i, c]
 ///   sum_rows y[c] is a chain of additions in the order of the list
+///   block_*  dots as dot; spread a chain of fma over the block's rows, outer one over the list, each from what is there
 ///
 /// Only NaNs may differ, in their sign and payload.
 
@@ -30,6 +31,15 @@ typedef struct br_fixed_product {
     size_t columns;
 } br_fixed_product;
 
+/// A few rows of a larger matrix, and the rows of another that meet them: [rows, columns] and x[list[a]], a < n.
+typedef struct br_fixed_block {
+    const float *block; ///< [rows, columns]
+    size_t rows;
+    size_t columns;
+    const uint32_t *list; ///< [n] rows of x, each at most once
+    size_t n;
+} br_fixed_block;
+
 typedef struct br_fixed_kernels {
     const char *name;
     /// sum_i a[i] b[i] over n floats
@@ -44,6 +54,12 @@ typedef struct br_fixed_kernels {
     void (*product)(const br_fixed_product *product);
     /// y[columns] += sum_i table[list[i], columns]
     void (*sum_rows)(float *y, const float *table, const uint32_t *list, size_t n, size_t columns);
+    /// y[a, i] = block[i] . x[list[a]]    y [n, rows], x [.., columns]
+    void (*block_dots)(const br_fixed_block *block, float *y, const float *x);
+    /// x[list[a]] += sum_i y[a, i] block[i]
+    void (*block_spread)(const br_fixed_block *block, float *x, const float *y);
+    /// sums[i] += sum_a y[a, i] x[list[a]]    sums [rows, columns]; block->block is not read
+    void (*block_outer)(const br_fixed_block *block, float *sums, const float *y, const float *x);
 } br_fixed_kernels;
 
 /// The best kernels that this host can run, or those that BOOKRUNNER_KERNEL=avx512|avx2|plain asks for (tests); never

@@ -46,6 +46,24 @@ static inline float lanes_sum(lanes a)
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
+static inline void lanes_sums(float *y, const lanes *a)
+{
+    __m256 eight[8];
+    for (size_t i = 0; i < 8; i++) {
+        eight[i] = _mm256_add_ps(a[i].low, a[i].high);
+    }
+    __m256 four[4]; // two sums each: lanes of a[2 i], then of a[2 i + 1]
+    for (size_t i = 0; i < 4; i++) {
+        four[i] = _mm256_add_ps(_mm256_permute2f128_ps(eight[2 * i], eight[2 * i + 1], 0x20),
+                                _mm256_permute2f128_ps(eight[2 * i], eight[2 * i + 1], 0x31));
+    }
+    __m256 low = _mm256_add_ps(_mm256_shuffle_ps(four[0], four[1], 0x44), _mm256_shuffle_ps(four[0], four[1], 0xee));
+    __m256 high = _mm256_add_ps(_mm256_shuffle_ps(four[2], four[3], 0x44), _mm256_shuffle_ps(four[2], four[3], 0xee));
+    __m256 one = _mm256_add_ps(_mm256_shuffle_ps(low, high, 0x88), _mm256_shuffle_ps(low, high, 0xdd));
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    _mm256_storeu_ps(y, _mm256_permutevar8x32_ps(one, order));
+}
+
 #define TILE_LANES   1
 #define KERNELS      br_fixed_avx2
 #define KERNELS_NAME "avx2"

@@ -42,6 +42,23 @@ static inline float lanes_sum(lanes a)
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
+static inline void lanes_sums(float *y, const lanes *a)
+{
+    __m512 eight[4]; // two sums each: lanes of a[2 i], then of a[2 i + 1]
+    for (size_t i = 0; i < 4; i++) {
+        eight[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a[2 * i], a[2 * i + 1], 0x44),
+                                 _mm512_shuffle_f32x4(a[2 * i], a[2 * i + 1], 0xee));
+    }
+    __m512 low = _mm512_add_ps(_mm512_shuffle_f32x4(eight[0], eight[1], 0x88),
+                               _mm512_shuffle_f32x4(eight[0], eight[1], 0xdd)); // four lanes each of a[0] .. a[3]
+    __m512 high = _mm512_add_ps(_mm512_shuffle_f32x4(eight[2], eight[3], 0x88),
+                                _mm512_shuffle_f32x4(eight[2], eight[3], 0xdd));
+    __m512 two = _mm512_add_ps(_mm512_shuffle_ps(low, high, 0x44), _mm512_shuffle_ps(low, high, 0xee));
+    __m512 one = _mm512_add_ps(_mm512_shuffle_ps(two, two, 0x88), _mm512_shuffle_ps(two, two, 0xdd));
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 0, 0, 0, 0, 0, 0, 0);
+    _mm256_storeu_ps(y, _mm512_castps512_ps256(_mm512_permutexvar_ps(order, one)));
+}
+
 #define TILE_LANES   4
 #define KERNELS      br_fixed_avx512
 #define KERNELS_NAME "avx512"

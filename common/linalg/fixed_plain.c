@@ -60,6 +60,13 @@ static inline float lanes_sum(lanes a)
     return a.at[0];
 }
 
+static inline void lanes_sums(float *y, const lanes *a)
+{
+    for (size_t i = 0; i < 8; i++) {
+        y[i] = lanes_sum(a[i]);
+    }
+}
+
 #define TILE_LANES   1
 #define KERNELS      br_fixed_plain
 #define KERNELS_NAME "plain"

@@ -174,6 +174,90 @@ Test(linalg_fixed, kernels_compute_their_formulas)
     }
 }
 
+/// A block of `rows` x `columns` against n of the 12 rows of x.
+typedef struct block_case {
+    float block[20 * 170];
+    float x[12 * 170];
+    float y[12 * 20];
+    uint32_t list[12];
+    br_fixed_block pass;
+} block_case;
+
+static void draw_block(block_case *it, uint32_t round, bool wild)
+{
+    br_rng rng = br_rng_at(4, BR_STREAM_TEST, 4, round);
+    fill(&rng, it->block, 20 * 170, wild);
+    fill(&rng, it->x, 12 * 170, wild);
+    fill(&rng, it->y, 12 * 20, wild);
+    size_t n = 0;
+    for (uint32_t i = 0; i < 12; i++) {
+        it->list[n] = i;
+        n += br_rng_below(&rng, 2);
+    }
+    it->pass = (br_fixed_block){it->block, br_rng_below(&rng, 20), br_rng_below(&rng, 170), it->list, n};
+}
+
+Test(linalg_fixed, block_kernels_give_the_same_bytes)
+{
+    for (uint32_t round = 0; round < 2000; round++) {
+        static block_case first, other;
+        for (size_t which = 0; which < N_NAMES; which++) {
+            const br_fixed_kernels *kernels = br_fixed_by_name(NAMES[which]);
+            if (kernels == NULL) {
+                continue;
+            }
+            block_case *it = which == 0 ? &first : &other;
+            draw_block(it, round, round % 2 == 1);
+            kernels->block_spread(&it->pass, it->x, it->y);
+            kernels->block_outer(&it->pass, it->block, it->y, it->x);
+            kernels->block_dots(&it->pass, it->y, it->x);
+            cr_assert(same_bytes(first.x, it->x, 12 * 170), "%s round %u spread", NAMES[which], round);
+            cr_assert(same_bytes(first.block, it->block, 20 * 170), "%s round %u outer", NAMES[which], round);
+            cr_assert(same_bytes(first.y, it->y, 12 * 20), "%s round %u dots", NAMES[which], round);
+        }
+    }
+}
+
+Test(linalg_fixed, block_kernels_compute_their_formulas)
+{
+    const br_fixed_kernels *kernels = br_fixed();
+    for (uint32_t round = 0; round < 300; round++) {
+        static block_case before, after;
+        draw_block(&before, round, false);
+        draw_block(&after, round, false);
+        const br_fixed_block *pass = &before.pass;
+        kernels->block_dots(&after.pass, after.y, before.x);
+        kernels->block_spread(pass, after.x, before.y);
+        kernels->block_outer(pass, after.block, before.y, before.x);
+        for (size_t a = 0; a < pass->n; a++) {
+            for (size_t i = 0; i < pass->rows; i++) {
+                double sum = 0.0;
+                for (size_t c = 0; c < pass->columns; c++) {
+                    float x = before.x[pass->list[a] * pass->columns + c];
+                    sum += (double)before.block[i * pass->columns + c] * (double)x;
+                }
+                cr_assert_float_eq((double)after.y[a * pass->rows + i], sum, 2e-4);
+            }
+            for (size_t c = 0; c < pass->columns; c++) {
+                size_t at = pass->list[a] * pass->columns + c;
+                double sum = (double)before.x[at];
+                for (size_t i = 0; i < pass->rows; i++) {
+                    sum += (double)before.y[a * pass->rows + i] * (double)before.block[i * pass->columns + c];
+                }
+                cr_assert_float_eq((double)after.x[at], sum, 2e-4);
+            }
+        }
+        for (size_t i = 0; i < pass->rows * pass->columns; i++) {
+            double sum = (double)before.block[i];
+            for (size_t a = 0; a < pass->n; a++) {
+                float x = before.x[pass->list[a] * pass->columns + i % pass->columns];
+                sum += (double)before.y[a * pass->rows + i / pass->columns] * (double)x;
+            }
+            cr_assert_float_eq((double)after.block[i], sum, 2e-4);
+        }
+    }
+}
+
 Test(linalg_fixed, a_dot_of_few_elements_is_exact_where_the_sum_is)
 {
     float a[20], b[20];
