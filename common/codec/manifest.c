@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    MANIFEST_FORMAT = 1,
+    MANIFEST_FORMAT = 2,
     MAX_FIELD_VALUES = 255,
     MAX_FIELD_OTHERS = 100000,
     MAX_CHUNKS = 64,
@@ -96,6 +96,8 @@ static void fill_model(br_writing *writing, const br_model *model, Br__ModelShap
     message->d = model->config.d;
     message->n_cross = model->config.n_cross;
     message->rank = model->config.rank;
+    message->architecture = model->config.architecture;
+    message->stacked = model->config.stacked;
     message->hidden = write_numbers(writing, model->config.hidden, model->config.n_hidden);
     message->n_hidden = model->config.n_hidden;
     message->n_parameters = model->n_parameters;
@@ -345,7 +347,7 @@ static uint64_t parameters_of(const br_model_config *config, const br_encoder *e
         rows += (uint64_t)encoder->fields[j].n_values + 1;
     }
     uint64_t width = (uint64_t)encoder->n_fields * config->d;
-    uint64_t n = rows * config->d + config->n_cross * (2 * width * config->rank + width) + width;
+    uint64_t n = rows * (config->d + 1) + config->n_cross * (2 * width * config->rank + width) + width;
     uint64_t below = width;
     for (uint32_t i = 0; i < config->n_hidden; i++) {
         n += (below + 2) * config->hidden[i];
@@ -361,10 +363,18 @@ static void read_model(br_reading *in, const Br__ModelShape *message, br_snapsho
         return;
     }
     br_read_range(in, "model.hidden", message->n_hidden, 1, BR_MAX_HIDDEN);
+    br_read_range(in, "model.architecture", message->architecture, 0, BR_DEEPFM);
     if (in->status != BR_OK) {
         return;
     }
-    br_model_config config = {message->d, message->n_cross, message->rank, (uint32_t)message->n_hidden, {0}};
+    br_model_config config = {
+        .architecture = (br_architecture)message->architecture,
+        .d = message->d,
+        .n_cross = message->n_cross,
+        .rank = message->rank,
+        .stacked = message->stacked != 0,
+        .n_hidden = (uint32_t)message->n_hidden,
+    };
     memcpy(config.hidden, message->hidden, message->n_hidden * sizeof *message->hidden);
     in->status = br_model_config_check(&config);
     if (in->status != BR_OK) {

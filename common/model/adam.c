@@ -1,4 +1,4 @@
-// parameters, m, v and each of the gradients: [n_parameters]
+// parameters, m, v and the gradient: [n_parameters]
 
 #include "model/layers.h"
 
@@ -7,16 +7,6 @@
 #define BETA1   0.9
 #define BETA2   0.999
 #define EPSILON 1e-8f
-
-/// Summed a piece at a time, so that the sum stays in the first cache.
-enum { PIECE = 1024 };
-
-BR_WIDE static void add(float *restrict sum, const float *restrict g, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        sum[i] += g[i];
-    }
-}
 
 typedef struct step_constants {
     float rate;    // with the bias correction of both means
@@ -38,8 +28,8 @@ BR_WIDE static void update(float *restrict p, float *restrict m, float *restrict
     }
 }
 
-void br_adam_step(float *parameters, const br_adam *adam, float *const *gradients, size_t n_gradients, size_t from,
-                  size_t until, double rate, double l2)
+void br_adam_step(float *parameters, const br_adam *adam, const float *gradient, size_t from, size_t until, double rate,
+                  double l2)
 {
     double correction = sqrt(1.0 - pow(BETA2, (double)adam->step));
     step_constants constants = {
@@ -47,12 +37,5 @@ void br_adam_step(float *parameters, const br_adam *adam, float *const *gradient
         .epsilon = EPSILON * (float)correction,
         .l2 = (float)l2,
     };
-    for (size_t at = from; at < until; at += PIECE) {
-        size_t n = until - at < PIECE ? until - at : PIECE;
-        float sum[PIECE] = {0};
-        for (size_t k = 0; k < n_gradients; k++) {
-            add(sum, gradients[k] + at, n);
-        }
-        update(parameters + at, adam->m + at, adam->v + at, sum, &constants, n);
-    }
+    update(parameters + from, adam->m + from, adam->v + from, gradient + from, &constants, until - from);
 }

@@ -84,7 +84,7 @@ static void head_add(const br_collapsed *c, double *row, size_t field, const dou
         }
         row[c->at_c] += (double)model->w_cross[at] * (e[i] * scale);
         for (size_t k = 0; k < model->config.hidden[0]; k++) {
-            row[c->at_t + k] += (double)model->w[0][k * c->width + at] * e[i];
+            row[c->at_t + k] += (double)model->w[0][at * model->config.hidden[0] + k] * e[i];
         }
     }
 }
@@ -388,7 +388,7 @@ void br_collapsed_mean_bond(const br_collapsed *c, const float *mean_embedding, 
             }
             state[c->at_c] += model->w_cross[at] * (e[i] * scale);
             for (size_t k = 0; k < model->config.hidden[0]; k++) {
-                state[c->at_t + k] += model->w[0][k * c->width + at] * e[i];
+                state[c->at_t + k] += model->w[0][at * model->config.hidden[0] + k] * e[i];
             }
         }
     }

@@ -1,60 +1,189 @@
-// x_{l+1} [T, W] = x_0 [T, W] * (x_l [T, W] V [W, r] U^T [r, W] + b [W]) + x_l
+// q_0 = P_0;  q_l [T, r] = P_l + sum_{m<l} q_m K_lm^T + sum over shown fields of V_lj^T (x_j * s_lj),  s_l = sum_{m<l} U_m q_m
 //
-// Source: DCN-V2 (ref [30]) section 3.2, low rank, without an activation inside the product.
+// Source: DCN-V2 (ref [30]) section 3.2, low rank, without an activation inside the product; tables.h splits its sums.
 
 #include "model/layers.h"
 
-br_cross_layer br_cross_layer_of(const br_model *model, uint32_t l)
+#include <string.h>
+
+static br_fixed_block block_of(const br_tile *tile, br_matrix matrix, uint32_t j, size_t d)
 {
-    br_assert(l < model->config.n_cross);
-    return (br_cross_layer){
-        .u = br_matrix_of(model->u[l], model->width, model->config.rank),
-        .v = br_matrix_of(model->v[l], model->width, model->config.rank),
-        .b = model->b[l],
-    };
+    return (br_fixed_block){matrix.data + j * d * matrix.columns, d, matrix.columns,
+                            tile->list + (size_t)j * BR_TILE_ROWS, tile->n_shown[j]};
 }
 
-BR_WIDE static void combine(float *restrict next, const float *x0, const float *x, const float *restrict z,
-                            const float *restrict b, size_t n)
+static br_matrix u_of(const br_model *model, uint32_t m)
+{
+    return br_matrix_of(model->u[m], model->width, model->config.rank);
+}
+
+/// [T, columns]: a part of all rows' states.
+static br_matrix part_of(const br_tile *tile, const br_tables *tables, float *states, size_t column, size_t columns)
+{
+    return (br_matrix){states + column, tile->n, columns, tables->layout.n};
+}
+
+static void copy_matrix(br_matrix to, br_matrix from)
+{
+    for (size_t t = 0; t < to.rows; t++) {
+        memcpy(to.data + t * to.stride, from.data + t * from.stride, to.columns * sizeof(float));
+    }
+}
+
+static void add_matrix(br_matrix to, br_matrix from)
+{
+    for (size_t t = 0; t < to.rows; t++) {
+        for (size_t i = 0; i < to.columns; i++) {
+            to.data[t * to.stride + i] += from.data[t * from.stride + i];
+        }
+    }
+}
+
+/// x [n, d] = x_0 less the mask's, of the rows that show field j.
+static void take_shown(const br_tile *tile, const br_tables *tables, uint32_t j, float *x)
+{
+    size_t d = tables->model->config.d;
+    const uint32_t *value = tile->value + (size_t)j * BR_TILE_ROWS;
+    for (size_t a = 0; a < tile->n_shown[j]; a++) {
+        memcpy(x + a * d, tables->shown + value[a] * d, d * sizeof *x);
+    }
+}
+
+BR_WIDE static void multiply(float *restrict y, const float *restrict x, const float *restrict s, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        next[i] = x0[i] * (z[i] + b[i]) + x[i];
+        y[i] = x[i] * s[i];
     }
 }
 
-void br_cross_forward(const br_cross_pass *pass, const br_cross_layer *layer)
-{
-    br_gemm(pass->q, 0.0f, pass->x, BR_PLAIN, layer->v, BR_PLAIN);
-    br_gemm(pass->z, 0.0f, pass->q, BR_PLAIN, layer->u, BR_TRANSPOSED);
-    size_t width = pass->x0.columns;
-    for (size_t t = 0; t < pass->x0.rows; t++) {
-        combine(pass->next.data + t * width, pass->x0.data + t * width, pass->x.data + t * width,
-                pass->z.data + t * width, layer->b, width);
-    }
-}
-
-/// dx0 += dx * (z + b);  z = dz = dx * x0;  db += dz, for one row
-BR_WIDE static void split(float *restrict dx0, float *restrict z, float *restrict db, const float *restrict dx,
-                          const float *restrict x0, const float *restrict b, size_t n)
+BR_WIDE static void add(float *restrict to, const float *restrict from, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        float dz = dx[i] * x0[i];
-        dx0[i] += dx[i] * (z[i] + b[i]);
-        z[i] = dz;
-        db[i] += dz;
+        to[i] += from[i];
     }
 }
 
-void br_cross_backward(br_cross_layer *d_layer, const br_cross_pass *pass, const br_cross_layer *layer)
+/// What layer l's product is added to: q_l, or for a stacked tower T.
+static br_matrix target_of(const br_tile *tile, const br_tables *tables, uint32_t l)
 {
-    size_t width = pass->x0.columns;
-    for (size_t t = 0; t < pass->x0.rows; t++) {
-        split(pass->dx0.data + t * width, pass->z.data + t * width, d_layer->b, pass->dx.data + t * width,
-              pass->x0.data + t * width, layer->b, width);
+    const br_model_config *config = &tables->model->config;
+    return l < config->n_cross ? br_matrix_of(tile->q[l], tile->n, config->rank)
+                               : br_matrix_of(tile->dq[l], tile->n, config->hidden[0]);
+}
+
+/// Layer l's product over the fields that are shown.
+static void shown_forward(br_tile *tile, const br_tables *tables, uint32_t l, float *target)
+{
+    const br_model *model = tables->model;
+    size_t d = model->config.d;
+    for (uint32_t j = 0; j < model->n_fields; j++) {
+        size_t n = tile->n_shown[j] * d;
+        size_t at = (size_t)j * BR_TILE_ROWS * d;
+        float *s = tile->s[l] + at;
+        br_fixed_block u = block_of(tile, u_of(model, l - 1), j, d);
+        tables->kernels->block_dots(&u, s, tile->q[l - 1]);
+        if (l > 1) {
+            add(s, tile->s[l - 1] + at, n);
+        }
+        take_shown(tile, tables, j, tile->x);
+        multiply(tile->y, tile->x, s, n);
+        br_fixed_block out = block_of(tile, br_inner_out(model, l), j, d);
+        tables->kernels->block_spread(&out, target, tile->y);
     }
-    br_matrix dz = pass->z;
-    br_gemm(d_layer->u, 1.0f, dz, BR_TRANSPOSED, pass->q, BR_PLAIN);
-    br_gemm(pass->dq, 0.0f, dz, BR_PLAIN, layer->u, BR_PLAIN);
-    br_gemm(d_layer->v, 1.0f, pass->x, BR_TRANSPOSED, pass->dq, BR_PLAIN);
-    br_gemm(pass->dx, 1.0f, pass->dq, BR_PLAIN, layer->v, BR_TRANSPOSED);
+}
+
+void br_cross_forward(br_tile *tile, const br_tables *tables)
+{
+    const br_model *model = tables->model;
+    const br_model_config *config = &model->config;
+    size_t r = config->rank;
+    for (uint32_t l = 0; l < config->n_cross; l++) {
+        copy_matrix(br_matrix_of(tile->q[l], tile->n, r),
+                    part_of(tile, tables, tile->state, tables->layout.p[l], r));
+    }
+    for (uint32_t l = 1; l <= br_n_inner(model); l++) {
+        br_matrix target = target_of(tile, tables, l);
+        bool tower = l == config->n_cross;
+        if (tower) {
+            memset(target.data, 0, target.rows * target.columns * sizeof(float));
+        }
+        for (uint32_t m = 0; m < l; m++) {
+            br_gemm(target, 1.0f, br_matrix_of(tile->q[m], tile->n, r), BR_PLAIN,
+                    br_matrix_of(tables->k[l][m], target.columns, r), BR_TRANSPOSED);
+        }
+        shown_forward(tile, tables, l, target.data);
+        if (tower) {
+            add_matrix(part_of(tile, tables, tile->state, tables->layout.t, target.columns), target);
+        }
+    }
+}
+
+/// ds += x * dy, dy = s * dy (the gradient of x), y = x * s
+BR_WIDE static void split(float *restrict y, float *restrict ds, float *restrict dy, const float *restrict x,
+                          const float *restrict s, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        y[i] = x[i] * s[i];
+        ds[i] += x[i] * dy[i];
+        dy[i] *= s[i];
+    }
+}
+
+/// d_shown[value of row a] += dx[a]
+static void scatter(float *d_shown, const uint32_t *value, const float *dx, size_t n, size_t d)
+{
+    for (size_t a = 0; a < n; a++) {
+        float *restrict to = d_shown + value[a] * d;
+        for (size_t i = 0; i < d; i++) {
+            to[i] += dx[a * d + i];
+        }
+    }
+}
+
+static void shown_backward(br_gradient_part *part, br_tile *tile, const br_tables *tables, uint32_t l)
+{
+    const br_model *model = tables->model;
+    const br_fixed_kernels *kernels = tables->kernels;
+    size_t d = model->config.d;
+    br_matrix out = br_inner_out(model, l);
+    for (uint32_t j = 0; j < model->n_fields; j++) {
+        size_t n = tile->n_shown[j];
+        size_t at = (size_t)j * BR_TILE_ROWS * d;
+        br_fixed_block to_out = block_of(tile, out, j, d);
+        br_fixed_block to_u = block_of(tile, u_of(model, l - 1), j, d);
+        kernels->block_dots(&to_out, tile->dy, tile->dq[l]);
+        take_shown(tile, tables, j, tile->x);
+        split(tile->y, tile->ds + at, tile->dy, tile->x, tile->s[l] + at, n * d);
+        kernels->block_outer(&to_out, part->out[l] + j * d * out.columns, tile->y, tile->dq[l]);
+        scatter(part->shown, tile->value + (size_t)j * BR_TILE_ROWS, tile->dy, n, d);
+        kernels->block_spread(&to_u, tile->dq[l - 1], tile->ds + at);
+        kernels->block_outer(&to_u, part->u[l - 1] + j * d * model->config.rank, tile->ds + at, tile->q[l - 1]);
+    }
+}
+
+void br_cross_backward(br_gradient_part *part, br_tile *tile, const br_tables *tables)
+{
+    const br_model *model = tables->model;
+    const br_model_config *config = &model->config;
+    size_t r = config->rank;
+    if (br_n_inner(model) > 0) {
+        memset(tile->ds, 0, model->width * BR_TILE_ROWS * sizeof(float));
+    }
+    if (config->stacked && config->n_cross > 0) {
+        copy_matrix(br_matrix_of(tile->dq[config->n_cross], tile->n, config->hidden[0]),
+                    part_of(tile, tables, tile->d_state, tables->layout.t, config->hidden[0]));
+    }
+    for (uint32_t l = br_n_inner(model); l > 0; l--) {
+        br_matrix dq = br_matrix_of(tile->dq[l], tile->n, br_inner_out(model, l).columns);
+        for (uint32_t m = 0; m < l; m++) {
+            br_gemm(br_matrix_of(part->k[l][m], dq.columns, r), 1.0f, dq, BR_TRANSPOSED,
+                    br_matrix_of(tile->q[m], tile->n, r), BR_PLAIN);
+            br_gemm(br_matrix_of(tile->dq[m], tile->n, r), 1.0f, dq, BR_PLAIN,
+                    br_matrix_of(tables->k[l][m], dq.columns, r), BR_PLAIN);
+        }
+        shown_backward(part, tile, tables, l);
+    }
+    for (uint32_t l = 0; l < config->n_cross; l++) {
+        add_matrix(part_of(tile, tables, tile->d_state, tables->layout.p[l], r), br_matrix_of(tile->dq[l], tile->n, r));
+    }
 }

@@ -76,34 +76,30 @@ void br_evaluator_free(br_evaluator **evaluator)
 }
 
 typedef struct evaluation {
-    br_evaluator *evaluator;
-    br_network *const *networks;
+    const br_evaluator *evaluator;
+    const br_model *model;
 } evaluation;
 
-static void evaluate_tile(void *context, uint32_t worker, uint32_t item)
+static void load_samples(void *context, uint32_t worker, size_t from, size_t n, uint32_t *row, uint8_t *label,
+                         float *weight)
 {
+    (void)worker;
+    (void)label;
+    (void)weight;
     const evaluation *it = context;
-    br_evaluator *evaluator = it->evaluator;
-    br_network *network = it->networks[worker];
-    const br_dataset *dataset = evaluator->dataset;
-    size_t from = (size_t)item * BR_TILE_ROWS;
-    size_t n_rows = evaluator->n - from < BR_TILE_ROWS ? evaluator->n - from : BR_TILE_ROWS;
-    for (size_t t = 0; t < n_rows; t++) {
-        size_t sample = evaluator->sample[from + t];
-        br_embedding_rows(network->row + t * network->model->n_fields, network->model,
+    const br_dataset *dataset = it->evaluator->dataset;
+    for (size_t t = 0; t < n; t++) {
+        size_t sample = it->evaluator->sample[from + t];
+        br_embedding_rows(row + t * it->model->n_fields, it->model,
                           dataset->bond_codes + (size_t)dataset->bond_of[sample] * dataset->n_bond_fields,
                           dataset->investor_codes + (size_t)dataset->row_of[sample] * dataset->n_investor_fields, NULL);
     }
-    br_network_forward(network, n_rows);
-    for (size_t t = 0; t < n_rows; t++) {
-        evaluator->logit[from + t] = network->logit[t];
-    }
 }
 
-void br_evaluator_run(br_evaluator *evaluator, br_workers *workers, br_network *const *networks)
+void br_evaluator_run(br_evaluator *evaluator, br_network *network)
 {
-    evaluation it = {evaluator, networks};
-    br_workers_run(workers, evaluate_tile, &it, (uint32_t)((evaluator->n + BR_TILE_ROWS - 1) / BR_TILE_ROWS));
+    evaluation it = {evaluator, br_network_model(network)};
+    br_network_logits(network, &(br_sample_source){&it, load_samples}, evaluator->n, evaluator->logit);
 }
 
 static double bond_weight(const br_evaluator *evaluator, size_t i)

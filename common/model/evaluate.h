@@ -3,8 +3,8 @@
 
 /// The network on a validation set, all fields shown. Private to the module.
 
+#include "market/dataset.h"
 #include "model/network.h"
-#include "model/workers.h"
 
 typedef struct br_evaluator {
     const br_dataset *dataset; ///< borrowed
@@ -21,8 +21,8 @@ typedef struct br_evaluator {
 br_status br_evaluator_new(br_evaluator **out, const br_dataset *dataset, size_t max_samples,
                            uint64_t seed) BR_MUST_CHECK;
 void br_evaluator_free(br_evaluator **evaluator);
-/// Compute all logits; networks[worker] is each worker's scratch.
-void br_evaluator_run(br_evaluator *evaluator, br_workers *workers, br_network *const *networks);
+/// Compute all logits.
+void br_evaluator_run(br_evaluator *evaluator, br_network *network);
 /// Weighted mean log loss in nats after `calibration` (NULL: of the raw logits); bonds weigh as in training, so that the epoch is
 /// chosen by what was learned for.
 double br_evaluator_log_loss(const br_evaluator *evaluator, const br_calibration *calibration);

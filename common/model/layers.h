@@ -4,19 +4,40 @@
 /// The layers of the network on a tile of rows: each forward beside its backward. Forward overwrites its output; backward adds to
 /// every gradient it is given. Private to the module.
 ///
-/// T = rows of the tile, F = fields, d = embedding size, W = F * d, r = rank, h = width of a hidden layer.
+/// T = rows of the tile, F = fields, d = embedding size, W = F * d, r = rank, h = width of a hidden layer, n = floats of a state.
 
 #include "base/rng.h"
 #include "linalg/gemm.h"
+#include "model/tables.h"
 #include "model/train.h"
 
-/// Element-wise loops are compiled for several vector widths and chosen at start; they hold no reductions, so the result is the
-/// same in each.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define BR_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define BR_WIDE
-#endif
+/// Rows of a tile: few enough that what a layer touches stays near the core, enough for the products to be worth their set-up.
+#define BR_TILE_ROWS 64
+
+/// Some samples on their way through the network; one thread's workspace.
+typedef struct br_tile {
+    size_t n;          ///< rows in use
+    uint32_t *n_shown; ///< [F] rows in which the field is not masked
+    uint32_t *list;    ///< [F, T] which rows these are
+    uint32_t *value;   ///< [F, T] their rows of the tables
+    float *state;      ///< [T, n] sums of the tables' rows; `t` and, after the cross, the P's place hold what the layers made of it
+    float *d_state;    ///< [T, n]
+    float *q[BR_MAX_CROSS];      ///< [T, r] V_l^T x_l
+    float *dq[BR_MAX_CROSS + 1]; ///< [T, columns of l]
+    float *s[BR_MAX_CROSS + 1];  ///< [F, T, d] sum_{m<l} U_m q_m where the field is shown
+    float *ds;                   ///< [F, T, d]
+    float *x;                    ///< [T, d] of one field
+    float *y;                    ///< likewise
+    float *dy;                   ///< likewise
+    float *h[BR_MAX_HIDDEN];     ///< [T, hidden[i]]
+    float *dh[BR_MAX_HIDDEN];    ///< likewise
+    float *logit;                ///< [T]
+    float *dlogit;               ///< [T] set by the caller before backward
+    float *block;                ///< the memory of all floats above
+} br_tile;
+
+br_status br_tile_new(br_tile **out, const br_tables *tables) BR_MUST_CHECK;
+void br_tile_free(br_tile **tile);
 
 // --- embedding.c ---
 
@@ -24,53 +45,20 @@
 ///   row  out [F]
 void br_embedding_rows(uint32_t *row, const br_model *model, const uint8_t *bond_codes, const uint8_t *investor_codes,
                        const uint8_t *masked);
-/// x_0 = the rows' embeddings.
-///   x0  out [n, d]    table  in [rows of the table, d]    row  in [n]    n = T * F
-void br_embedding_forward(float *x0, const float *table, const uint32_t *row, size_t n, size_t d);
-/// d_table[row[i]] += dx0[i]
-void br_embedding_backward(float *d_table, const float *dx0, const uint32_t *row, size_t n, size_t d);
 
 // --- cross.c ---
 
-typedef struct br_cross_layer {
-    br_matrix u; ///< [W, r]
-    br_matrix v; ///< [W, r]
-    float *b;    ///< [W]
-} br_cross_layer;
-
-br_cross_layer br_cross_layer_of(const br_model *model, uint32_t l);
-
-/// What one layer's pass works on.
-typedef struct br_cross_pass {
-    br_matrix x0;   ///< [T, W]
-    br_matrix x;    ///< [T, W] x_l
-    br_matrix q;    ///< [T, r] V^T x_l
-    br_matrix z;    ///< [T, W] U q; backward leaves its gradient here
-    br_matrix next; ///< [T, W] x_{l+1}; forward only
-    br_matrix dx;   ///< [T, W] backward: in d x_{l+1}, out d x_l (d x_{l+1} passes through and is added to)
-    br_matrix dx0;  ///< [T, W] backward adds
-    br_matrix dq;   ///< [T, r] backward's scratch
-} br_cross_pass;
-
-/// x_{l+1} = x_0 * (U V^T x_l + b) + x_l
-void br_cross_forward(const br_cross_pass *pass, const br_cross_layer *layer);
-void br_cross_backward(br_cross_layer *d_layer, const br_cross_pass *pass, const br_cross_layer *layer);
+/// q_l for all layers, s, and for a stacked tower its share of T.
+void br_cross_forward(br_tile *tile, const br_tables *tables);
+/// From dq and, for a stacked tower, d_state's T to d_state's P, and to the part's shown, u, out and k.
+void br_cross_backward(br_gradient_part *part, br_tile *tile, const br_tables *tables);
 
 // --- tower.c ---
 
-typedef struct br_dense_layer {
-    br_matrix w; ///< [h, n_in]
-    float *c;    ///< [h]
-} br_dense_layer;
-
-br_dense_layer br_dense_layer_of(const br_model *model, uint32_t i);
-
-/// h = relu(x W^T + c)
-///   h  out [T, h]    x  in [T, n_in]
-void br_dense_forward(br_matrix h, br_matrix x, const br_dense_layer *layer);
-/// dh is turned into the gradient before the relu; dx += and d_layer +=.
-void br_dense_backward(br_dense_layer *d_layer, br_matrix dx, br_matrix dh, br_matrix h, br_matrix x,
-                       const br_dense_layer *layer);
+/// The whole tower from T: h_1 = relu(T + c_1), h_i = relu(h_{i-1} W_i^T + c_i);  logit += w_deep . h_last
+void br_tower_forward(br_tile *tile, const br_tables *tables);
+/// d_state's T and the part's c, w, w_deep += from dlogit.
+void br_tower_backward(br_gradient_part *part, br_tile *tile, const br_tables *tables);
 
 // --- output.c ---
 
@@ -94,11 +82,11 @@ typedef struct br_adam {
     uint64_t step; ///< steps done, the one under way included
 } br_adam;
 
-/// One step on parameters [from, until): the gradient is the sum of `n_gradients` blocks in their order, plus l2 times the parameter.
+/// One step on parameters [from, until) by their gradient plus l2 times the parameter.
 ///
 /// Source: Kingma and Ba 2015, Algorithm 1; beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8.
-void br_adam_step(float *parameters, const br_adam *adam, float *const *gradients, size_t n_gradients, size_t from,
-                  size_t until, double rate, double l2);
+void br_adam_step(float *parameters, const br_adam *adam, const float *gradient, size_t from, size_t until, double rate,
+                  double l2);
 
 // --- masks.c ---
 

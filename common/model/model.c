@@ -25,7 +25,7 @@ br_status br_model_config_check(const br_model_config *config)
 {
     br_status status = check_range("d", config->d, 1, MAX_D);
     if (status == BR_OK) {
-        status = check_range("n_cross", config->n_cross, 0, BR_MAX_CROSS);
+        status = check_range("n_cross", config->n_cross, 0, config->architecture == BR_DCN ? BR_MAX_CROSS : 0);
     }
     if (status == BR_OK) {
         status = check_range("rank", config->rank, 1, MAX_RANK);
@@ -51,7 +51,9 @@ static void place_views(br_model *model, float *block)
 {
     const br_model_config *config = &model->config;
     size_t used = 0;
+    bool has_linear = config->architecture == BR_WIDE_DEEP || config->architecture == BR_DEEPFM;
     model->embedding = take(block, &used, model->row_of[model->n_fields] * config->d);
+    model->linear = has_linear ? take(block, &used, model->row_of[model->n_fields]) : NULL;
     for (uint32_t l = 0; l < config->n_cross; l++) {
         model->u[l] = take(block, &used, model->width * config->rank);
     }
@@ -67,7 +69,7 @@ static void place_views(br_model *model, float *block)
     for (uint32_t i = 0; i < config->n_hidden; i++) {
         model->c[i] = take(block, &used, config->hidden[i]);
     }
-    model->w_cross = take(block, &used, model->width);
+    model->w_cross = config->architecture == BR_DCN && !config->stacked ? take(block, &used, model->width) : NULL;
     model->w_deep = take(block, &used, config->hidden[config->n_hidden - 1]);
     model->bias = take(block, &used, 1);
     model->n_parameters = used;
@@ -179,7 +181,10 @@ void br_model_init(br_model *model, uint64_t seed)
         draw(model->w[i], fan_in * config->hidden[i], sqrt(2.0 / (double)fan_in), seed, part++);
     }
     uint32_t last = config->hidden[config->n_hidden - 1];
-    draw(model->w_cross, model->width, sqrt(1.0 / width), seed, part++);
+    if (model->w_cross != NULL) {
+        draw(model->w_cross, model->width, sqrt(1.0 / width), seed, part);
+    }
+    part++;
     draw(model->w_deep, last, sqrt(1.0 / last), seed, part++);
 }
 
@@ -193,11 +198,10 @@ br_status br_model_check_finite(const br_model *model)
     return BR_OK;
 }
 
-/// x[width] = the fields' embeddings in double.
-static void plain_embeddings(const br_model *model, const uint8_t *bond_codes, const uint8_t *investor_codes,
-                             const uint8_t *masked, double *x)
+/// rows[n_fields] = the fields' embedding rows.
+static void plain_rows(const br_model *model, const uint8_t *bond_codes, const uint8_t *investor_codes,
+                       const uint8_t *masked, size_t *rows)
 {
-    size_t d = model->config.d;
     for (uint32_t j = 0; j < model->n_fields; j++) {
         bool bond = j < model->n_bond_fields;
         uint32_t code = bond ? bond_codes[j] : investor_codes[j - model->n_bond_fields];
@@ -206,14 +210,27 @@ static void plain_embeddings(const br_model *model, const uint8_t *bond_codes, c
             br_assert(model->fields[j].maskable);
             code = model->fields[j].n_values;
         }
-        for (size_t i = 0; i < d; i++) {
-            x[j * d + i] = (double)model->embedding[(model->row_of[j] + code) * d + i];
-        }
+        rows[j] = model->row_of[j] + code;
     }
 }
 
-/// w_cross . x_L
-static double plain_cross(const br_model *model, const double *x0, double *x, double *product)
+/// sum_j linear[row of j]; for BR_DEEPFM with the inner products of all pairs of embeddings.
+static double plain_wide(const br_model *model, const size_t *rows, const double *x0)
+{
+    double sum = 0.0;
+    for (uint32_t i = 0; i < model->n_fields; i++) {
+        sum += (double)model->linear[rows[i]];
+        for (uint32_t j = 0; model->config.architecture == BR_DEEPFM && j < i; j++) {
+            for (size_t k = 0; k < model->config.d; k++) {
+                sum += x0[i * model->config.d + k] * x0[j * model->config.d + k];
+            }
+        }
+    }
+    return sum;
+}
+
+/// x = x_L
+static void plain_cross(const br_model *model, const double *x0, double *x, double *product)
 {
     size_t rank = model->config.rank;
     memcpy(x, x0, model->width * sizeof *x);
@@ -234,11 +251,6 @@ static double plain_cross(const br_model *model, const double *x0, double *x, do
             x[i] += x0[i] * product[i];
         }
     }
-    double sum = 0.0;
-    for (size_t i = 0; i < model->width; i++) {
-        sum += (double)model->w_cross[i] * x[i];
-    }
-    return sum;
 }
 
 /// w_deep . h_last; `x` is read, h and next are overwritten.
@@ -251,7 +263,9 @@ static double plain_deep(const br_model *model, const double *x, double *h, doub
         for (size_t i = 0; i < n_out; i++) {
             double sum = (double)model->c[layer][i];
             for (size_t k = 0; k < n_in; k++) {
-                sum += (double)model->w[layer][i * n_in + k] * in[k];
+                // The first layer's weights stand field by field.
+                size_t at = layer == 0 ? k * n_out + i : i * n_in + k;
+                sum += (double)model->w[layer][at] * in[k];
             }
             next[i] = sum > 0.0 ? sum : 0.0;
         }
@@ -270,11 +284,25 @@ double br_model_logit_plain(const br_model *model, const uint8_t *bond_codes, co
                             const uint8_t *masked)
 {
     size_t room = model->width > MAX_WIDTH ? model->width : MAX_WIDTH;
-    double *memory = br_malloc(3 * room * sizeof *memory);
-    br_assert(memory != NULL);
-    plain_embeddings(model, bond_codes, investor_codes, masked, memory);
-    double cross = plain_cross(model, memory, memory + room, memory + 2 * room);
-    double deep = plain_deep(model, memory, memory + room, memory + 2 * room);
-    br_free(memory);
-    return cross + deep + (double)model->bias[0];
+    double *x0 = br_malloc(4 * room * sizeof *x0);
+    size_t *rows = br_malloc(model->n_fields * sizeof *rows);
+    br_assert(x0 != NULL && rows != NULL);
+    plain_rows(model, bond_codes, investor_codes, masked, rows);
+    for (size_t i = 0; i < model->width; i++) {
+        x0[i] = (double)model->embedding[rows[i / model->config.d] * model->config.d + i % model->config.d];
+    }
+    double *x = x0 + room;
+    double *scratch = x0 + 2 * room;
+    plain_cross(model, x0, x, scratch);
+    double logit = (double)model->bias[0];
+    for (size_t i = 0; model->w_cross != NULL && i < model->width; i++) {
+        logit += (double)model->w_cross[i] * x[i];
+    }
+    if (model->linear != NULL) {
+        logit += plain_wide(model, rows, x0);
+    }
+    logit += plain_deep(model, model->config.stacked ? x : x0, scratch, scratch + room);
+    br_free(rows);
+    br_free(x0);
+    return logit;
 }

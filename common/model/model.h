@@ -1,14 +1,18 @@
 #ifndef BR_MODEL_MODEL_H
 #define BR_MODEL_MODEL_H
 
-/// The recommendation model f: embeddings, low-rank DCN-V2 cross layers and a deep tower in parallel, one logit.
+/// The recommendation model f: embeddings of categorical fields, one of four architectures (the paper's Table 7), one logit.
 ///
 ///   x_0     [n_fields * d]  the fields' embeddings, masked investor fields by their mask embedding (4.3)
-///   x_{l+1} = x_0 * (U_l V_l^T x_l + b_l) + x_l        l = 0 .. n_cross - 1     (DCN-V2, ref [30], low rank)
-///   h_1     = relu(W_1 x_0 + c_1), h_2 = relu(W_2 h_1 + c_2), ...
-///   logit   = w_cross . x_L + w_deep . h_last + bias
+///   deep    h_1 = relu(W_1 x_0 + c_1), h_2 = relu(W_2 h_1 + c_2), ..., w_deep . h_last
 ///
-/// Source:  4.2 Eq. (2), 4.3; DCN-V2 sections 3.2 and 3.3 of ref [30].
+///   dnn     logit = deep + bias
+///   wide    logit = deep + sum_j linear[j, value of j] + bias                                     Wide & Deep (ref [4])
+///   deepfm  logit = wide + sum_{i<j} x_0i . x_0j                                                  DeepFM (ref [13])
+///   dcn     x_{l+1} = x_0 * (U_l V_l^T x_l + b_l) + x_l;  logit = w_cross . x_L + deep + bias     DCN-V2 (ref [30]);
+///           stacked: logit = deep + bias with h_1 = relu(W_1 x_L + c_1)
+///
+/// Source:  4.2 Eq. (2), 4.3, 5.5; DCN-V2 sections 3.2 and 3.3 of ref [30].
 /// Choice:  the paper names DCN-V2 without its form; low rank and parallel, because that form collapses exactly (collapse.h).
 
 #include "market/encoder.h"
@@ -16,10 +20,14 @@
 #define BR_MAX_HIDDEN 4
 #define BR_MAX_CROSS  8
 
+typedef enum br_architecture { BR_DCN, BR_DNN, BR_WIDE_DEEP, BR_DEEPFM } br_architecture;
+
 typedef struct br_model_config {
+    br_architecture architecture;
     uint32_t d;                     ///< embedding size, 1 to 64
-    uint32_t n_cross;               ///< cross layers, 0 to BR_MAX_CROSS
+    uint32_t n_cross;               ///< cross layers of BR_DCN, 0 to BR_MAX_CROSS; 0 elsewhere
     uint32_t rank;                  ///< r of the low-rank product, 1 to 256
+    bool stacked;                   ///< of BR_DCN: the tower stands on x_L instead of beside it
     uint32_t n_hidden;              ///< layers of the deep tower, 1 to BR_MAX_HIDDEN
     uint32_t hidden[BR_MAX_HIDDEN]; ///< their widths, 1 to 1,024
 } br_model_config;
@@ -46,12 +54,13 @@ typedef struct br_model {
     size_t n_parameters;
     float *parameters;       ///< [n_parameters], 64-byte aligned
     float *embedding;        ///< [row_of[n_fields], d]
+    float *linear;           ///< [row_of[n_fields]] of BR_WIDE_DEEP and BR_DEEPFM; NULL elsewhere
     float *u[BR_MAX_CROSS];  ///< [width, rank]
     float *v[BR_MAX_CROSS];  ///< [width, rank]
     float *b[BR_MAX_CROSS];  ///< [width]
-    float *w[BR_MAX_HIDDEN]; ///< w[0]: [hidden[0], width]; w[i]: [hidden[i], hidden[i - 1]]
+    float *w[BR_MAX_HIDDEN]; ///< w[0]: [width, hidden[0]], a field's rows side by side; w[i]: [hidden[i], hidden[i - 1]]
     float *c[BR_MAX_HIDDEN]; ///< [hidden[i]]
-    float *w_cross;          ///< [width]
+    float *w_cross;          ///< [width] of BR_DCN in parallel; NULL elsewhere
     float *w_deep;           ///< [hidden[last]]
     float *bias;             ///< [1]
 } br_model;

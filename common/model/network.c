@@ -4,54 +4,168 @@
 
 #include <string.h>
 
-/// Hand out [BR_TILE_ROWS, columns] floats on a 64-byte boundary; with a NULL block this only counts.
-static float *take(float *block, size_t *used, size_t columns)
+enum {
+    MIN_PARTS = 4,
+    PART_SAMPLES = 512, // wished for; more parts than MIN_PARTS only where they are this large
+    LOGIT_SAMPLES = 256 // a piece of work where only logits are wanted
+};
+
+/// One part of a step.
+typedef struct part {
+    uint32_t *row;        // [capacity, F] as loaded
+    uint8_t *label;       // [capacity]
+    float *weight;        // [capacity]
+    uint32_t *shown;      // [capacity * F] the tables' rows that each sample shows, one sample after the other
+    uint32_t *shown_from; // [capacity + 1]
+    uint32_t *user;       // [capacity * F] the samples that show each of the tables' rows, one row after the other
+    uint32_t *user_from;  // [n_rows + 1]
+    br_states state;      // [capacity]
+    br_states d_state;    // [capacity]
+    size_t n;
+    double loss;
+} part;
+
+struct br_network {
+    const br_model *model;
+    br_workers *workers;
+    br_tables *tables;
+    br_model *gradient;
+    br_gradient_part gradient_parts[BR_MAX_PARTS];
+    br_step_gradient step;
+    part parts[BR_MAX_TRAIN_THREADS]; // of a step, or of each thread where only logits are wanted
+    uint32_t n_parts, n_slots;
+    size_t capacity; // samples of a part
+    br_tile *tiles[BR_MAX_TRAIN_THREADS];
+    float *scratch; // [n_threads, scratch_floats]
+    size_t scratch_floats;
+    uint32_t *mask_row; // [F] UINT32_MAX: the field has none
+    uint32_t *identity; // [capacity] 0, 1, 2, ...
+    // The work under way.
+    const br_sample_source *source;
+    size_t n_samples;
+    double offset;
+    float *logits;
+};
+
+// --- memory ---
+
+static br_status part_init(part *it, const br_model *model, const br_state_layout *layout, size_t capacity)
 {
-    float *view = block == NULL ? NULL : block + *used;
-    *used += (BR_TILE_ROWS * columns + 15) / 16 * 16;
-    return view;
+    size_t n_fields = model->n_fields;
+    size_t n_rows = model->row_of[n_fields];
+    it->row = br_calloc(capacity * n_fields, sizeof *it->row);
+    it->label = br_calloc(capacity, 1);
+    it->weight = br_calloc(capacity, sizeof *it->weight);
+    it->shown = br_calloc(capacity * n_fields, sizeof *it->shown);
+    it->shown_from = br_calloc(capacity + 1, sizeof *it->shown_from);
+    it->user = br_calloc(capacity * n_fields, sizeof *it->user);
+    it->user_from = br_calloc(n_rows + 1, sizeof *it->user_from);
+    it->state = (br_states){br_calloc_aligned(capacity * layout->n, sizeof(float)), capacity};
+    it->d_state = (br_states){br_calloc_aligned(capacity * layout->n, sizeof(float)), capacity};
+    if (it->row == NULL || it->label == NULL || it->weight == NULL || it->shown == NULL || it->shown_from == NULL ||
+        it->user == NULL || it->user_from == NULL || it->state.data == NULL || it->d_state.data == NULL) {
+        return br_no_memory("samples of a part", capacity);
+    }
+    return BR_OK;
 }
 
-static size_t place_views(br_network *network, float *block)
+static void part_deinit(part *it)
 {
-    const br_model_config *config = &network->model->config;
-    size_t width = network->model->width;
-    size_t used = 0;
-    network->x[0] = take(block, &used, width);
-    for (uint32_t l = 0; l < config->n_cross; l++) {
-        network->x[l + 1] = take(block, &used, width);
-        network->z[l] = take(block, &used, width);
-        network->q[l] = take(block, &used, config->rank);
-    }
-    for (uint32_t i = 0; i < config->n_hidden; i++) {
-        network->h[i] = take(block, &used, config->hidden[i]);
-        network->dh[i] = take(block, &used, config->hidden[i]);
-    }
-    network->dx = take(block, &used, width);
-    network->dx0 = take(block, &used, width);
-    network->dq = take(block, &used, config->rank);
-    network->logit = take(block, &used, 1);
-    network->dlogit = take(block, &used, 1);
-    return used;
+    br_free(it->row);
+    br_free(it->label);
+    br_free(it->weight);
+    br_free(it->shown);
+    br_free(it->shown_from);
+    br_free(it->user);
+    br_free(it->user_from);
+    br_free(it->state.data);
+    br_free(it->d_state.data);
 }
 
-br_status br_network_new(br_network **out, const br_model *model)
+static br_status make_numbers(br_network *network)
+{
+    const br_model *model = network->model;
+    network->mask_row = br_calloc(model->n_fields, sizeof *network->mask_row);
+    network->identity = br_calloc(network->capacity, sizeof *network->identity);
+    if (network->mask_row == NULL || network->identity == NULL) {
+        return br_no_memory("numbers", network->capacity);
+    }
+    for (uint32_t j = 0; j < model->n_fields; j++) {
+        const br_model_field *field = &model->fields[j];
+        network->mask_row[j] = field->maskable ? (uint32_t)model->row_of[j] + field->n_values : UINT32_MAX;
+    }
+    for (size_t i = 0; i < network->capacity; i++) {
+        network->identity[i] = (uint32_t)i;
+    }
+    return BR_OK;
+}
+
+static br_status make_gradients(br_network *network)
+{
+    const br_model *model = network->model;
+    br_status status =
+        br_model_new(&network->gradient, &model->config, model->fields, model->n_fields, model->n_bond_fields);
+    for (uint32_t k = 0; k < network->n_parts && status == BR_OK; k++) {
+        status = br_gradient_part_new(&network->gradient_parts[k], model);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    br_tables *tables = network->tables;
+    network->step = (br_step_gradient){
+        .rows = {br_calloc_aligned(tables->n_rows * tables->layout.n, sizeof(float)), tables->n_rows},
+        .base = br_calloc_aligned(tables->layout.n, sizeof(float)),
+        .parts = network->gradient_parts,
+        .n_parts = network->n_parts,
+    };
+    network->scratch_floats = br_tables_scratch_floats(tables);
+    uint32_t n_threads = br_workers_n_threads(network->workers);
+    network->scratch = br_calloc_aligned(n_threads * network->scratch_floats, sizeof(float));
+    if (network->step.rows.data == NULL || network->step.base == NULL || network->scratch == NULL) {
+        return br_no_memory("floats of the tables' gradient", tables->n_rows * tables->layout.n);
+    }
+    return BR_OK;
+}
+
+static uint32_t n_parts_for(size_t max_samples)
+{
+    size_t n = max_samples / PART_SAMPLES;
+    return n < MIN_PARTS ? MIN_PARTS : n > BR_MAX_PARTS ? BR_MAX_PARTS : (uint32_t)n;
+}
+
+br_status br_network_new(br_network **out, const br_model *model, br_workers *workers, size_t max_samples)
 {
     BR_AUTO(br_network) *network = br_calloc(1, sizeof *network);
     if (network == NULL) {
         return br_no_memory("network", 1);
     }
+    uint32_t n_threads = br_workers_n_threads(workers);
     network->model = model;
-    size_t n_floats = place_views(network, NULL);
-    network->block = br_calloc_aligned(n_floats, sizeof *network->block);
-    network->row = br_calloc((size_t)BR_TILE_ROWS * model->n_fields, sizeof *network->row);
-    if (network->block == NULL || network->row == NULL) {
-        return br_no_memory("floats of a network's workspace", n_floats);
+    network->workers = workers;
+    network->n_parts = n_parts_for(max_samples);
+    network->n_slots = network->n_parts > n_threads ? network->n_parts : n_threads;
+    network->capacity = (max_samples + network->n_parts - 1) / network->n_parts;
+    if (network->capacity < LOGIT_SAMPLES) {
+        network->capacity = LOGIT_SAMPLES;
     }
-    place_views(network, network->block);
-    *out = network;
-    network = NULL;
-    return BR_OK;
+    br_status status = br_tables_new(&network->tables, model);
+    if (status == BR_OK) {
+        status = make_numbers(network);
+    }
+    for (uint32_t k = 0; k < network->n_slots && status == BR_OK; k++) {
+        status = part_init(&network->parts[k], model, &network->tables->layout, network->capacity);
+    }
+    for (uint32_t i = 0; i < n_threads && status == BR_OK; i++) {
+        status = br_tile_new(&network->tiles[i], network->tables);
+    }
+    if (status == BR_OK) {
+        status = make_gradients(network);
+    }
+    if (status == BR_OK) {
+        *out = network;
+        network = NULL;
+    }
+    return status;
 }
 
 void br_network_free(br_network **network)
@@ -59,96 +173,344 @@ void br_network_free(br_network **network)
     if (network == NULL || *network == NULL) {
         return;
     }
-    br_free((*network)->block);
-    br_free((*network)->row);
-    br_free(*network);
+    br_network *it = *network;
+    for (uint32_t k = 0; k < BR_MAX_TRAIN_THREADS; k++) {
+        part_deinit(&it->parts[k]);
+        br_tile_free(&it->tiles[k]);
+    }
+    for (uint32_t k = 0; k < BR_MAX_PARTS; k++) {
+        br_free(it->gradient_parts[k].block);
+    }
+    br_free(it->step.rows.data);
+    br_free(it->step.base);
+    br_free(it->scratch);
+    br_free(it->mask_row);
+    br_free(it->identity);
+    br_model_free(&it->gradient);
+    br_tables_free(&it->tables);
+    br_free(it);
     *network = NULL;
 }
 
-static br_cross_pass cross_pass(const br_network *network, uint32_t l, size_t n_rows)
+const br_model *br_network_model(const br_network *network)
 {
-    size_t width = network->model->width;
-    size_t rank = network->model->config.rank;
-    return (br_cross_pass){
-        .x0 = br_matrix_of(network->x[0], n_rows, width),
-        .x = br_matrix_of(network->x[l], n_rows, width),
-        .q = br_matrix_of(network->q[l], n_rows, rank),
-        .z = br_matrix_of(network->z[l], n_rows, width),
-        .next = br_matrix_of(network->x[l + 1], n_rows, width),
-        .dx = br_matrix_of(network->dx, n_rows, width),
-        .dx0 = br_matrix_of(network->dx0, n_rows, width),
-        .dq = br_matrix_of(network->dq, n_rows, rank),
-    };
+    return network->model;
 }
 
-void br_network_forward(br_network *network, size_t n_rows)
+// --- a part's way in: which rows it shows, and their sums ---
+
+static void list_shown(const br_network *network, part *it)
 {
-    br_assert(n_rows <= BR_TILE_ROWS);
-    const br_model *model = network->model;
+    size_t n_fields = network->model->n_fields;
+    uint32_t at = 0;
+    for (size_t t = 0; t < it->n; t++) {
+        it->shown_from[t] = at;
+        for (size_t j = 0; j < n_fields; j++) {
+            it->shown[at] = it->row[t * n_fields + j];
+            at += it->shown[at] != network->mask_row[j];
+        }
+    }
+    it->shown_from[it->n] = at;
+}
+
+/// The same pairs by row of the tables: a counting sort, so that each row's samples are in order.
+static void list_users(const br_network *network, part *it)
+{
+    size_t n_rows = network->tables->n_rows;
+    memset(it->user_from, 0, (n_rows + 1) * sizeof *it->user_from);
+    for (uint32_t i = 0; i < it->shown_from[it->n]; i++) {
+        it->user_from[it->shown[i]]++;
+    }
+    uint32_t at = 0;
+    for (size_t row = 0; row <= n_rows; row++) {
+        uint32_t n_users = it->user_from[row];
+        it->user_from[row] = at;
+        at += n_users;
+    }
+    for (size_t t = 0; t < it->n; t++) {
+        for (uint32_t i = it->shown_from[t]; i < it->shown_from[t + 1]; i++) {
+            it->user[it->user_from[it->shown[i]]++] = (uint32_t)t;
+        }
+    }
+    // Each start has moved on to the next row's.
+    memmove(it->user_from + 1, it->user_from, n_rows * sizeof *it->user_from);
+    it->user_from[0] = 0;
+}
+
+static void sum_states(const br_network *network, part *it)
+{
+    const br_tables *tables = network->tables;
+    for (size_t block = 0; block < br_state_n_blocks(&tables->layout); block++) {
+        size_t columns = br_state_block_columns(&tables->layout, block);
+        const float *rows = br_states_at(&tables->rows, &tables->layout, block, 0);
+        for (size_t t = 0; t < it->n; t++) {
+            float *state = br_states_at(&it->state, &tables->layout, block, t);
+            memcpy(state, tables->base + block * BR_STATE_BLOCK, columns * sizeof *state);
+            tables->kernels->sum_rows(state, rows, it->shown + it->shown_from[t],
+                                      it->shown_from[t + 1] - it->shown_from[t], columns);
+        }
+    }
+}
+
+// --- a tile of a part ---
+
+/// A tile's states row by row: `to_tile`, or back into the part's gradients.
+static void move_states(const br_tables *tables, const br_states *states, size_t from, size_t n, float *tile_states,
+                        bool to_tile)
+{
+    for (size_t block = 0; block < br_state_n_blocks(&tables->layout); block++) {
+        size_t bytes = br_state_block_columns(&tables->layout, block) * sizeof(float);
+        for (size_t t = 0; t < n; t++) {
+            float *in_part = br_states_at(states, &tables->layout, block, from + t);
+            float *in_tile = tile_states + t * tables->layout.n + block * BR_STATE_BLOCK;
+            memcpy(to_tile ? in_tile : in_part, to_tile ? in_part : in_tile, bytes);
+        }
+    }
+}
+
+static void load_tile(const br_network *network, const part *it, size_t from, br_tile *tile)
+{
+    size_t n_fields = network->model->n_fields;
+    tile->n = it->n - from < BR_TILE_ROWS ? it->n - from : BR_TILE_ROWS;
+    move_states(network->tables, &it->state, from, tile->n, tile->state, true);
+    if (br_n_inner(network->model) == 0) {
+        return; // nothing asks which fields are shown
+    }
+    const uint32_t *row = it->row + from * n_fields;
+    for (size_t j = 0; j < n_fields; j++) {
+        uint32_t *list = tile->list + j * BR_TILE_ROWS;
+        uint32_t *value = tile->value + j * BR_TILE_ROWS;
+        uint32_t n = 0;
+        for (size_t t = 0; t < tile->n; t++) {
+            list[n] = (uint32_t)t;
+            value[n] = row[t * n_fields + j];
+            n += value[n] != network->mask_row[j];
+        }
+        tile->n_shown[j] = n;
+    }
+}
+
+static float *at_state(const br_tables *tables, float *states, size_t t, size_t column)
+{
+    return states + t * tables->layout.n + column;
+}
+
+/// bias + c + sum_l G_l . q_l + the pairs' inner products of DeepFM
+static void linear_forward(br_tile *tile, const br_tables *tables)
+{
+    const br_model *model = tables->model;
     const br_model_config *config = &model->config;
-    br_embedding_forward(network->x[0], model->embedding, network->row, n_rows * model->n_fields, config->d);
+    for (size_t t = 0; t < tile->n; t++) {
+        float logit = model->bias[0] + *at_state(tables, tile->state, t, tables->layout.c);
+        for (uint32_t l = 0; l < config->n_cross && model->w_cross != NULL; l++) {
+            logit += tables->kernels->dot(at_state(tables, tile->state, t, tables->layout.g[l]),
+                                          tile->q[l] + t * config->rank, config->rank);
+        }
+        if (config->architecture == BR_DEEPFM) {
+            const float *f = at_state(tables, tile->state, t, tables->layout.f);
+            logit += 0.5f * (tables->kernels->dot(f, f, config->d) - f[config->d]);
+        }
+        tile->logit[t] = logit;
+    }
+}
+
+static void linear_backward(br_gradient_part *gradient, br_tile *tile, const br_tables *tables)
+{
+    const br_model *model = tables->model;
+    const br_model_config *config = &model->config;
+    size_t r = config->rank;
+    memset(tile->d_state, 0, tile->n * tables->layout.n * sizeof(float));
     for (uint32_t l = 0; l < config->n_cross; l++) {
-        br_cross_layer layer = br_cross_layer_of(model, l);
-        br_cross_pass pass = cross_pass(network, l, n_rows);
-        br_cross_forward(&pass, &layer);
+        memset(tile->dq[l], 0, tile->n * r * sizeof(float));
     }
-    br_matrix in = br_matrix_of(network->x[0], n_rows, model->width);
+    for (size_t t = 0; t < tile->n; t++) {
+        float d = tile->dlogit[t];
+        gradient->bias[0] += d;
+        *at_state(tables, tile->d_state, t, tables->layout.c) = d;
+        for (uint32_t l = 0; l < config->n_cross && model->w_cross != NULL; l++) {
+            tables->kernels->axpy(tile->dq[l] + t * r, d, at_state(tables, tile->state, t, tables->layout.g[l]), r);
+            tables->kernels->axpy(at_state(tables, tile->d_state, t, tables->layout.g[l]), d, tile->q[l] + t * r, r);
+        }
+        if (config->architecture == BR_DEEPFM) {
+            float *d_f = at_state(tables, tile->d_state, t, tables->layout.f);
+            tables->kernels->axpy(d_f, d, at_state(tables, tile->state, t, tables->layout.f), config->d);
+            d_f[config->d] = -0.5f * d;
+        }
+    }
+}
+
+static void tile_forward(br_tile *tile, const br_tables *tables)
+{
+    br_cross_forward(tile, tables);
+    linear_forward(tile, tables);
+    br_tower_forward(tile, tables);
+}
+
+static void tile_backward(br_gradient_part *gradient, br_tile *tile, const br_tables *tables)
+{
+    linear_backward(gradient, tile, tables);
+    br_tower_backward(gradient, tile, tables);
+    br_cross_backward(gradient, tile, tables);
+}
+
+// --- the phases of a step, in items ---
+
+static void update_item(void *context, uint32_t worker, uint32_t item)
+{
+    (void)worker;
+    br_tables_update(((br_network *)context)->tables, item);
+}
+
+static void update_tables(br_network *network)
+{
+    br_workers_run(network->workers, update_item, network, br_tables_n_items(network->tables));
+    br_tables_update_base(network->tables);
+}
+
+static void logits_item(void *context, uint32_t worker, uint32_t item)
+{
+    br_network *network = context;
+    part *it = &network->parts[worker];
+    br_tile *tile = network->tiles[worker];
+    size_t from = (size_t)item * LOGIT_SAMPLES;
+    it->n = network->n_samples - from < LOGIT_SAMPLES ? network->n_samples - from : LOGIT_SAMPLES;
+    network->source->load(network->source->context, worker, from, it->n, it->row, NULL, NULL);
+    list_shown(network, it);
+    sum_states(network, it);
+    for (size_t at = 0; at < it->n; at += BR_TILE_ROWS) {
+        load_tile(network, it, at, tile);
+        tile_forward(tile, network->tables);
+        memcpy(network->logits + from + at, tile->logit, tile->n * sizeof(float));
+    }
+}
+
+void br_network_logits(br_network *network, const br_sample_source *source, size_t n, float *logits)
+{
+    network->source = source;
+    network->n_samples = n;
+    network->logits = logits;
+    update_tables(network);
+    br_workers_run(network->workers, logits_item, network, (uint32_t)((n + LOGIT_SAMPLES - 1) / LOGIT_SAMPLES));
+}
+
+static void part_item(void *context, uint32_t worker, uint32_t item)
+{
+    br_network *network = context;
+    const br_tables *tables = network->tables;
+    part *it = &network->parts[item];
+    br_gradient_part *gradient = &network->gradient_parts[item];
+    br_tile *tile = network->tiles[worker];
+    size_t from = network->n_samples * item / network->n_parts;
+    it->n = network->n_samples * (item + 1) / network->n_parts - from;
+    it->loss = 0.0;
+    network->source->load(network->source->context, worker, from, it->n, it->row, it->label, it->weight);
+    list_shown(network, it);
+    list_users(network, it);
+    sum_states(network, it);
+    memset(gradient->block, 0, gradient->n_floats * sizeof(float));
+    for (size_t at = 0; at < it->n; at += BR_TILE_ROWS) {
+        load_tile(network, it, at, tile);
+        tile_forward(tile, tables);
+        it->loss +=
+            br_loss(tile->dlogit, tile->logit, it->label + at, it->weight + at, tile->n, network->offset);
+        tile_backward(gradient, tile, tables);
+        move_states(tables, &it->d_state, at, tile->n, tile->d_state, false);
+    }
+}
+
+/// One block of columns of the gradients of the tables' rows and of the base.
+static void sum_gradient_block(br_network *network, size_t block)
+{
+    const br_tables *tables = network->tables;
+    const br_state_layout *layout = &tables->layout;
+    size_t columns = br_state_block_columns(layout, block);
+    float *base = network->step.base + block * BR_STATE_BLOCK;
+    memset(base, 0, columns * sizeof *base);
+    memset(br_states_at(&network->step.rows, layout, block, 0), 0, tables->n_rows * columns * sizeof(float));
+    for (uint32_t k = 0; k < network->n_parts; k++) {
+        const part *it = &network->parts[k];
+        const float *d_state = br_states_at(&it->d_state, layout, block, 0);
+        tables->kernels->sum_rows(base, d_state, network->identity, it->n, columns);
+        for (size_t row = 0; row < tables->n_rows; row++) {
+            uint32_t from = it->user_from[row];
+            tables->kernels->sum_rows(br_states_at(&network->step.rows, layout, block, row), d_state, it->user + from,
+                                      it->user_from[row + 1] - from, columns);
+        }
+    }
+}
+
+static void add_part(const br_network *network, float *to, size_t part_offset, size_t n)
+{
+    for (uint32_t k = 0; k < network->n_parts; k++) {
+        network->tables->kernels->add(to, network->gradient_parts[k].block + part_offset, n);
+    }
+}
+
+/// All parts' K into the first's, and the tower's gradients into the gradient.
+static void sum_parts(br_network *network)
+{
+    const br_model_config *config = &network->model->config;
+    br_model *gradient = network->gradient;
+    br_gradient_part *first = &network->gradient_parts[0];
+    for (uint32_t l = 1; l <= br_n_inner(network->model); l++) {
+        size_t n = br_inner_out(network->model, l).columns * config->rank;
+        for (uint32_t m = 0; m < l; m++) {
+            for (uint32_t k = 1; k < network->n_parts; k++) {
+                network->tables->kernels->add(first->k[l][m], network->gradient_parts[k].k[l][m], n);
+            }
+        }
+    }
+    // The tower's gradients start from nothing: only these are not written by br_tables_gradient().
+    size_t n_rest = (size_t)(gradient->parameters + gradient->n_parameters - gradient->w_deep);
+    memset(gradient->w_deep, 0, n_rest * sizeof(float));
     for (uint32_t i = 0; i < config->n_hidden; i++) {
-        br_dense_layer layer = br_dense_layer_of(model, i);
-        br_matrix h = br_matrix_of(network->h[i], n_rows, config->hidden[i]);
-        br_dense_forward(h, in, &layer);
-        in = h;
+        size_t n_weights = i == 0 ? 0 : (size_t)config->hidden[i] * config->hidden[i - 1];
+        memset(gradient->c[i], 0, config->hidden[i] * sizeof(float));
+        add_part(network, gradient->c[i], (size_t)(first->c[i] - first->block), config->hidden[i]);
+        if (n_weights > 0) {
+            memset(gradient->w[i], 0, n_weights * sizeof(float));
+            add_part(network, gradient->w[i], (size_t)(first->w[i] - first->block), n_weights);
+        }
     }
-    for (size_t t = 0; t < n_rows; t++) {
-        network->logit[t] = model->bias[0];
-    }
-    br_output_forward(network->logit, br_matrix_of(network->x[config->n_cross], n_rows, model->width), model->w_cross);
-    br_output_forward(network->logit, in, model->w_deep);
+    add_part(network, gradient->w_deep, (size_t)(first->w_deep - first->block), config->hidden[config->n_hidden - 1]);
+    add_part(network, gradient->bias, (size_t)(first->bias - first->block), 1);
 }
 
-/// From d logit down the tower into dx0.
-static void tower_backward(br_network *network, br_model *gradient, size_t n_rows)
+static void sum_item(void *context, uint32_t worker, uint32_t item)
 {
-    const br_model *model = network->model;
-    const br_model_config *config = &model->config;
-    uint32_t last = config->n_hidden - 1;
-    for (uint32_t i = 0; i <= last; i++) {
-        memset(network->dh[i], 0, n_rows * config->hidden[i] * sizeof(float));
-    }
-    br_output_backward(gradient->w_deep, br_matrix_of(network->dh[last], n_rows, config->hidden[last]), network->dlogit,
-                       br_matrix_of(network->h[last], n_rows, config->hidden[last]), model->w_deep);
-    for (uint32_t i = config->n_hidden; i-- > 0;) {
-        size_t n_in = i == 0 ? model->width : config->hidden[i - 1];
-        br_matrix x = br_matrix_of(i == 0 ? network->x[0] : network->h[i - 1], n_rows, n_in);
-        br_matrix dx = br_matrix_of(i == 0 ? network->dx0 : network->dh[i - 1], n_rows, n_in);
-        br_matrix h = br_matrix_of(network->h[i], n_rows, config->hidden[i]);
-        br_matrix dh = br_matrix_of(network->dh[i], n_rows, config->hidden[i]);
-        br_dense_layer layer = br_dense_layer_of(model, i);
-        br_dense_layer d_layer = br_dense_layer_of(gradient, i);
-        br_dense_backward(&d_layer, dx, dh, h, x, &layer);
+    (void)worker;
+    br_network *network = context;
+    if (item == 0) {
+        sum_parts(network);
+    } else {
+        sum_gradient_block(network, item - 1);
     }
 }
 
-void br_network_backward(br_network *network, br_model *gradient, size_t n_rows)
+static void field_item(void *context, uint32_t worker, uint32_t item)
 {
-    const br_model *model = network->model;
-    const br_model_config *config = &model->config;
-    size_t n = n_rows * model->width;
-    memset(network->dx, 0, n * sizeof(float));
-    memset(network->dx0, 0, n * sizeof(float));
-    for (size_t t = 0; t < n_rows; t++) {
-        gradient->bias[0] += network->dlogit[t];
+    br_network *network = context;
+    br_tables_gradient(network->tables, &network->step, network->gradient, item,
+                       network->scratch + worker * network->scratch_floats);
+}
+
+double br_network_gradient(br_network *network, const br_sample_source *source, size_t n, double offset)
+{
+    network->source = source;
+    network->n_samples = n;
+    network->offset = offset;
+    update_tables(network);
+    br_workers_run(network->workers, part_item, network, network->n_parts);
+    br_workers_run(network->workers, sum_item, network, (uint32_t)br_state_n_blocks(&network->tables->layout) + 1);
+    br_workers_run(network->workers, field_item, network, network->model->n_fields);
+    double loss = 0.0;
+    for (uint32_t k = 0; k < network->n_parts; k++) {
+        loss += network->parts[k].loss;
     }
-    tower_backward(network, gradient, n_rows);
-    br_output_backward(gradient->w_cross, br_matrix_of(network->dx, n_rows, model->width), network->dlogit,
-                       br_matrix_of(network->x[config->n_cross], n_rows, model->width), model->w_cross);
-    for (uint32_t l = config->n_cross; l-- > 0;) {
-        br_cross_layer layer = br_cross_layer_of(model, l);
-        br_cross_layer d_layer = br_cross_layer_of(gradient, l);
-        br_cross_pass pass = cross_pass(network, l, n_rows);
-        br_cross_backward(&d_layer, &pass, &layer);
-    }
-    // What ran down the cross layers ends at x_0 as well.
-    br_embedding_backward(gradient->embedding, network->dx, network->row, n_rows * model->n_fields, config->d);
-    br_embedding_backward(gradient->embedding, network->dx0, network->row, n_rows * model->n_fields, config->d);
+    return loss;
+}
+
+br_model *br_network_last_gradient(br_network *network)
+{
+    return network->gradient;
 }

@@ -1,34 +1,39 @@
 #ifndef BR_MODEL_NETWORK_H
 #define BR_MODEL_NETWORK_H
 
-/// The whole network on a tile of rows: one thread's workspace, forward, backward. Private to the module.
+/// The whole network on a step's samples: tables, threads' workspaces, logits, gradient. Private to the module.
+///
+/// A step's samples are cut into parts whose number depends on the step's size alone; each part is one item of work, and what parts
+/// leave is added in their order, so no result depends on the number of threads. Nothing is allocated per step.
+///
+/// Memory: per sample of the largest step 2 n + 3 F numbers of four bytes (n = floats of a state, F = fields), per part a copy of the
+/// parameters that meet the cross layers and the tower, and the tables, n floats per value of a field.
 
 #include "model/layers.h"
+#include "model/workers.h"
 
-/// Rows of a tile: few enough that what a layer touches stays near the core, enough for the products to be worth their packing.
-#define BR_TILE_ROWS 64
+#define BR_MAX_PARTS 16
 
-typedef struct br_network {
-    const br_model *model;      ///< borrowed
-    uint32_t *row;              ///< [T, F] embedding rows; filled by the caller
-    float *x[BR_MAX_CROSS + 1]; ///< [T, W]
-    float *z[BR_MAX_CROSS];     ///< [T, W]
-    float *q[BR_MAX_CROSS];     ///< [T, r]
-    float *h[BR_MAX_HIDDEN];    ///< [T, hidden[i]]
-    float *dh[BR_MAX_HIDDEN];   ///< [T, hidden[i]]
-    float *dx;                  ///< [T, W] gradient that runs down the cross layers
-    float *dx0;                 ///< [T, W] gradient at the embeddings
-    float *dq;                  ///< [T, r]
-    float *logit;               ///< [T]
-    float *dlogit;              ///< [T] set by the caller before backward
-    float *block;               ///< the memory of all floats above
-} br_network;
+/// Where samples come from. Called from any of the workers' threads.
+typedef struct br_sample_source {
+    void *context;
+    /// Embedding rows [n, F] of samples from .. from + n - 1; where `label` is not NULL also label [n] and weight [n].
+    void (*load)(void *context, uint32_t worker, size_t from, size_t n, uint32_t *row, uint8_t *label, float *weight);
+} br_sample_source;
 
-br_status br_network_new(br_network **out, const br_model *model) BR_MUST_CHECK;
+typedef struct br_network br_network;
+
+/// For steps of at most `max_samples`; model and workers borrowed. Errors: BR_ERR_NO_MEMORY.
+br_status br_network_new(br_network **out, const br_model *model, br_workers *workers, size_t max_samples) BR_MUST_CHECK;
 void br_network_free(br_network **network);
-/// logit[n_rows] from row[n_rows, F]
-void br_network_forward(br_network *network, size_t n_rows);
-/// gradient += d (sum_t dlogit[t] logit[t]) / d parameters, after a forward of the same rows.
-void br_network_backward(br_network *network, br_model *gradient, size_t n_rows);
+const br_model *br_network_model(const br_network *network);
+
+/// logits[n] of samples 0 .. n - 1 of the source, n of any size.
+void br_network_logits(br_network *network, const br_sample_source *source, size_t n, float *logits);
+
+/// The weighted sum of the log loss of sigmoid(logit + offset) over n <= max_samples samples, and its gradient by every parameter.
+double br_network_gradient(br_network *network, const br_sample_source *source, size_t n, double offset);
+/// What the last br_network_gradient() left; valid until the next.
+br_model *br_network_last_gradient(br_network *network);
 
 #endif

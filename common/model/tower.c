@@ -1,29 +1,45 @@
-// h [T, h] = relu(x [T, n_in] W^T [n_in, h] + c [h])
+// h_1 [T, h_1] = relu(T + c_1);  h_i [T, h_i] = relu(h_{i-1} W_i^T + c_i);  logit += w_deep . h_last
 
 #include "model/layers.h"
 
-br_dense_layer br_dense_layer_of(const br_model *model, uint32_t i)
-{
-    br_assert(i < model->config.n_hidden);
-    size_t n_in = i == 0 ? model->width : model->config.hidden[i - 1];
-    return (br_dense_layer){br_matrix_of(model->w[i], model->config.hidden[i], n_in), model->c[i]};
-}
+#include <string.h>
 
-BR_WIDE static void bias_and_relu(float *restrict h, const float *restrict c, size_t n)
+/// h = relu(x + c) of one row.
+BR_WIDE static void bias_and_relu(float *h, const float *x, const float *restrict c, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        float value = h[i] + c[i];
+        float value = x[i] + c[i];
         // A NaN stays a NaN: the comparison is false for it.
         h[i] = value <= 0.0f ? 0.0f : value;
     }
 }
 
-void br_dense_forward(br_matrix h, br_matrix x, const br_dense_layer *layer)
+static br_matrix hidden_of(const br_tile *tile, const br_model *model, float *const *h, uint32_t i)
 {
-    br_gemm(h, 0.0f, x, BR_PLAIN, layer->w, BR_TRANSPOSED);
-    for (size_t t = 0; t < h.rows; t++) {
-        bias_and_relu(h.data + t * h.stride, layer->c, h.columns);
+    return br_matrix_of(h[i], tile->n, model->config.hidden[i]);
+}
+
+static br_matrix weight_of(const br_model *model, float *const *w, uint32_t i)
+{
+    return br_matrix_of(w[i], model->config.hidden[i], model->config.hidden[i - 1]);
+}
+
+void br_tower_forward(br_tile *tile, const br_tables *tables)
+{
+    const br_model *model = tables->model;
+    uint32_t n_hidden = model->config.n_hidden;
+    for (uint32_t i = 0; i < n_hidden; i++) {
+        br_matrix h = hidden_of(tile, model, tile->h, i);
+        if (i > 0) {
+            br_gemm(h, 0.0f, hidden_of(tile, model, tile->h, i - 1), BR_PLAIN, weight_of(model, model->w, i),
+                    BR_TRANSPOSED);
+        }
+        for (size_t t = 0; t < tile->n; t++) {
+            const float *x = i == 0 ? tile->state + t * tables->layout.n + tables->layout.t : h.data + t * h.columns;
+            bias_and_relu(h.data + t * h.columns, x, model->c[i], h.columns);
+        }
     }
+    br_output_forward(tile->logit, hidden_of(tile, model, tile->h, n_hidden - 1), model->w_deep);
 }
 
 /// dh = dh where h > 0, else 0;  dc += dh, for one row
@@ -35,12 +51,34 @@ BR_WIDE static void through_relu(float *restrict dh, float *restrict dc, const f
     }
 }
 
-void br_dense_backward(br_dense_layer *d_layer, br_matrix dx, br_matrix dh, br_matrix h, br_matrix x,
-                       const br_dense_layer *layer)
+BR_WIDE static void add(float *restrict to, const float *restrict from, size_t n)
 {
-    for (size_t t = 0; t < h.rows; t++) {
-        through_relu(dh.data + t * dh.stride, d_layer->c, h.data + t * h.stride, h.columns);
+    for (size_t i = 0; i < n; i++) {
+        to[i] += from[i];
     }
-    br_gemm(d_layer->w, 1.0f, dh, BR_TRANSPOSED, x, BR_PLAIN);
-    br_gemm(dx, 1.0f, dh, BR_PLAIN, layer->w, BR_PLAIN);
+}
+
+void br_tower_backward(br_gradient_part *part, br_tile *tile, const br_tables *tables)
+{
+    const br_model *model = tables->model;
+    uint32_t n_hidden = model->config.n_hidden;
+    br_matrix last = hidden_of(tile, model, tile->dh, n_hidden - 1);
+    memset(last.data, 0, last.rows * last.columns * sizeof(float));
+    br_output_backward(part->w_deep, last, tile->dlogit, hidden_of(tile, model, tile->h, n_hidden - 1), model->w_deep);
+    for (uint32_t i = n_hidden; i-- > 0;) {
+        br_matrix dh = hidden_of(tile, model, tile->dh, i);
+        for (size_t t = 0; t < tile->n; t++) {
+            through_relu(dh.data + t * dh.columns, part->c[i], tile->h[i] + t * dh.columns, dh.columns);
+        }
+        if (i > 0) {
+            br_gemm(weight_of(model, part->w, i), 1.0f, dh, BR_TRANSPOSED, hidden_of(tile, model, tile->h, i - 1),
+                    BR_PLAIN);
+            br_gemm(hidden_of(tile, model, tile->dh, i - 1), 0.0f, dh, BR_PLAIN, weight_of(model, model->w, i),
+                    BR_PLAIN);
+        }
+    }
+    for (size_t t = 0; t < tile->n; t++) {
+        size_t h = model->config.hidden[0];
+        add(tile->d_state + t * tables->layout.n + tables->layout.t, tile->dh[0] + t * h, h);
+    }
 }

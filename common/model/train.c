@@ -11,7 +11,6 @@
 #include <string.h>
 
 enum {
-    MAX_BATCH = 1 << 20,
     MAX_EPOCHS = 10000,
     UPDATE_PIECE = 8192, // parameters that one worker updates at a time
 };
@@ -60,7 +59,7 @@ br_status br_train_options_check(const br_train_options *options)
         const char *name;
         double value, low, high;
     } numbers[] = {
-        {"batch", options->batch, BR_TRAIN_SHARDS, MAX_BATCH},
+        {"batch", options->batch, BR_MIN_BATCH, BR_MAX_BATCH},
         {"n_threads", options->n_threads, 1, BR_MAX_TRAIN_THREADS},
         {"max_epochs", options->max_epochs, 1, MAX_EPOCHS},
         {"final_epochs", options->final_epochs, 0, options->max_epochs},
@@ -76,9 +75,6 @@ br_status br_train_options_check(const br_train_options *options)
             return status;
         }
     }
-    if (options->batch % BR_TRAIN_SHARDS != 0) {
-        return br_fail(BR_ERR_INVALID, "training: batch is %u, not a multiple of %d", options->batch, BR_TRAIN_SHARDS);
-    }
     br_status status = check_plan("masks", &options->masks);
     return status == BR_OK ? check_plan("final_masks", &options->final_masks) : status;
 }
@@ -91,13 +87,10 @@ typedef struct learner {
     br_sampler *sampler;
     br_evaluator *evaluator;
     br_workers *workers;
-    br_network *networks[BR_MAX_TRAIN_THREADS]; // each thread's
+    br_network *network;
     uint8_t *masked;                            // [n_threads, n_investor_fields]
     uint32_t *maskable;                         // [n_maskable] among the investor fields
     uint32_t n_maskable;
-    br_model *gradients[BR_TRAIN_SHARDS];
-    float *gradient_blocks[BR_TRAIN_SHARDS];
-    double losses[BR_TRAIN_SHARDS]; // of the step under way
     br_adam adam;
     float *best; // [n_parameters]
     // The step under way.
@@ -113,15 +106,10 @@ typedef struct learner {
 
 static void learner_deinit(learner *it)
 {
+    br_network_free(&it->network);
     br_workers_free(&it->workers);
     br_sampler_free(&it->sampler);
     br_evaluator_free(&it->evaluator);
-    for (uint32_t i = 0; i < BR_MAX_TRAIN_THREADS; i++) {
-        br_network_free(&it->networks[i]);
-    }
-    for (uint32_t s = 0; s < BR_TRAIN_SHARDS; s++) {
-        br_model_free(&it->gradients[s]);
-    }
     br_free(it->masked);
     br_free(it->maskable);
     br_free(it->adam.m);
@@ -131,15 +119,7 @@ static void learner_deinit(learner *it)
 
 static br_status make_blocks(learner *it)
 {
-    br_model *model = it->model;
-    for (uint32_t s = 0; s < BR_TRAIN_SHARDS; s++) {
-        br_status status =
-            br_model_new(&it->gradients[s], &model->config, model->fields, model->n_fields, model->n_bond_fields);
-        if (status != BR_OK) {
-            return status;
-        }
-        it->gradient_blocks[s] = it->gradients[s]->parameters;
-    }
+    const br_model *model = it->model;
     it->adam.m = br_calloc_aligned(model->n_parameters, sizeof(float));
     it->adam.v = br_calloc_aligned(model->n_parameters, sizeof(float));
     it->best = br_calloc_aligned(model->n_parameters, sizeof(float));
@@ -179,11 +159,11 @@ static br_status learner_init(learner *it, const br_dataset *valid)
     if (status == BR_OK) {
         status = make_masks(it);
     }
-    for (uint32_t i = 0; status == BR_OK && i < options->n_threads; i++) {
-        status = br_network_new(&it->networks[i], it->model);
-    }
     if (status == BR_OK) {
         status = br_workers_new(&it->workers, options->n_threads);
+    }
+    if (status == BR_OK) {
+        status = br_network_new(&it->network, it->model, it->workers, options->batch);
     }
     return status;
 }
@@ -221,53 +201,25 @@ static br_status check_dataset(const br_model *model, const br_dataset *dataset)
     return status;
 }
 
-/// What a tile's logits are held against.
-typedef struct tile_targets {
-    uint8_t label[BR_TILE_ROWS];
-    float weight[BR_TILE_ROWS]; ///< of the sample in the batch's mean loss
-} tile_targets;
-
-/// Rows and targets of `n_rows` samples from `from` on, under this epoch's masks.
-static void load_tile(const learner *it, uint32_t worker, size_t from, size_t n_rows, tile_targets *targets)
+/// Samples of the step under way, under this epoch's masks.
+static void load_samples(void *context, uint32_t worker, size_t from, size_t n, uint32_t *row, uint8_t *label,
+                         float *weight)
 {
+    const learner *it = context;
     const br_model *model = it->model;
     const br_dataset *train = it->train;
-    br_network *network = it->networks[worker];
     uint8_t *masked = it->masked + (size_t)worker * train->n_investor_fields;
-    for (size_t t = 0; t < n_rows; t++) {
-        uint32_t sample = it->sampler->order[from + t];
+    for (size_t t = 0; t < n; t++) {
+        uint32_t sample = it->sampler->order[it->from + from + t];
         br_rng rng = br_rng_at(it->options->seed, BR_STREAM_MASKS, it->epoch, sample);
         br_mask_draw(masked, train->n_investor_fields, it->maskable, it->n_maskable, it->plan, &rng);
-        br_embedding_rows(network->row + t * model->n_fields, model,
+        br_embedding_rows(row + t * model->n_fields, model,
                           train->bond_codes + (size_t)train->bond_of[sample] * train->n_bond_fields,
                           train->investor_codes + (size_t)train->row_of[sample] * train->n_investor_fields, masked);
-        double weight = train->bond_weights == NULL ? 1.0 : (double)train->bond_weights[train->bond_of[sample]];
-        targets->label[t] = train->label[sample];
-        targets->weight[t] = (float)(weight / (double)(it->until - it->from));
+        double bond_weight = train->bond_weights == NULL ? 1.0 : (double)train->bond_weights[train->bond_of[sample]];
+        label[t] = train->label[sample];
+        weight[t] = (float)(bond_weight / (double)(it->until - it->from));
     }
-}
-
-/// Loss and gradient of one shard of the batch, tile by tile.
-static void work_shard(void *context, uint32_t worker, uint32_t shard)
-{
-    learner *it = context;
-    br_network *network = it->networks[worker];
-    br_model *gradient = it->gradients[shard];
-    size_t n_batch = it->until - it->from;
-    size_t from = it->from + n_batch * shard / BR_TRAIN_SHARDS;
-    size_t until = it->from + n_batch * (shard + 1) / BR_TRAIN_SHARDS;
-    double offset = -log(it->sampler->negative_keep);
-    double loss = 0.0;
-    memset(gradient->parameters, 0, gradient->n_parameters * sizeof(float));
-    for (size_t at = from; at < until; at += BR_TILE_ROWS) {
-        size_t n_rows = until - at < BR_TILE_ROWS ? until - at : BR_TILE_ROWS;
-        tile_targets targets;
-        load_tile(it, worker, at, n_rows, &targets);
-        br_network_forward(network, n_rows);
-        loss += br_loss(network->dlogit, network->logit, targets.label, targets.weight, n_rows, offset);
-        br_network_backward(network, gradient, n_rows);
-    }
-    it->losses[shard] = loss * (double)n_batch;
 }
 
 /// Adam on one piece of the parameters; the l2 term is the embeddings' alone.
@@ -280,9 +232,9 @@ static void work_update(void *context, uint32_t worker, uint32_t piece)
     size_t from = (size_t)piece * UPDATE_PIECE;
     size_t until = from + UPDATE_PIECE < model->n_parameters ? from + UPDATE_PIECE : model->n_parameters;
     size_t middle = n_embedding < from ? from : n_embedding < until ? n_embedding : until;
-    br_adam_step(model->parameters, &it->adam, it->gradient_blocks, BR_TRAIN_SHARDS, from, middle, it->rate,
+    br_adam_step(model->parameters, &it->adam, br_network_last_gradient(it->network)->parameters, from, middle, it->rate,
                  it->options->l2);
-    br_adam_step(model->parameters, &it->adam, it->gradient_blocks, BR_TRAIN_SHARDS, middle, until, it->rate, 0.0);
+    br_adam_step(model->parameters, &it->adam, br_network_last_gradient(it->network)->parameters, middle, until, it->rate, 0.0);
 }
 
 static bool tell(learner *it)
@@ -312,15 +264,15 @@ static br_status run_epoch(learner *it, uint32_t final_from)
     size_t n = it->sampler->n_order;
     size_t n_steps = (n + options->batch - 1) / options->batch;
     uint32_t n_pieces = (uint32_t)((model->n_parameters + UPDATE_PIECE - 1) / UPDATE_PIECE);
+    br_sample_source samples = {it, load_samples};
+    double offset = -log(it->sampler->negative_keep);
     double loss_sum = 0.0;
     for (size_t step = 0; step < n_steps; step++) {
         // Steps of nearly equal size: no short last batch with a noisy gradient.
         it->from = n * step / n_steps;
         it->until = n * (step + 1) / n_steps;
-        br_workers_run(it->workers, work_shard, it, BR_TRAIN_SHARDS);
-        for (uint32_t s = 0; s < BR_TRAIN_SHARDS; s++) {
-            loss_sum += it->losses[s];
-        }
+        size_t n_batch = it->until - it->from;
+        loss_sum += br_network_gradient(it->network, &samples, n_batch, offset) * (double)n_batch;
         if (!isfinite(loss_sum)) {
             return br_fail(BR_ERR_INVALID, "training: the loss is not finite in epoch %u, step %zu of %zu",
                            it->epoch + 1, step + 1, n_steps);
@@ -360,7 +312,7 @@ static br_status run_epochs(learner *it, br_train_report *report)
         if (status != BR_OK) {
             return status;
         }
-        br_evaluator_run(it->evaluator, it->workers, it->networks);
+        br_evaluator_run(it->evaluator, it->network);
         double loss = br_evaluator_log_loss(it->evaluator, NULL);
         it->progress.epoch = it->epoch + 1;
         it->progress.valid_log_loss = loss;
@@ -396,7 +348,7 @@ static br_status run_epochs(learner *it, br_train_report *report)
 static void conclude(learner *it, br_calibration *calibration_out, br_train_report *report)
 {
     br_evaluator *evaluator = it->evaluator;
-    br_evaluator_run(evaluator, it->workers, it->networks);
+    br_evaluator_run(evaluator, it->network);
     report->calibrated =
         br_calibrate(calibration_out, evaluator->logit, evaluator->label, evaluator->n, evaluator->negative_weight);
     report->samples = it->progress.samples_done;

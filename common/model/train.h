@@ -15,7 +15,7 @@ typedef struct br_mask_plan {
 
 typedef struct br_train_options {
     uint64_t seed;
-    uint32_t batch;        ///< samples per step, a multiple of BR_TRAIN_SHARDS
+    uint32_t batch;        ///< samples per step, 8 to 65,536
     uint32_t n_threads;    ///< the result does not depend on it
     uint32_t max_epochs;   ///< of both phases
     uint32_t final_epochs; ///< of them in the last phase, at most max_epochs
@@ -35,7 +35,8 @@ br_train_options br_train_options_default(void);
 /// Errors: BR_ERR_INVALID with the option, its value and its range.
 br_status br_train_options_check(const br_train_options *options) BR_MUST_CHECK;
 
-#define BR_TRAIN_SHARDS      8 ///< parts of a batch that are worked separately and added in order
+#define BR_MIN_BATCH         8
+#define BR_MAX_BATCH         65536
 #define BR_MAX_TRAIN_THREADS 64
 #define BR_MAX_VALID_SAMPLES 200000 ///< above this, a fixed draw of the validation negatives stands for all of them
 

@@ -84,6 +84,11 @@ br_status br_workers_new(br_workers **out, uint32_t n_threads)
     return BR_OK;
 }
 
+uint32_t br_workers_n_threads(const br_workers *workers)
+{
+    return workers->n_started + 1;
+}
+
 void br_workers_run(br_workers *workers, br_work work, void *context, uint32_t n_items)
 {
     pthread_mutex_lock(&workers->mutex);

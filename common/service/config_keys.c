@@ -31,7 +31,7 @@ static const br_config_key keys[] = {
     WHOLE("model.rank", model.rank, 1, 256, "", "rank of a cross layer's product"),
     KEY("model.hidden", BR_CONFIG_WHOLES, model.hidden, 1, 1024, "units", "widths of the deep tower's layers"),
     WHOLE("training.seed", training.seed, 0, MAX_EXACT, "", "seed of all random numbers of a training"),
-    WHOLE("training.batch", training.batch, BR_TRAIN_SHARDS, 65536, "samples", "samples per step, a multiple of 8"),
+    WHOLE("training.batch", training.batch, BR_MIN_BATCH, BR_MAX_BATCH, "samples", "samples per step"),
     WHOLE("training.threads", training.n_threads, 1, 256, "threads", "threads; the result does not depend on it"),
     WHOLE("training.max_epochs", training.max_epochs, 1, 10000, "epochs", "epochs at most"),
     WHOLE("training.final_epochs", training.final_epochs, 0, 10000, "epochs", "of them in the last phase"),

@@ -206,9 +206,8 @@ static void copy_field(br_model *model, uint32_t to, uint32_t from)
         memcpy(model->b[l] + to * d, model->b[l] + from * d, d * 4);
     }
     memcpy(model->w_cross + to * d, model->w_cross + from * d, d * 4);
-    for (size_t i = 0; i < model->config.hidden[0]; i++) {
-        memcpy(model->w[0] + i * model->width + to * d, model->w[0] + i * model->width + from * d, d * 4);
-    }
+    size_t h = model->config.hidden[0];
+    memcpy(model->w[0] + to * d * h, model->w[0] + from * d * h, d * h * 4);
 }
 
 Test(explain_plain, ties_go_to_the_lowest_field)

@@ -56,13 +56,13 @@ static void fixture_deinit(fixture *f)
 }
 
 static const br_test_shape SHAPES[] = {
-    {{8, 2, 32, 2, {128, 64}}, 6, 20, 9, 1},
-    {{8, 3, 64, 2, {256, 128}}, 5, 12, 6, 2},
-    {{4, 2, 16, 2, {64, 32}}, 3, 30, 12, 3},
-    {{5, 3, 7, 3, {33, 17, 9}}, 2, 11, 5, 4},
-    {{1, 1, 1, 1, {1}}, 1, 3, 4, 5},
-    {{3, 0, 4, 1, {20}}, 4, 9, 7, 6},
-    {{16, 4, 20, 4, {40, 30, 20, 10}}, 3, 8, 5, 7},
+    {{.d = 8, .n_cross = 2, .rank = 32, .n_hidden = 2, .hidden = {128, 64}}, 6, 20, 9, 1},
+    {{.d = 8, .n_cross = 3, .rank = 64, .n_hidden = 2, .hidden = {256, 128}}, 5, 12, 6, 2},
+    {{.d = 4, .n_cross = 2, .rank = 16, .n_hidden = 2, .hidden = {64, 32}}, 3, 30, 12, 3},
+    {{.d = 5, .n_cross = 3, .rank = 7, .n_hidden = 3, .hidden = {33, 17, 9}}, 2, 11, 5, 4},
+    {{.d = 1, .n_cross = 1, .rank = 1, .n_hidden = 1, .hidden = {1}}, 1, 3, 4, 5},
+    {{.d = 3, .n_cross = 0, .rank = 4, .n_hidden = 1, .hidden = {20}}, 4, 9, 7, 6},
+    {{.d = 16, .n_cross = 4, .rank = 20, .n_hidden = 4, .hidden = {40, 30, 20, 10}}, 3, 8, 5, 7},
 };
 
 enum { N_SHAPES = sizeof SHAPES / sizeof *SHAPES };

@@ -40,17 +40,15 @@ Test(model_evaluate, logits_are_the_plain_networks_whatever_the_number_of_thread
     br_model_init(model, 1);
     br_dataset *it = dataset();
     for (uint32_t n_threads = 1; n_threads <= 3; n_threads++) {
-        br_network *networks[3] = {NULL};
+        br_network *network = NULL;
         br_workers *workers = NULL;
         br_evaluator *evaluator = NULL;
         cr_assert_eq(br_workers_new(&workers, n_threads), BR_OK);
         cr_assert_eq(br_evaluator_new(&evaluator, it, N, 1), BR_OK);
         cr_assert_eq(evaluator->n, N);
         cr_assert_eq(evaluator->negative_weight, 1.0);
-        for (uint32_t i = 0; i < n_threads; i++) {
-            cr_assert_eq(br_network_new(&networks[i], model), BR_OK);
-        }
-        br_evaluator_run(evaluator, workers, networks);
+        cr_assert_eq(br_network_new(&network, model, workers, 8), BR_OK);
+        br_evaluator_run(evaluator, network);
         for (size_t i = 0; i < N; i++) {
             uint32_t sample = evaluator->sample[i];
             double plain = br_model_logit_plain(model, it->bond_codes + it->bond_of[sample],
@@ -58,9 +56,7 @@ Test(model_evaluate, logits_are_the_plain_networks_whatever_the_number_of_thread
             cr_assert(fabs(plain - (double)evaluator->logit[i]) < 1e-5);
             cr_assert_eq(evaluator->label[i], it->label[sample]);
         }
-        for (uint32_t i = 0; i < n_threads; i++) {
-            br_network_free(&networks[i]);
-        }
+        br_network_free(&network);
         br_evaluator_free(&evaluator);
         br_workers_free(&workers);
     }

@@ -65,7 +65,7 @@ Test(model_model, plain_logit_has_the_value_worked_out_by_hand)
         model->embedding[row] = (float)row - 3.0f;
     }
     const float u[] = {1, 2, -1}, v[] = {1, 1, 1}, b[] = {0.5f, 0, 1}, w_cross[] = {1, 2, 3};
-    const float w[] = {1, 0, 1, /**/ -1, 1, 0}, c[] = {1, -2};
+    const float w[] = {1, -1, /**/ 0, 1, /**/ 1, 0}, c[] = {1, -2};
     memcpy(model->u[0], u, sizeof u);
     memcpy(model->v[0], v, sizeof v);
     memcpy(model->b[0], b, sizeof b);

@@ -374,7 +374,7 @@ Test(model_train, bad_options_are_refused)
             bad.batch = 0;
             break;
         case 1:
-            bad.batch = 4097;
+            bad.batch = 70000;
             break;
         case 2:
             bad.n_threads = 0;

@@ -238,8 +238,8 @@ Test(service_config, wrong_environment_is_refused_by_its_name)
 Test(service_config, options_that_do_not_fit_each_other_are_refused)
 {
     br_config config;
-    write_file("training: {batch: 9}\n");
-    cr_assert_eq(br_config_load(&config, directory), BR_ERR_INVALID, "not a multiple of 8");
+    write_file("training: {max_epochs: 3, final_epochs: 4}\n");
+    cr_assert_eq(br_config_load(&config, directory), BR_ERR_INVALID, "more epochs in the last phase than in all");
 }
 
 Test(service_config, huge_and_unreadable_files_are_refused)
