@@ -51,8 +51,8 @@ static inline void lanes_sums(float *y, const lanes *a)
     }
     __m512 low = _mm512_add_ps(_mm512_shuffle_f32x4(eight[0], eight[1], 0x88),
                                _mm512_shuffle_f32x4(eight[0], eight[1], 0xdd)); // four lanes each of a[0] .. a[3]
-    __m512 high = _mm512_add_ps(_mm512_shuffle_f32x4(eight[2], eight[3], 0x88),
-                                _mm512_shuffle_f32x4(eight[2], eight[3], 0xdd));
+    __m512 high =
+        _mm512_add_ps(_mm512_shuffle_f32x4(eight[2], eight[3], 0x88), _mm512_shuffle_f32x4(eight[2], eight[3], 0xdd));
     __m512 two = _mm512_add_ps(_mm512_shuffle_ps(low, high, 0x44), _mm512_shuffle_ps(low, high, 0xee));
     __m512 one = _mm512_add_ps(_mm512_shuffle_ps(two, two, 0x88), _mm512_shuffle_ps(two, two, 0xdd));
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 0, 0, 0, 0, 0, 0, 0);

@@ -98,8 +98,7 @@ void br_cross_forward(br_tile *tile, const br_tables *tables)
     const br_model_config *config = &model->config;
     size_t r = config->rank;
     for (uint32_t l = 0; l < config->n_cross; l++) {
-        copy_matrix(br_matrix_of(tile->q[l], tile->n, r),
-                    part_of(tile, tables, tile->state, tables->layout.p[l], r));
+        copy_matrix(br_matrix_of(tile->q[l], tile->n, r), part_of(tile, tables, tile->state, tables->layout.p[l], r));
     }
     for (uint32_t l = 1; l <= br_n_inner(model); l++) {
         br_matrix target = target_of(tile, tables, l);

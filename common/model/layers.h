@@ -20,8 +20,9 @@ typedef struct br_tile {
     uint32_t *n_shown; ///< [F] rows in which the field is not masked
     uint32_t *list;    ///< [F, T] which rows these are
     uint32_t *value;   ///< [F, T] their rows of the tables
-    float *state;      ///< [T, n] sums of the tables' rows; `t` and, after the cross, the P's place hold what the layers made of it
-    float *d_state;    ///< [T, n]
+    float *
+        state; ///< [T, n] sums of the tables' rows; `t` and, after the cross, the P's place hold what the layers made of it
+    float *d_state;              ///< [T, n]
     float *q[BR_MAX_CROSS];      ///< [T, r] V_l^T x_l
     float *dq[BR_MAX_CROSS + 1]; ///< [T, columns of l]
     float *s[BR_MAX_CROSS + 1];  ///< [F, T, d] sum_{m<l} U_m q_m where the field is shown

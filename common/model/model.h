@@ -52,13 +52,14 @@ typedef struct br_model {
     size_t *row_of;         ///< [n_fields + 1] first embedding row of each field; the last is the number of rows
     size_t width;           ///< n_fields * d
     size_t n_parameters;
-    float *parameters;       ///< [n_parameters], 64-byte aligned
-    float *embedding;        ///< [row_of[n_fields], d]
-    float *linear;           ///< [row_of[n_fields]] of BR_WIDE_DEEP and BR_DEEPFM; NULL elsewhere
-    float *u[BR_MAX_CROSS];  ///< [width, rank]
-    float *v[BR_MAX_CROSS];  ///< [width, rank]
-    float *b[BR_MAX_CROSS];  ///< [width]
-    float *w[BR_MAX_HIDDEN]; ///< w[0]: [width, hidden[0]], a field's rows side by side; w[i]: [hidden[i], hidden[i - 1]]
+    float *parameters;      ///< [n_parameters], 64-byte aligned
+    float *embedding;       ///< [row_of[n_fields], d]
+    float *linear;          ///< [row_of[n_fields]] of BR_WIDE_DEEP and BR_DEEPFM; NULL elsewhere
+    float *u[BR_MAX_CROSS]; ///< [width, rank]
+    float *v[BR_MAX_CROSS]; ///< [width, rank]
+    float *b[BR_MAX_CROSS]; ///< [width]
+    float
+        *w[BR_MAX_HIDDEN]; ///< w[0]: [width, hidden[0]], a field's rows side by side; w[i]: [hidden[i], hidden[i - 1]]
     float *c[BR_MAX_HIDDEN]; ///< [hidden[i]]
     float *w_cross;          ///< [width] of BR_DCN in parallel; NULL elsewhere
     float *w_deep;           ///< [hidden[last]]

@@ -411,8 +411,7 @@ static void part_item(void *context, uint32_t worker, uint32_t item)
     for (size_t at = 0; at < it->n; at += BR_TILE_ROWS) {
         load_tile(network, it, at, tile);
         tile_forward(tile, tables);
-        it->loss +=
-            br_loss(tile->dlogit, tile->logit, it->label + at, it->weight + at, tile->n, network->offset);
+        it->loss += br_loss(tile->dlogit, tile->logit, it->label + at, it->weight + at, tile->n, network->offset);
         tile_backward(gradient, tile, tables);
         move_states(tables, &it->d_state, at, tile->n, tile->d_state, false);
     }

@@ -24,7 +24,8 @@ typedef struct br_sample_source {
 typedef struct br_network br_network;
 
 /// For steps of at most `max_samples`; model and workers borrowed. Errors: BR_ERR_NO_MEMORY.
-br_status br_network_new(br_network **out, const br_model *model, br_workers *workers, size_t max_samples) BR_MUST_CHECK;
+br_status br_network_new(br_network **out, const br_model *model, br_workers *workers,
+                         size_t max_samples) BR_MUST_CHECK;
 void br_network_free(br_network **network);
 const br_model *br_network_model(const br_network *network);
 

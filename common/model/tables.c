@@ -243,8 +243,7 @@ static void update_factor(br_tables *tables, uint32_t j)
         factor_row(tables, j * d + i, row);
         for (size_t block = 0; block < br_state_n_blocks(&tables->layout); block++) {
             size_t columns = br_state_block_columns(&tables->layout, block);
-            memcpy(factor_block(tables, j, block) + i * columns, row + block * BR_STATE_BLOCK,
-                   columns * sizeof *row);
+            memcpy(factor_block(tables, j, block) + i * columns, row + block * BR_STATE_BLOCK, columns * sizeof *row);
         }
     }
 }

@@ -80,11 +80,11 @@ typedef struct br_tables {
     const br_fixed_kernels *kernels;
     br_state_layout layout;
     size_t n_rows;
-    uint32_t *identity; ///< 0, 1, 2, ... up to the most rows of a field, d, r or h_1
-    br_states rows;     ///< [n_rows]
-    float *base;        ///< [n] every maskable field masked
-    float *shown;       ///< [n_rows, d] x_0 of a value less x_0 of its mask; of a mask itself
-    float *factor;      ///< [n_fields][d, n] A_j by blocks of columns
+    uint32_t *identity;                       ///< 0, 1, 2, ... up to the most rows of a field, d, r or h_1
+    br_states rows;                           ///< [n_rows]
+    float *base;                              ///< [n] every maskable field masked
+    float *shown;                             ///< [n_rows, d] x_0 of a value less x_0 of its mask; of a mask itself
+    float *factor;                            ///< [n_fields][d, n] A_j by blocks of columns
     float *k[BR_MAX_CROSS + 1][BR_MAX_CROSS]; ///< k[l][m] [columns of l, r], m < l: every maskable field masked
     float *masked_out[BR_MAX_CROSS + 1];      ///< [width, columns of l] scratch of K
 } br_tables;

@@ -88,8 +88,8 @@ typedef struct learner {
     br_evaluator *evaluator;
     br_workers *workers;
     br_network *network;
-    uint8_t *masked;                            // [n_threads, n_investor_fields]
-    uint32_t *maskable;                         // [n_maskable] among the investor fields
+    uint8_t *masked;    // [n_threads, n_investor_fields]
+    uint32_t *maskable; // [n_maskable] among the investor fields
     uint32_t n_maskable;
     br_adam adam;
     float *best; // [n_parameters]
@@ -232,9 +232,10 @@ static void work_update(void *context, uint32_t worker, uint32_t piece)
     size_t from = (size_t)piece * UPDATE_PIECE;
     size_t until = from + UPDATE_PIECE < model->n_parameters ? from + UPDATE_PIECE : model->n_parameters;
     size_t middle = n_embedding < from ? from : n_embedding < until ? n_embedding : until;
-    br_adam_step(model->parameters, &it->adam, br_network_last_gradient(it->network)->parameters, from, middle, it->rate,
-                 it->options->l2);
-    br_adam_step(model->parameters, &it->adam, br_network_last_gradient(it->network)->parameters, middle, until, it->rate, 0.0);
+    br_adam_step(model->parameters, &it->adam, br_network_last_gradient(it->network)->parameters, from, middle,
+                 it->rate, it->options->l2);
+    br_adam_step(model->parameters, &it->adam, br_network_last_gradient(it->network)->parameters, middle, until,
+                 it->rate, 0.0);
 }
 
 static bool tell(learner *it)

@@ -38,7 +38,8 @@ Test(model_layers, the_output_adds_and_its_backward_is_its_gradient)
                 double w = (double)in[ROWS * OUTPUT_WIDTH + i];
                 sum += (double)in[t * OUTPUT_WIDTH + i] * w;
                 d_w[i] += (double)weights[t] * (double)in[t * OUTPUT_WIDTH + i];
-                cr_assert_float_eq((double)gradient[t * OUTPUT_WIDTH + i], (double)round * (double)weights[t] * w, 1e-5);
+                cr_assert_float_eq((double)gradient[t * OUTPUT_WIDTH + i], (double)round * (double)weights[t] * w,
+                                   1e-5);
             }
             cr_assert_float_eq((double)logit[t], sum, 1e-5);
         }

@@ -10,7 +10,8 @@
 
 enum { N_BONDS = 3, N_INVESTORS = BR_RANK_BLOCK + 37, N_FIELDS = 9 };
 
-static const br_test_shape SHAPE = {{.d = 4, .n_cross = 2, .rank = 8, .n_hidden = 2, .hidden = {24, 12}}, 4, N_FIELDS, 5, 1};
+static const br_test_shape SHAPE = {
+    {.d = 4, .n_cross = 2, .rank = 8, .n_hidden = 2, .hidden = {24, 12}}, 4, N_FIELDS, 5, 1};
 
 Test(rank_score, is_the_plain_network_for_every_pair)
 {
