@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_SHOWN_BYTES = 40 }; // of a name or value in a message
-
 typedef struct ctr_field {
     char *name;
     bool numeric;
@@ -43,19 +41,6 @@ static const char *current_file(const br_ctr_reader *reader)
     return reader->files[reader->n_opened - 1];
 }
 
-// Bytes of `text` that a message shows: whole characters, no control characters.
-static int shown(const char *text)
-{
-    size_t n = 0;
-    for (size_t length; text[n] != '\0'; n += length) {
-        length = br_utf8_sequence(text + n, strlen(text + n));
-        if (length == 0 || n + length > MAX_SHOWN_BYTES || br_utf8_has_control(text + n, length)) {
-            break;
-        }
-    }
-    return (int)n;
-}
-
 // Count a row that is wrong, and say why if there is room. `column` may be NULL.
 static void reject(br_ctr_reader *reader, uint64_t line, const char *column, const char *format, ...) BR_PRINTF(4, 5);
 static void reject(br_ctr_reader *reader, uint64_t line, const char *column, const char *format, ...)
@@ -72,7 +57,7 @@ static void reject(br_ctr_reader *reader, uint64_t line, const char *column, con
     va_end(arguments);
     char *message = tally->messages[tally->n_messages++];
     snprintf(message, BR_CTR_MAX_MESSAGE_BYTES, "%.160s line %" PRIu64 "%s%.*s: %s", current_file(reader), line,
-             column == NULL ? "" : ", ", column == NULL ? 0 : shown(column), column == NULL ? "" : column, why);
+             column == NULL ? "" : ", ", column == NULL ? 0 : br_utf8_shown(column), column == NULL ? "" : column, why);
 }
 
 // --- fields ---
@@ -139,7 +124,7 @@ static bool set_value(br_ctr_reader *reader, uint32_t i, const char *text, uint6
     reader->values[i] = (br_ctr_value){.text = text, .n = n, .number = (double)NAN};
     bool good = !reader->fields[i].numeric || n == 0 || br_number_parse(&reader->values[i].number, text, n) == BR_OK;
     if (!good) {
-        reject(reader, line, reader->fields[i].name, "'%.*s' is not a finite number", shown(text), text);
+        reject(reader, line, reader->fields[i].name, "'%.*s' is not a finite number", br_utf8_shown(text), text);
     }
     return good;
 }
@@ -150,7 +135,7 @@ static bool set_label(br_ctr_reader *reader, br_ctr_row *row, const char *text)
     bool good = br_number_parse(&number, text, strlen(text)) == BR_OK;
     double negative = reader->format == BR_CTR_LIBSVM && good && number == -1.0 ? -1.0 : 0.0;
     if (!good || (number != negative && number != 1.0)) {
-        reject(reader, row->line, reader->label, "'%.*s' is not a label: 0 or 1", shown(text), text);
+        reject(reader, row->line, reader->label, "'%.*s' is not a label: 0 or 1", br_utf8_shown(text), text);
         return false;
     }
     row->label = number == 1.0;
@@ -314,7 +299,7 @@ static bool set_part(br_ctr_reader *reader, uint32_t i, char *part, uint64_t lin
     char *colon = strchr(part, ':');
     double number;
     if (colon == NULL || colon == part || strspn(part, "0123456789") != (size_t)(colon - part)) {
-        reject(reader, line, reader->fields[i].name, "'%.*s' is not INDEX:VALUE", shown(part), part);
+        reject(reader, line, reader->fields[i].name, "'%.*s' is not INDEX:VALUE", br_utf8_shown(part), part);
         return false;
     }
     *colon = '\0';
@@ -323,8 +308,8 @@ static bool set_part(br_ctr_reader *reader, uint32_t i, char *part, uint64_t lin
         return set_value(reader, i, value, line);
     }
     if (br_number_parse(&number, value, strlen(value)) != BR_OK || number != 1.0) {
-        reject(reader, line, reader->fields[i].name, "value '%.*s' of a category, which must be 1", shown(value),
-               value);
+        reject(reader, line, reader->fields[i].name, "value '%.*s' of a category, which must be 1",
+               br_utf8_shown(value), value);
         return false;
     }
     return set_value(reader, i, part, line);

@@ -115,6 +115,14 @@ Test(input_ctr_reader, a_bad_row_of_a_csv_is_told_and_the_next_one_read)
         "1,1,a,b\n1,a\a\x1b[0m,c\n");
 }
 
+Test(input_ctr_reader, a_message_shows_the_beginning_of_a_long_value_in_whole_characters)
+{
+    expect_csv("[f.csv line 2, I1: '012345678901234567890123456789012345678' is not a finite number]"
+               "[f.csv line 3, I1: '0123456789012345678901234567890123456789' is not a finite number]",
+               "label,I1\n1,012345678901234567890123456789012345678é\n"
+               "0,01234567890123456789012345678901234567890123456789x\n");
+}
+
 Test(input_ctr_reader, a_bad_row_of_libsvm_is_told_and_the_next_one_read)
 {
     expect_libsvm("1 1 5,#1,7,;12 0 6,#2,8,;"
