@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include <string.h>
+
 static bool continues(const uint8_t *bytes, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++) {
@@ -81,4 +83,17 @@ size_t br_utf8_columns(const char *text, size_t n)
         i += length;
     }
     return columns;
+}
+
+int br_utf8_shown(const char *text)
+{
+    enum { MAX_SHOWN_BYTES = 40 };
+    size_t n = 0;
+    for (size_t length; text[n] != '\0'; n += length) {
+        length = br_utf8_sequence(text + n, strnlen(text + n, 4));
+        if (length == 0 || n + length > MAX_SHOWN_BYTES || br_utf8_has_control(text + n, length)) {
+            break;
+        }
+    }
+    return (int)n;
 }

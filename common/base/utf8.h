@@ -17,4 +17,7 @@ bool br_utf8_has_control(const char *text, size_t n);
 /// Columns that text[0..n) takes on a terminal: wide East Asian characters count two. `text` must be valid.
 size_t br_utf8_columns(const char *text, size_t n);
 
+/// Bytes of `text` that a message shows, for "%.*s": at most 40, whole characters, none of control.
+int br_utf8_shown(const char *text);
+
 #endif

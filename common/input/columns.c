@@ -142,20 +142,6 @@ void br_problem_set(br_row_problem *problem, const char *column, const char *for
     va_end(arguments);
 }
 
-/// Text for a reason: at most 40 bytes, no half character.
-static int shown(const char *text)
-{
-    size_t n = 0;
-    while (text[n] != '\0') {
-        size_t length = br_utf8_sequence(text + n, strlen(text + n));
-        if (length == 0 || n + length > 40) {
-            break;
-        }
-        n += length;
-    }
-    return (int)n;
-}
-
 void br_row_start(br_row *row, const br_columns *columns, const br_named_value *features)
 {
     *row = (br_row){
@@ -178,7 +164,7 @@ static bool set_day(br_day *day, const br_columns *columns, const br_column *col
         return true;
     }
     if (br_day_parse(day, text, strlen(text), format) != BR_OK) {
-        br_problem_set(problem, column->name, "\"%.*s\" is not a day in the form %s", shown(text), text,
+        br_problem_set(problem, column->name, "\"%.*s\" is not a day in the form %s", br_utf8_shown(text), text,
                        format == NULL ? "YYYY-MM-DD" : format);
         return false;
     }
@@ -211,7 +197,7 @@ static bool set_revision(br_row *row, const br_column *column, const char *text,
     errno = 0;
     unsigned long long value = strtoull(text, NULL, 10);
     if (strspn(text, "0123456789") != strlen(text) || errno != 0) {
-        br_problem_set(problem, column->name, "\"%.*s\" is not a whole number from 0 on", shown(text), text);
+        br_problem_set(problem, column->name, "\"%.*s\" is not a whole number from 0 on", br_utf8_shown(text), text);
         return false;
     }
     row->revision = value;
@@ -233,7 +219,7 @@ static bool set_cancelled(br_row *row, const br_column *column, const char *text
             return true;
         }
     }
-    br_problem_set(problem, column->name, "\"%.*s\" is neither 1 nor 0", shown(text), text);
+    br_problem_set(problem, column->name, "\"%.*s\" is neither 1 nor 0", br_utf8_shown(text), text);
     return false;
 }
 

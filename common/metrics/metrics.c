@@ -25,7 +25,6 @@ double br_log_loss(const double *probabilities, const uint8_t *labels, size_t n)
 
 typedef struct forecast {
     double probability;
-    size_t place; // of equal probabilities the order is that of the input
     uint8_t label;
 } forecast;
 
@@ -33,10 +32,7 @@ static int by_probability(const void *left, const void *right)
 {
     const forecast *a = left;
     const forecast *b = right;
-    if (a->probability != b->probability) {
-        return a->probability < b->probability ? -1 : 1;
-    }
-    return a->place < b->place ? -1 : a->place > b->place;
+    return (a->probability > b->probability) - (a->probability < b->probability);
 }
 
 br_status br_calibration_error(double *out, const double *probabilities, const uint8_t *labels, size_t n,
@@ -48,18 +44,17 @@ br_status br_calibration_error(double *out, const double *probabilities, const u
         return br_no_memory("forecasts", n);
     }
     for (size_t i = 0; i < n; i++) {
-        forecasts[i] = (forecast){probabilities[i], i, labels[i]};
+        forecasts[i] = (forecast){probabilities[i], labels[i]};
     }
     qsort(forecasts, n, sizeof *forecasts, by_probability);
     double error = 0.0;
-    for (size_t bin = 0; bin < n_bins; bin++) {
-        double said = 0.0;
-        double came = 0.0;
-        for (size_t i = bin * n / n_bins; i < (bin + 1) * n / n_bins; i++) {
-            said += forecasts[i].probability;
-            came += forecasts[i].label != 0 ? 1.0 : 0.0;
+    for (size_t bin = 0, i = 0; bin < n_bins; bin++) {
+        size_t end = (bin + 1) * n / n_bins;
+        double gap = 0.0;
+        for (; i < n && (i < end || (i > 0 && forecasts[i].probability == forecasts[i - 1].probability)); i++) {
+            gap += forecasts[i].probability - (forecasts[i].label != 0 ? 1.0 : 0.0);
         }
-        error += fabs(said - came);
+        error += fabs(gap);
     }
     br_free(forecasts);
     *out = n == 0 ? (double)NAN : error / (double)n;

@@ -12,7 +12,10 @@ br_status br_auc(double *out, const float *scores, const uint8_t *labels, size_t
 double br_auc_plain(const float *scores, const uint8_t *labels, size_t n);
 /// Mean log loss in nats of probabilities in (0, 1). Source: Eq. (3), with its minus.
 double br_log_loss(const double *probabilities, const uint8_t *labels, size_t n);
-/// Expected calibration error over `n_bins` bins of equal count. Errors: BR_ERR_NO_MEMORY.
+/// Expected calibration error: sum over bins of |sum of p - sum of labels| / n, in [0, 1]; NAN without samples.
+/// Choice: `n_bins` bins of equal count along the sorted probabilities, because those of rare events crowd near 0, where bins of equal
+/// width would put them all into one. Equal probabilities share a bin, so that the order of the input does not matter.
+/// Errors: BR_ERR_NO_MEMORY.
 br_status br_calibration_error(double *out, const double *probabilities, const uint8_t *labels, size_t n,
                                uint32_t n_bins) BR_MUST_CHECK;
 

@@ -101,6 +101,21 @@ Test(metrics_calibration, is_the_gap_between_said_and_come)
     cr_assert_float_eq(error, (0.2 + 0.1 + 0.6) / 3.0, 1e-15);
 }
 
+Test(metrics_calibration, does_not_depend_on_the_order_of_equal_probabilities)
+{
+    // One probability, borne out as a whole: the two halves of the input alone would be off by a half each.
+    double same[] = {0.5, 0.5, 0.5, 0.5};
+    uint8_t labels[] = {0, 0, 1, 1};
+    double error;
+    cr_assert_eq(br_calibration_error(&error, same, labels, 4, 2), BR_OK);
+    cr_assert_eq(error, 0.0);
+    // The first bin takes the third 0.25 along, the second has what is left of it.
+    double some[] = {0.25, 0.25, 0.25, 0.75};
+    uint8_t came[] = {1, 0, 0, 0};
+    cr_assert_eq(br_calibration_error(&error, some, came, 4, 2), BR_OK);
+    cr_assert_eq(error, (0.25 + 0.75) / 4.0);
+}
+
 Test(metrics_lists, recall_is_of_bidders_and_precision_of_the_places)
 {
     br_list_quality quality = br_list_quality_of(6, 8, 50);
