@@ -23,6 +23,23 @@ static inline void lanes_store(float *p, lanes a)
     _mm256_storeu_ps(p + 8, a.high);
 }
 
+// The first n of eight lanes, n of any sign.
+static inline __m256i first(int n)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+static inline lanes lanes_load_some(const float *p, size_t n)
+{
+    return (lanes){_mm256_maskload_ps(p, first((int)n)), _mm256_maskload_ps(p + 8, first((int)n - 8))};
+}
+
+static inline void lanes_store_some(float *p, lanes a, size_t n)
+{
+    _mm256_maskstore_ps(p, first((int)n), a.low);
+    _mm256_maskstore_ps(p + 8, first((int)n - 8), a.high);
+}
+
 static inline lanes lanes_all(float x)
 {
     return (lanes){_mm256_set1_ps(x), _mm256_set1_ps(x)};

@@ -19,6 +19,16 @@ static inline void lanes_store(float *p, lanes a)
     _mm512_storeu_ps(p, a);
 }
 
+static inline lanes lanes_load_some(const float *p, size_t n)
+{
+    return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+}
+
+static inline void lanes_store_some(float *p, lanes a, size_t n)
+{
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), a);
+}
+
 static inline lanes lanes_all(float x)
 {
     return _mm512_set1_ps(x);

@@ -25,6 +25,22 @@ static inline void lanes_store(float *p, lanes a)
     }
 }
 
+static inline lanes lanes_load_some(const float *p, size_t n)
+{
+    lanes a = lanes_zero();
+    for (size_t i = 0; i < n; i++) {
+        a.at[i] = p[i];
+    }
+    return a;
+}
+
+static inline void lanes_store_some(float *p, lanes a, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        p[i] = a.at[i];
+    }
+}
+
 static inline lanes lanes_all(float x)
 {
     lanes a;
