@@ -264,6 +264,7 @@ static br_status prepare(br_service *service, const br_flags *flags)
         br_gauge("bookrunner_heartbeat_timestamp_seconds", "When the loop of this process last went round.", labels);
     service->dropped = br_counter("bookrunner_messages_dropped_total",
                                   "Messages that were malformed, too large or of another protocol version.", labels);
+    service->store_full = br_gauge("bookrunner_store_full", "1 while a store takes nothing more: a full disk.", labels);
     return status;
 }
 

@@ -23,7 +23,9 @@
 
 typedef struct br_service br_service;
 
-/// A handler's status other than BR_OK ends the process with exit code 1 and the reason in the log.
+/// A handler's status other than BR_OK ends the process with exit code 1 and the reason in the log; but BR_ERR_FULL, once the process has started: then
+/// it starts over within itself from what its stores hold (stop(), and start() again each second), keeps its place and its HTTP server, says so once in the log, on /readyz and as
+/// bookrunner_store_full, and goes on when there is room.
 typedef br_status (*br_socket_handler)(void *state, br_socket *socket, br_message *message);
 typedef br_status (*br_timer_handler)(void *state);
 

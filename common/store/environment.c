@@ -267,6 +267,9 @@ br_status br_env_open_writer(br_env **out, const br_env_kind *kind, const char *
         status = br_refuse_network(directory);
     }
     if (status == BR_OK) {
+        status = br_directory_room(directory);
+    }
+    if (status == BR_OK) {
         status = br_writer_lock(directory, &env->lock_fd);
     }
     bool exists = false;

@@ -39,7 +39,7 @@ typedef struct br_env br_env;
 
 /// Open for writing; the directory and the first file are made when missing, complete and synced before they have their name.
 /// Errors: BR_ERR_EXISTS when another process (or this one) writes it, or when this process has it open for reading only;
-/// BR_ERR_INVALID on a network file system; BR_ERR_VERSION; BR_ERR_CORRUPT; BR_ERR_FULL; BR_ERR_IO.
+/// BR_ERR_INVALID on a network file system; BR_ERR_VERSION; BR_ERR_CORRUPT; BR_ERR_FULL without room for a batch (BR_STORE_ROOM); BR_ERR_IO.
 br_status br_env_open_writer(br_env **out, const br_env_kind *kind, const char *directory) BR_MUST_CHECK;
 /// Errors: BR_ERR_NOT_FOUND when there is none yet; else as above.
 br_status br_env_open_reader(br_env **out, const br_env_kind *kind, const char *directory) BR_MUST_CHECK;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { MAX_REQUEST_BYTES = 16 << 20, MAX_FIGURES = 24 };
@@ -210,28 +211,36 @@ static br_status store_report(evaluator *self, const br_report *report)
     return br_quality_commit(quality);
 }
 
+static br_status conclude(evaluator *self, br_report *report)
+{
+    const evaluation_request *request = &self->request;
+    br_log_info("EVALUATE-END", "bonds=%u unranked=%u", request->sums.n_bonds, request->sums.n_unranked);
+    br_status status = request->wanted.scope == BR_SCOPE_TEST_RANGE ? store_report(self, report) : BR_OK;
+    status = status == BR_OK ? set_gauges(self) : status;
+    return status == BR_OK ? announce(self) : status;
+}
+
+// A full store is told to the client, and then to the loop, which starts over.
 static br_status finish(evaluator *self)
 {
     evaluation_request *request = &self->request;
     br_figure figures[MAX_FIGURES];
-    br_report report = {.ok = request->status == BR_OK, .reason = request->reason, .figures = figures};
-    report.n_figures = report.ok ? fill_figures(request, figures) : 0;
-    br_status status = BR_OK;
-    if (report.ok) {
-        br_log_info("EVALUATE-END", "bonds=%u unranked=%u", request->sums.n_bonds, request->sums.n_unranked);
-        status = request->wanted.scope == BR_SCOPE_TEST_RANGE ? store_report(self, &report) : BR_OK;
-        status = status == BR_OK ? set_gauges(self) : status;
-        status = status == BR_OK ? announce(self) : status;
-    } else {
+    br_report report = {.ok = true, .reason = "", .figures = figures};
+    if (request->status == BR_OK) {
+        report.n_figures = fill_figures(request, figures);
+        request->status = conclude(self, &report);
+        snprintf(request->reason, sizeof request->reason, "%s",
+                 request->status == BR_OK ? "" : br_why(request->status));
+    }
+    if (request->status != BR_OK) {
         br_log_warn("EVALUATE-FAILED", "reason=\"%s\"", request->reason);
+        report = (br_report){.reason = request->reason};
     }
-    if (status == BR_OK) {
-        status = br_report_send(self->requests, &self->task.client, self->task.request, &report, &self->buffer);
-    }
+    br_status status = br_report_send(self->requests, &self->task.client, self->task.request, &report, &self->buffer);
     br_arena_free(&request->arena);
     evaluation_close(&request->evaluation);
     self->look = true;
-    return status;
+    return status == BR_OK && request->status == BR_ERR_FULL ? br_fail(BR_ERR_FULL, "%s", request->reason) : status;
 }
 
 static br_status begin(evaluator *self, const br_message *message)

@@ -96,7 +96,8 @@ static br_status finish(trainer *self)
         br_metric_add(self->failed, 1);
         br_log_error("TRAIN-FAILED", "status=%s reason=\"%s\" next=\"the served snapshot stays\"",
                      br_status_name(r->status), r->reason);
-        return report_result(self);
+        br_status status = report_result(self);
+        return status == BR_OK && r->status == BR_ERR_FULL ? br_fail(BR_ERR_FULL, "%s", r->reason) : status;
     }
     br_metric_add(r->published ? self->trained : self->refused, 1);
     br_metric_set(self->seconds, r->seconds);

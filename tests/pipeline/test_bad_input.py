@@ -2,7 +2,9 @@
 cause) and its exit code, what is good goes in, nothing crashes, memory stays small, and nothing that was acknowledged is lost."""
 
 import csv
+import http.client
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -267,6 +269,94 @@ def full_disk(root):
             subprocess.run(["umount", directory], check=True)
 
 
+DAY = "2024-10-01"
+
+
+def ready(place, process):
+    """What /readyz of a process says, and its bookrunner_store_full."""
+    host, port = place.processes()[process]["http"].removeprefix("http://").rsplit(":", 1)
+    texts = []
+    for path in ("/readyz", "/metrics"):
+        connection = http.client.HTTPConnection(host, int(port), timeout=10)
+        connection.request("GET", path)
+        texts.append(connection.getresponse().read().decode())
+        connection.close()
+    return texts[0], int(re.search(r"^bookrunner_store_full\{.*\} (\d)$", texts[1], re.M)[1])
+
+
+def is_full(place, process):
+    said, gauge = ready(place, process)
+    return "disk full" in said and gauge == 1
+
+
+def work_a_day(place, market):
+    place.up()
+    place.run("import", market)
+    place.run("train", "--seed", "7")
+
+
+def close(place, *others):
+    """Close the day and wait until it is ranked, explained and evaluated; `others` are called before each is."""
+    place.run("close-day", DAY, "--no-wait")
+    head = place.stores()["ledger_head"]
+    for other, done in zip(others or (lambda: None,) * 2, (
+            lambda s: s["ranker_offset"] >= head and s["todo"] == 0 and s["lists"] == s["results"] > 0,
+            lambda s: s["evaluator_offset"] >= head)):
+        other()
+        place.wait("the day worked", done)
+    place.run("evaluate", "--test")
+
+
+def full_stores(root):
+    """The disks of the other three writers fill up in the midst of a day: each says so, keeps its place, and has done the same as without in the end."""
+    market = os.path.join(root, "day")
+    simulate(os.path.join(root, "all"))
+    cut_market(os.path.join(root, "all"), market, DAY)
+    with Installation(explainers=1) as place:
+        work_a_day(place, market)
+        close(place)
+        expected = place.digest()
+    stores = ("models", "recommendations", "metrics")
+    with Installation(explainers=1) as place:
+        mounted = [store for store in stores if mount(place.path(store), "24m")]
+        if len(mounted) < len(stores):
+            print("skipped: full disks (this user may not mount a tmpfs)")
+            return
+        try:
+            work_a_day(place, market)
+            before = {name: process["pid"] for name, process in place.processes().items()}
+
+            def until_room(store, process):
+                place.wait(process + " says that the disk is full", lambda _: is_full(place, process))
+                os.remove(place.path(store, "ballast"))
+
+            def ranker():
+                place.wait("the ranker says that the disk is full", lambda _: is_full(place, "ranker"))
+                done = place.run("rank", "--timeout", "1", check=False)
+                assert done.returncode == 4 and "disk full" in done.stderr, done
+                until_room("recommendations", "ranker")
+
+            for store in stores:
+                fill(place.path(store, "ballast"), 0 if store == "metrics" else 48 << 10)
+            done = place.run("train", "--seed", "8", check=False)
+            assert done.returncode == 1 and "disk full" in done.stderr, done
+            assert is_full(place, "trainer"), ready(place, "trainer")
+            close(place, ranker, lambda: until_room("metrics", "evaluator"))
+            os.remove(place.path("models", "ballast"))
+            place.wait("ready again", lambda _: all(ready(place, name) == ("ok\n", 0) for name in ("trainer", "ranker", "evaluator")))
+            assert place.digest() == expected, "a full disk changed what was done"
+            place.run("train", "--seed", "8")
+            after = {name: process["pid"] for name, process in place.processes().items()}
+            assert after == before, "a process was started again"
+            for name in ("trainer", "ranker", "evaluator"):
+                with open(place.path("log", name + ".log")) as log:
+                    assert log.read().count("SERVICE-STORE-FULL") == 1, f"{name} did not say it once"
+        finally:
+            place.run("down", check=False)
+            for store in mounted:
+                subprocess.run(["umount", place.path(store)], check=True)
+
+
 def main():
     root = tempfile.mkdtemp(prefix="bookrunner-bad-")
     try:
@@ -280,6 +370,7 @@ def main():
         schemas(root)
         not_running(root)
         full_disk(root)
+        full_stores(root)
         print("peaks in MB with a line of 100 MB:", {name: round(value) for name, value in peaks.items()})
     finally:
         shutil.rmtree(root)
