@@ -55,7 +55,7 @@ static const br_config_key keys[] = {
             "negatives kept per positive when not all fit"),
     DECIMAL("gate.max_log_loss_ratio", gate.max_log_loss_ratio, 0.5, 100, "ratio",
             "validation log loss of a new model against the served one"),
-    DECIMAL("gate.max_recall_drop", gate.max_recall_drop, 0, 1, "", "Recall@50 a new model may lose"),
+    DECIMAL("gate.max_recall_drop", gate.max_recall_drop, 0, 1, "", "Recall of its lists that a new model may lose"),
     KEY("http.listen", BR_CONFIG_ADDRESS, http.listen, 0, 0, "", "address of the page and the API"),
     WHOLE("http.port", http.port, 0, 65535, "", "port of the page and the API; 0 = any free"),
     KEY("http.telemetry_listen", BR_CONFIG_ADDRESS, http.telemetry_listen, 0, 0, "",

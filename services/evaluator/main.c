@@ -52,7 +52,7 @@ typedef struct month_sums {
 static br_status add_to_month(void *context, const br_bond_quality *bond)
 {
     month_sums *sums = context;
-    if (bond->unranked || bond->bidders == 0) {
+    if (bond->unranked || bond->bidders == 0 || bond->n_top != sums->n_top) {
         return BR_OK;
     }
     int year;
@@ -170,10 +170,30 @@ static br_status work(void *state)
 
 // --- requests ---
 
-static uint32_t fill_figures(const evaluation_request *request, br_figure *figures)
+// Their names live in the request.
+static uint32_t fill_list_figures(evaluation_request *request, br_figure *figures)
 {
     const evaluation_sums *sums = &request->sums;
-    double n = sums->n_bonds == 0 ? (double)NAN : (double)sums->n_bonds;
+    const struct {
+        const char *figure, *of;
+        double sum;
+    } means[LIST_FIGURES] = {
+        {"recall", "", sums->recall},
+        {"precision", "", sums->precision},
+        {"recall", "_activity", sums->recall_activity},
+        {"precision", "_activity", sums->precision_activity},
+    };
+    for (uint32_t i = 0; i < LIST_FIGURES; i++) {
+        const char *name =
+            br_name_at(request->names[i], means[i].figure, request->evaluation.config->n_top, means[i].of);
+        figures[i] = (br_figure){name, means[i].sum / sums->n_bonds, ""};
+    }
+    return LIST_FIGURES;
+}
+
+static uint32_t fill_figures(evaluation_request *request, br_figure *figures)
+{
+    const evaluation_sums *sums = &request->sums;
     uint32_t i = 0;
     figures[i++] = (br_figure){"bonds", sums->n_bonds, ""};
     figures[i++] = (br_figure){"bonds_skipped", sums->n_skipped, ""};
@@ -181,10 +201,7 @@ static uint32_t fill_figures(const evaluation_request *request, br_figure *figur
     figures[i++] = (br_figure){"bids", (double)sums->n_bidders, ""};
     figures[i++] = (br_figure){"bids_outside", (double)sums->n_outside, ""};
     if (sums->n_bonds > 0) {
-        figures[i++] = (br_figure){"recall_at_50", sums->recall / n, ""};
-        figures[i++] = (br_figure){"precision_at_50", sums->precision / n, ""};
-        figures[i++] = (br_figure){"recall_at_50_activity", sums->recall_activity / n, ""};
-        figures[i++] = (br_figure){"precision_at_50_activity", sums->precision_activity / n, ""};
+        i += fill_list_figures(request, figures + i);
     }
     if (request->has_assessment) {
         figures[i++] = (br_figure){"pairs", (double)request->assessment.n_pairs, ""};
@@ -357,9 +374,10 @@ static br_status start(br_service *service, void *state)
     evaluator *self = state;
     self->service = service;
     self->evaluated = br_counter("bookrunner_evaluated_bonds_total", "Bonds held against their bids.", "");
-    self->recall = br_gauge("bookrunner_online_recall_ratio", "Mean Recall@k of the latest issue month.", "k=\"50\"");
-    self->precision =
-        br_gauge("bookrunner_online_precision_ratio", "Mean Precision@k of the latest issue month.", "k=\"50\"");
+    char k[24];
+    snprintf(k, sizeof k, "k=\"%u\"", br_service_config(service)->n_top);
+    self->recall = br_gauge("bookrunner_online_recall_ratio", "Mean Recall@k of the latest issue month.", k);
+    self->precision = br_gauge("bookrunner_online_precision_ratio", "Mean Precision@k of the latest issue month.", k);
     br_status status = open_stores(self);
     if (status == BR_OK) {
         status = open_sockets(self);
