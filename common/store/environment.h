@@ -13,7 +13,8 @@
 /// carries a 16-byte checksum over its table, key and bytes, verified on each read: LMDB has none of its own. A bit flip
 /// inside LMDB's page structure may end the process, but never gives other data than was stored.
 ///
-/// A handle is used by one thread at a time. LMDB forbids to open an environment twice in one process, so handles to the same directory share
+/// A writer's handle is used by one thread at a time. A reader's holds nothing that a read changes: several threads may share it, each
+/// read being a transaction of its own that belongs to no thread (NOTLS). LMDB forbids to open an environment twice in one process, so handles to the same directory share
 /// it; after fork() a child opens its own and leaves inherited handles alone.
 
 #include "codec/codec.h"

@@ -3,6 +3,8 @@
 
 /// Lists, the explanations still to do, the explanations done. Writer: the ranker. The store is the queue: a list and its to-do entry are
 /// written in one transaction; a result is written and its to-do entry deleted in one transaction.
+///
+/// A handle that is open for reading may be shared by several threads, a writer's is used by one at a time.
 
 #include "codec/stored.h"
 #include "store/ledger.h"

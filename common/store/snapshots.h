@@ -7,6 +7,8 @@
 ///   DIR/<version>.mdb   one snapshot: "manifest", "schema", "parameters", "record.dev", "record.bids", "mean_bond"
 ///   DIR/registry/       served version, history of published, refused and rolled-back ones
 ///
+/// A handle that is open for reading may be shared by several threads, a writer's is used by one at a time.
+///
 /// A version is the first 32 hexadecimal digits of BLAKE2b of the file's bytes: the name verifies the file before LMDB parses it.
 
 #include "codec/stored.h"
