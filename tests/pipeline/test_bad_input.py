@@ -154,12 +154,18 @@ def schemas(root):
         place.run("import", first.path)
         ingester = place.processes()["ingester"]["pid"]
         later.write("schema.yaml", schema.replace("AAA, AA, A]", "AAA, A]").encode())
-        assert place.run("import", later.path, check=False).returncode == 3
+        dry = place.run("import", later.path, "--dry-run", "--format", "csv", check=False)
+        predicted = list(csv.DictReader(dry.stdout.splitlines()))
+        done = place.run("import", later.path, "--format", "csv", check=False)
+        assert dry.returncode == done.returncode == 3, (dry, done)
+        assert predicted == list(csv.DictReader(done.stdout.splitlines())), (dry.stdout, done.stdout)
         row = rejects(place)
         assert len(row) == 1 and row[0][0] == "schema.yaml" and row[0][2] == "schema", row
         assert "ledger record 2 does not fit it" in row[0][3] and "'AA' is not one of AAA, A" in row[0][3], row
         later.write("schema.yaml", schema.replace("AAA, AA, A]", "AAA, AA, A, B]").encode())
-        place.run("import", later.path)
+        dry = place.run("import", later.path, "--dry-run", "--format", "csv").stdout
+        done = place.run("import", later.path, "--format", "csv").stdout
+        assert dry == done, (dry, done)
         assert place.processes()["ingester"]["pid"] == ingester, "the ingester was started again"
 
 
