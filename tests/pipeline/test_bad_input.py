@@ -167,6 +167,7 @@ def schemas(root):
         done = place.run("import", later.path, "--format", "csv").stdout
         assert dry == done, (dry, done)
         assert place.processes()["ingester"]["pid"] == ingester, "the ingester was started again"
+        assert {"schema", "schema revision 1"} <= set(ledger(place)), ledger(place)
 
 
 def encodings(place, root):
