@@ -26,9 +26,8 @@ typedef struct exchange {
 static br_status send_request(exchange *x)
 {
     uint64_t request = 0;
-    br_span body = {x->q->body->data, x->q->body->length};
     x->sent_ms = br_clock_ms();
-    br_status status = br_client_send(x->client, (uint16_t)x->q->type, body, &request);
+    br_status status = br_client_send(x->client, (uint16_t)x->q->type, br_span_of(x->q->body), &request);
     return status == BR_ERR_AGAIN ? BR_OK : status; // a full queue: the next resend tries again
 }
 

@@ -16,7 +16,7 @@ static br_status answer_report(ingester *self, const pending_reply *to, bool ok,
 static void answer(ingester *self, const pending_reply *to)
 {
     br_status status = br_socket_send(self->requests, &to->peer, BR_MSG_ROW_BATCH_REPLY, to->request,
-                                      (br_span){self->buffer.data, self->buffer.length}, (br_span){0});
+                                      br_span_of(&self->buffer), (br_span){0});
     if (status != BR_OK) {
         br_log_info("INGEST-REPLY-LOST", "reason=\"%s\" next=\"the client resends\"", br_why(status));
     }
