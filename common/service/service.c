@@ -242,13 +242,19 @@ static br_status resolve(char out[BR_PATH_BYTES], const char *directory)
 
 static br_status prepare(br_service *service, const br_flags *flags)
 {
-    char directory[BR_PATH_BYTES], labels[BR_MAX_NAME + 16];
+    char directory[BR_PATH_BYTES], log[BR_PATH_BYTES], labels[BR_MAX_NAME + 16];
     br_status status = br_hash_init();
     if (status == BR_OK) {
         status = resolve(directory, flags->directory);
     }
     if (status == BR_OK) {
         status = br_process_lock(directory, service->process_name);
+    }
+    if (status == BR_OK) {
+        status = br_log_path(log, directory, service->process_name);
+    }
+    if (status == BR_OK) {
+        br_log_file(log);
     }
     if (status == BR_OK) {
         status = br_config_load(&service->config, directory);

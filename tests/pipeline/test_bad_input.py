@@ -142,6 +142,18 @@ def whole_files(place, root):
     assert not any("both" in key for key in ledger(place)), "one of two files was guessed to be meant"
 
 
+def long_logs(place):
+    """Logs at their bound are set aside at the next start."""
+    os.mkdir(place.path("log"))
+    names = ("ranker.log", "supervisor.log")
+    for name in names:
+        with open(place.path("log", name), "wb") as out:
+            out.write(b"x" * (8 << 20))
+    place.up()
+    for name in names:
+        assert os.path.getsize(place.path("log", name + ".1")) == 8 << 20 > os.path.getsize(place.path("log", name)) > 0
+
+
 def schemas(root):
     """A later schema that rows of the ledger do not fit is refused, one that they fit is taken; the ingester lives through both."""
     first = Folder(root, "first").save()
@@ -150,7 +162,7 @@ def schemas(root):
     later.save()
     schema = SCHEMA.replace("windows_days:", "revision: 1\nwindows_days:", 1)
     with Installation(explainers=1) as place:
-        place.up()
+        long_logs(place)
         place.run("import", first.path)
         ingester = place.processes()["ingester"]["pid"]
         later.write("schema.yaml", schema.replace("AAA, AA, A]", "AAA, A]").encode())
