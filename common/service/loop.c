@@ -99,7 +99,7 @@ static void say_full(br_service *service, const char *reason)
     br_service_not_ready(service, reason);
     if (!service->full) {
         service->full = true;
-        br_metric_set(service->store_full, 1);
+        br_service_store_full(service, true);
         br_log_error("SERVICE-STORE-FULL",
                      "pid=%d reason=\"%s\" next=\"starts over within the process until there is room\"", (int)getpid(),
                      reason);
@@ -132,7 +132,7 @@ static void see_room(br_service *service, int64_t now_ms)
         return;
     }
     service->full = false;
-    br_metric_set(service->store_full, 0);
+    br_service_store_full(service, false);
     br_log_info("SERVICE-STORE-ROOM", "pid=%d", (int)getpid());
     if (!service->withheld) {
         br_service_ready(service);

@@ -110,6 +110,11 @@ br_status br_service_routes(br_service *service, const br_http_route *routes, si
     return BR_OK;
 }
 
+void br_service_store_full(br_service *service, bool full)
+{
+    br_metric_set(service->store_full, full ? 1 : 0);
+}
+
 bool br_service_draining(const br_service *service)
 {
     return service->draining;

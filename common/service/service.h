@@ -73,6 +73,8 @@ br_status br_service_routes(br_service *service, const br_http_route *routes, si
 /// calls br_service_not_ready() in start and br_service_ready() later.
 void br_service_not_ready(br_service *service, const char *reason);
 void br_service_ready(br_service *service);
+/// bookrunner_store_full of a service that meets a full store without ending, and so without starting over.
+void br_service_store_full(br_service *service, bool full);
 bool br_service_draining(const br_service *service);
 void br_service_finish(br_service *service);
 

@@ -252,6 +252,18 @@ def fill(path, leave):
         out.write(b"\0" * max(0, free.f_bavail * free.f_bsize - leave))
 
 
+def ready(place, process):
+    """What /readyz of a process says, and its bookrunner_store_full."""
+    host, port = place.processes()[process]["http"].removeprefix("http://").rsplit(":", 1)
+    texts = []
+    for path in ("/readyz", "/metrics"):
+        connection = http.client.HTTPConnection(host, int(port), timeout=10)
+        connection.request("GET", path)
+        texts.append(connection.getresponse().read().decode())
+        connection.close()
+    return texts[0], int(re.search(r"^bookrunner_store_full\{.*\} (\d)$", texts[1], re.M)[1])
+
+
 def full_disk(root):
     """The ledger's disk fills up half-way through an import; what was acknowledged stays, and the rest goes in when there is room."""
     market = os.path.join(root, "market")
@@ -274,10 +286,12 @@ def full_disk(root):
             assert acknowledged.items() <= kept.items(), "acknowledged rows are gone while the disk is full"
             done = place.run("import", market, check=False)
             assert done.returncode == 1, "a disk that is still full"
+            assert ready(place, "ingester") == ("ok\n", 1), ready(place, "ingester")
             os.remove(place.path("ledger", "ballast"))
             place.run("import", market)
             after = ledger(place)
             assert kept.items() <= after.items(), "acknowledged rows are gone after the disk had room again"
+            assert ready(place, "ingester") == ("ok\n", 0), ready(place, "ingester")
             rows = list(csv.DictReader(place.run("import", market, "--format", "csv").stdout.splitlines()))
             assert all(row["rows"] == row["duplicates"] for row in rows), rows
             restarts = {name: process["restarts"] for name, process in place.processes().items()}
@@ -289,18 +303,6 @@ def full_disk(root):
 
 
 DAY = "2024-10-01"
-
-
-def ready(place, process):
-    """What /readyz of a process says, and its bookrunner_store_full."""
-    host, port = place.processes()[process]["http"].removeprefix("http://").rsplit(":", 1)
-    texts = []
-    for path in ("/readyz", "/metrics"):
-        connection = http.client.HTTPConnection(host, int(port), timeout=10)
-        connection.request("GET", path)
-        texts.append(connection.getresponse().read().decode())
-        connection.close()
-    return texts[0], int(re.search(r"^bookrunner_store_full\{.*\} (\d)$", texts[1], re.M)[1])
 
 
 def is_full(place, process):
