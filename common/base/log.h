@@ -16,6 +16,10 @@ typedef enum br_log_level { BR_LOG_DEBUG, BR_LOG_INFO, BR_LOG_WARN, BR_LOG_ERROR
 /// `stage` names the process in every line; `level` is the least that is written. Journald priorities are
 /// prefixed when stderr is a journal stream.
 void br_log_open(const char *stage, br_log_level level);
+#define BR_LOG_FILE_BYTES (8u << 20)
+/// If stderr is the file `path`: when it has reached BR_LOG_FILE_BYTES it becomes PATH.1, in the place of the one before, and a new one is begun, so
+/// that a process keeps at most twice as much. stdout goes along if it is the same file. Nothing otherwise: what someone else opened is theirs.
+void br_log_file(const char *path);
 void br_log(br_log_level level, const char *event, const char *format, ...) BR_PRINTF(3, 4);
 
 #define br_log_debug(event, ...) br_log(BR_LOG_DEBUG, event, __VA_ARGS__)

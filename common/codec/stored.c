@@ -152,6 +152,11 @@ br_status br_snapshot_event_unpack(br_snapshot_event *out, br_arena *arena, cons
 
 // --- quality ---
 
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
 br_status br_bond_quality_pack(const br_bond_quality *quality, br_buf *out)
 {
     br_writing writing = {0};
@@ -167,6 +172,7 @@ br_status br_bond_quality_pack(const br_bond_quality *quality, br_buf *out)
     message.provisional = quality->provisional;
     message.unranked = quality->unranked;
     message.hits_activity = quality->hits_activity;
+    message.n_top = quality->n_top;
     return br_write_end(&writing, &message.base, BR_MAX_STORED_BYTES, out);
 }
 
@@ -184,12 +190,13 @@ br_status br_bond_quality_unpack(br_bond_quality *out, br_arena *arena, const ui
         .as_of = br_read_day(&in, "as_of", message->as_of, unranked),
         .version = br_read_text(&in, "version", message->version, unranked ? BR_FORM_VERSION_OR_NONE : BR_FORM_VERSION),
         .n_listed = (uint32_t)br_read_range(&in, "n_listed", message->n_listed, 0, BR_MAX_JOB_INVESTORS),
-        .hits = (uint32_t)br_read_range(&in, "hits", message->hits, 0, message->n_listed),
+        .hits = (uint32_t)br_read_range(&in, "hits", message->hits, 0, smaller(message->n_listed, message->n_top)),
         .bidders = message->bidders,
         .bidders_outside = message->bidders_outside,
         .provisional = message->provisional != 0,
         .unranked = unranked,
-        .hits_activity = message->hits_activity,
+        .hits_activity = (uint32_t)br_read_range(&in, "hits_activity", message->hits_activity, 0, message->n_top),
+        .n_top = (uint32_t)br_read_range(&in, "n_top", message->n_top, 1, BR_MAX_JOB_INVESTORS),
     };
     if (in.status == BR_OK) {
         *out = quality;

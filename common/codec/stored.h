@@ -58,6 +58,7 @@ typedef struct br_bond_quality {
     bool provisional;
     bool unranked;
     uint32_t hits_activity;
+    uint32_t n_top; ///< hits are counted among so many, 1 to BR_MAX_JOB_INVESTORS; figures at another one are others
 } br_bond_quality;
 
 BR_CODEC_PAIR(br_list);

@@ -772,6 +772,35 @@ br_status br_market_bids(br_market *market, const br_bid **bids_out, uint32_t *n
     return status;
 }
 
+// The first place from which on bids are known on `day` or later.
+static uint32_t bid_place(const br_market *market, br_day day)
+{
+    uint32_t low = 0, high = market->n_live_bids;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (market->ordered_bids[middle].known_from < day) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+br_status br_market_bids_known(br_market *market, br_day from, br_day until, const br_bid **bids_out, uint32_t *n_out)
+{
+    br_assert(from <= until);
+    const br_bid *bids;
+    uint32_t n;
+    br_status status = br_market_bids(market, &bids, &n);
+    if (status == BR_OK) {
+        uint32_t first = bid_place(market, from);
+        *bids_out = bids + first;
+        *n_out = bid_place(market, until) - first;
+    }
+    return status;
+}
+
 // The numbers of `entries`, sorted, in memory of their own.
 static br_status sorted_numbers(uint32_t **out, sort_entry *entries, uint32_t n)
 {

@@ -83,6 +83,9 @@ br_day br_market_investor_known(const br_market *market, uint32_t investor);
 /// All bids that are not cancelled, in order (known_from, arrival). Borrowed: valid until the next apply.
 /// Errors: BR_ERR_NO_MEMORY (the order is made on demand).
 br_status br_market_bids(br_market *market, const br_bid **bids_out, uint32_t *n_out) BR_MUST_CHECK;
+/// Those of them with known_from in [from, until), by binary search.
+br_status br_market_bids_known(br_market *market, br_day from, br_day until, const br_bid **bids_out,
+                               uint32_t *n_out) BR_MUST_CHECK;
 /// Numbers of all bonds that are not cancelled in order (issue_day, bond_id). Borrowed as above.
 br_status br_market_bonds_by_issue(br_market *market, const uint32_t **bonds_out, uint32_t *n_out) BR_MUST_CHECK;
 /// rank_of[investor] in the order of ids (bytewise): the tie rule of rankings. Borrowed as above.

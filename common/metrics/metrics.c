@@ -4,6 +4,7 @@
 #include "base/rng.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 // Two-sided 95 % of the standard normal.
@@ -72,6 +73,13 @@ br_list_quality br_list_quality_of(uint32_t hits, uint32_t bidders, uint32_t n_t
         .recall = bidders == 0 ? (double)NAN : (double)hits / (double)bidders,
         .precision = (double)hits / (double)n_top,
     };
+}
+
+const char *br_name_at(char out[BR_NAME_AT_BYTES], const char *figure, uint32_t n_top, const char *of)
+{
+    int n = snprintf(out, BR_NAME_AT_BYTES, "%s_at_%u%s", figure, n_top, of);
+    br_assert(n > 0 && n < BR_NAME_AT_BYTES);
+    return out;
 }
 
 // --- intervals ---

@@ -28,6 +28,10 @@ typedef struct br_list_quality {
 } br_list_quality;
 br_list_quality br_list_quality_of(uint32_t hits, uint32_t bidders, uint32_t n_top);
 
+#define BR_NAME_AT_BYTES 64
+/// "recall_at_50_activity" from "recall", 50 and "_activity": the name of every figure of lists, wherever it is shown. Returns `out`.
+const char *br_name_at(char out[BR_NAME_AT_BYTES], const char *figure, uint32_t n_top, const char *of);
+
 /// Mean and bootstrap interval over bonds; values that are NAN are skipped and counted.
 typedef struct br_mean_interval {
     double mean;

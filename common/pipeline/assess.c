@@ -6,11 +6,14 @@
 #include <math.h>
 #include <string.h>
 
+enum { ACTIVITY_DAYS = 365 };
+
 br_status br_activity_scores(br_market *market, br_day as_of, float *bids_out)
 {
     const br_bid *bids;
     uint32_t n_bids = 0;
-    br_status status = br_market_bids(market, &bids, &n_bids);
+    // A bid is known after its own day, so that what was known before the window began is dated before it, too.
+    br_status status = br_market_bids_known(market, as_of - ACTIVITY_DAYS, as_of + 1, &bids, &n_bids);
     if (status != BR_OK) {
         return status;
     }
@@ -18,10 +21,7 @@ br_status br_activity_scores(br_market *market, br_day as_of, float *bids_out)
         bids_out[i] = 0.0f;
     }
     for (uint32_t i = 0; i < n_bids; i++) {
-        const br_bid *bid = &bids[i];
-        if (bid->known_from <= as_of && bid->day < as_of && bid->day >= as_of - 365) {
-            bids_out[bid->investor] += 1.0f;
-        }
+        bids_out[bids[i].investor] += bids[i].day >= as_of - ACTIVITY_DAYS ? 1.0f : 0.0f;
     }
     return BR_OK;
 }

@@ -3,6 +3,8 @@
 #include "base/alloc.h"
 #include "input/schema_yaml.h"
 
+#include <stdio.h>
+
 struct br_follower {
     br_schema *schema;
     br_market *market;
@@ -142,4 +144,42 @@ br_row_kind br_follower_last_kind(const br_follower *follower)
 uint32_t br_follower_last_bond(const br_follower *follower)
 {
     return follower->last_bond;
+}
+
+// --- a schema on trial ---
+
+typedef struct trial {
+    br_market *market;
+    uint64_t record; // applied last
+} trial;
+
+static br_status apply_to(void *context, uint64_t record, const br_row *row)
+{
+    trial *on = context;
+    br_status status = row->kind == BR_ROW_SCHEMA ? BR_OK : br_market_apply(on->market, row);
+    on->record = status == BR_OK ? record : on->record;
+    return status;
+}
+
+br_status br_schema_try(br_market **market_out, const br_schema *schema, br_ledger *ledger, br_row_problem *problem)
+{
+    BR_AUTO(br_market) *market = NULL;
+    *problem = (br_row_problem){{0}, {0}};
+    br_status status = br_market_new(&market, schema);
+    trial on = {market, 0};
+    if (status == BR_OK) {
+        status = br_ledger_visit(ledger, 0, UINT64_MAX, apply_to, &on);
+    }
+    if (status == BR_ERR_INVALID) {
+        snprintf(problem->column, sizeof problem->column, "schema");
+        snprintf(problem->reason, sizeof problem->reason, "ledger record %llu does not fit it: %.180s",
+                 (unsigned long long)on.record + 1, br_why(status));
+        br_market_free(&market);
+        status = BR_OK;
+    }
+    if (status == BR_OK) {
+        *market_out = market;
+        market = NULL;
+    }
+    return status;
 }

@@ -23,6 +23,10 @@ br_status br_follower_catch_up(br_follower *follower, br_ledger *ledger, uint64_
 /// Apply one record that the caller has just appended itself (the ingester, inside its batch). The same errors as a catch-up; a later schema
 /// gives BR_ERR_AGAIN: commit, then catch up.
 br_status br_follower_take(br_follower *follower, uint64_t record, const br_row *row) BR_MUST_CHECK;
+/// Would what the ledger holds fit this schema? *market_out: the market of all its records under `schema`, owned by the caller, who keeps the schema
+/// as long; NULL when a record does not fit, and *problem says which and why. Errors: BR_ERR_NO_MEMORY, those of the ledger.
+br_status br_schema_try(br_market **market_out, const br_schema *schema, br_ledger *ledger,
+                        br_row_problem *problem) BR_MUST_CHECK;
 /// Borrowed; a catch-up that meets a later schema replaces it.
 br_market *br_follower_market(br_follower *follower);
 uint64_t br_follower_head(const br_follower *follower);

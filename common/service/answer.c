@@ -6,7 +6,7 @@
 static br_status send(br_socket *socket, const br_peer *peer, br_message_type type, uint64_t request,
                       const br_buf *buffer)
 {
-    return br_socket_send(socket, peer, (uint16_t)type, request, (br_span){buffer->data, buffer->length}, (br_span){0});
+    return br_socket_send(socket, peer, (uint16_t)type, request, br_span_of(buffer), (br_span){0});
 }
 
 br_status br_report_send(br_socket *socket, const br_peer *peer, uint64_t request, const br_report *report,

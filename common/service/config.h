@@ -54,6 +54,8 @@ typedef struct br_config {
     size_t dataset_max_bytes; ///< bound of the training samples; default 300 MB
     double pool_negatives;    ///< negatives kept per positive when not all fit; default 60
     br_gate_config gate;
+    uint32_t
+        snapshots_keep; ///< served ones, and refused ones, whose files stay without a list that names them; default 5
     br_http_config http;
     br_work_config work;
     uint8_t origin[BR_MAX_CONFIG_KEYS]; ///< br_config_origin by number of the key

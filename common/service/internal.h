@@ -54,6 +54,8 @@ int64_t br_notify_watchdog_ms(void);
 #define BR_SERVICE_MESSAGES 64 ///< of one socket in a row before the others have their turn
 #define BR_SERVICE_DRAIN_MS 10000
 #define BR_SERVICE_RETRY_MS 100  ///< between two attempts to start
+#define BR_SERVICE_FULL_MS  1000 ///< between two while a store is full
+#define BR_SERVICE_ROOM_MS  5000 ///< up for so long without meeting a full store: there is room again
 #define BR_SERVICE_TICK_MS  1000 ///< heartbeat, watchdog, counters
 #define BR_SERVICE_IDLE_MS  1000 ///< idle work has its turn at least this often, however many messages come
 
@@ -92,6 +94,8 @@ struct br_service {
     int wake_fd;
     bool attempted; ///< start() was called, so stop() has to be
     bool started;
+    int64_t started_ms;
+    bool full;     ///< a store was, and it has not been up for BR_SERVICE_ROOM_MS since
     bool withheld; ///< the service says itself when it is ready
     bool ready;
     bool draining;
@@ -104,11 +108,12 @@ struct br_service {
     int64_t watchdog_due_ms;
     br_metric *heartbeat;
     br_metric *dropped;
+    br_metric *store_full;
 };
 
 /// Start, serve, drain. BR_OK: stopped as asked.
 br_status br_service_loop(br_service *service);
-/// Undo what start() did: the service's own state, sockets, timers. The HTTP server is gone by then or has no routes of the service yet.
+/// Undo what start() did: the service's own state, sockets, timers. The HTTP server is gone by then or has no routes of the service.
 void br_service_undo(br_service *service);
 
 #endif

@@ -36,8 +36,8 @@ void br_service_not_ready(br_service *service, const char *reason)
 void br_service_ready(br_service *service)
 {
     service->withheld = false;
-    if (service->ready || service->draining || !service->started) {
-        return; // inside start() the loop says it afterwards
+    if (service->ready || service->draining || service->full || !service->started) {
+        return; // inside start(), and while a store is full, the loop says it afterwards
     }
     service->ready = true;
     br_ready_set(true, "");
@@ -71,7 +71,7 @@ static br_status start(br_service *service, int64_t now_ms)
     if (status == BR_ERR_AGAIN) {
         bool withheld = service->withheld;
         br_service_undo(service);
-        if (!withheld) {
+        if (!withheld && !service->full) {
             br_ready_set(false, "starting");
         }
         service->retry_ms = now_ms + BR_SERVICE_RETRY_MS;
@@ -84,11 +84,59 @@ static br_status start(br_service *service, int64_t now_ms)
         return status;
     }
     service->started = true;
+    service->started_ms = now_ms;
     service->idle_wanted = true;
     if (!service->withheld) {
         br_service_ready(service);
     }
     return BR_OK;
+}
+
+// --- a store that is full ---
+
+static void say_full(br_service *service, const char *reason)
+{
+    br_service_not_ready(service, reason);
+    if (!service->full) {
+        service->full = true;
+        br_service_store_full(service, true);
+        br_log_error("SERVICE-STORE-FULL",
+                     "pid=%d reason=\"%s\" next=\"starts over within the process until there is room\"", (int)getpid(),
+                     reason);
+    }
+}
+
+// What was not stored did not happen, so that the process starts over from its stores, as after a crash, but keeps its place.
+static br_status start_over_if_full(br_service *service, br_status status)
+{
+    if (status != BR_ERR_FULL || !(service->started || service->full)) {
+        return status;
+    }
+    if (service->draining) {
+        service->finished = true;
+        return BR_OK;
+    }
+    say_full(service, br_why(status));
+    service->started = false;
+    service->retry_ms = br_clock_ms() + BR_SERVICE_FULL_MS;
+    status = br_http_routes(service->http, NULL, 0);
+    if (status == BR_OK) {
+        br_service_undo(service);
+    }
+    return status;
+}
+
+static void see_room(br_service *service, int64_t now_ms)
+{
+    if (!service->full || !service->started || now_ms - service->started_ms < BR_SERVICE_ROOM_MS) {
+        return;
+    }
+    service->full = false;
+    br_service_store_full(service, false);
+    br_log_info("SERVICE-STORE-ROOM", "pid=%d", (int)getpid());
+    if (!service->withheld) {
+        br_service_ready(service);
+    }
 }
 
 // --- stopping ---
@@ -201,6 +249,7 @@ static void tick(br_service *service, int64_t now_ms)
         return;
     }
     service->tick_ms = now_ms + BR_SERVICE_TICK_MS;
+    see_room(service, now_ms);
     br_metric_set(service->heartbeat, br_clock_wall_s());
     for (size_t i = 0; i < service->n_sources; i++) {
         br_service_source *source = &service->sources[i];
@@ -310,6 +359,7 @@ br_status br_service_loop(br_service *service)
         if (status == BR_OK && !service->finished) {
             status = serve(service, now_ms);
         }
+        status = start_over_if_full(service, status);
     }
     return status;
 }

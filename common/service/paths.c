@@ -85,6 +85,14 @@ br_status br_place_path(char out[BR_PATH_BYTES], const char *directory, br_place
     return status;
 }
 
+br_status br_log_path(char out[BR_PATH_BYTES], const char *directory, const char *name)
+{
+    int n = snprintf(out, BR_PATH_BYTES, "%s/%s/%s.log", directory, place_names[BR_PLACE_LOG], name);
+    return n > 0 && n < BR_PATH_BYTES
+               ? BR_OK
+               : br_fail(BR_ERR_LIMIT, "the path of %s.log is longer than %d bytes", name, BR_PATH_BYTES - 1);
+}
+
 // --- endpoints ---
 
 // The directory under $XDG_RUNTIME_DIR or /tmp that stands for a run directory whose path is too long.

@@ -26,6 +26,8 @@ typedef enum br_place {
 
 /// DIR/PLACE, made with mode 0700 when missing. Errors: BR_ERR_IO, BR_ERR_LIMIT (too long).
 br_status br_place_path(char out[BR_PATH_BYTES], const char *directory, br_place place) BR_MUST_CHECK;
+/// DIR/log/NAME.log: where the supervisor sends what a process says. Makes nothing. Errors: BR_ERR_LIMIT.
+br_status br_log_path(char out[BR_PATH_BYTES], const char *directory, const char *name) BR_MUST_CHECK;
 
 /// Endpoints inside DIR/run: "ingester" (requests), "ingester.hints", "trainer", "trainer.hints", "ranker", "ranker.hints", "work", "evaluator",
 /// "evaluator.hints". When the path would be longer than a socket address can hold, a short directory derived from DIR's hash under

@@ -110,6 +110,11 @@ br_status br_service_routes(br_service *service, const br_http_route *routes, si
     return BR_OK;
 }
 
+void br_service_store_full(br_service *service, bool full)
+{
+    br_metric_set(service->store_full, full ? 1 : 0);
+}
+
 bool br_service_draining(const br_service *service)
 {
     return service->draining;
@@ -242,13 +247,19 @@ static br_status resolve(char out[BR_PATH_BYTES], const char *directory)
 
 static br_status prepare(br_service *service, const br_flags *flags)
 {
-    char directory[BR_PATH_BYTES], labels[BR_MAX_NAME + 16];
+    char directory[BR_PATH_BYTES], log[BR_PATH_BYTES], labels[BR_MAX_NAME + 16];
     br_status status = br_hash_init();
     if (status == BR_OK) {
         status = resolve(directory, flags->directory);
     }
     if (status == BR_OK) {
         status = br_process_lock(directory, service->process_name);
+    }
+    if (status == BR_OK) {
+        status = br_log_path(log, directory, service->process_name);
+    }
+    if (status == BR_OK) {
+        br_log_file(log);
     }
     if (status == BR_OK) {
         status = br_config_load(&service->config, directory);
@@ -264,6 +275,7 @@ static br_status prepare(br_service *service, const br_flags *flags)
         br_gauge("bookrunner_heartbeat_timestamp_seconds", "When the loop of this process last went round.", labels);
     service->dropped = br_counter("bookrunner_messages_dropped_total",
                                   "Messages that were malformed, too large or of another protocol version.", labels);
+    service->store_full = br_gauge("bookrunner_store_full", "1 while a store takes nothing more: a full disk.", labels);
     return status;
 }
 

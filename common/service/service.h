@@ -23,7 +23,9 @@
 
 typedef struct br_service br_service;
 
-/// A handler's status other than BR_OK ends the process with exit code 1 and the reason in the log.
+/// A handler's status other than BR_OK ends the process with exit code 1 and the reason in the log; but BR_ERR_FULL, once the process has started: then
+/// it starts over within itself from what its stores hold (stop(), and start() again each second), keeps its place and its HTTP server, says so once in the log, on /readyz and as
+/// bookrunner_store_full, and goes on when there is room.
 typedef br_status (*br_socket_handler)(void *state, br_socket *socket, br_message *message);
 typedef br_status (*br_timer_handler)(void *state);
 
@@ -71,6 +73,8 @@ br_status br_service_routes(br_service *service, const br_http_route *routes, si
 /// calls br_service_not_ready() in start and br_service_ready() later.
 void br_service_not_ready(br_service *service, const char *reason);
 void br_service_ready(br_service *service);
+/// bookrunner_store_full of a service that meets a full store without ending, and so without starting over.
+void br_service_store_full(br_service *service, bool full);
 bool br_service_draining(const br_service *service);
 void br_service_finish(br_service *service);
 

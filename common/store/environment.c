@@ -6,9 +6,13 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+enum { MAX_WAIT_S = 1 };
+
 static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER; // of the list, and of the transaction counts in it
+static pthread_cond_t quiet = PTHREAD_COND_INITIALIZER;   // some environment has no transaction open
 static br_env_shared *open_environments;
 
 static br_status mdb_prepare(MDB_env **out, const br_env_kind *kind, const char *path)
@@ -267,6 +271,9 @@ br_status br_env_open_writer(br_env **out, const br_env_kind *kind, const char *
         status = br_refuse_network(directory);
     }
     if (status == BR_OK) {
+        status = br_directory_room(directory);
+    }
+    if (status == BR_OK) {
         status = br_writer_lock(directory, &env->lock_fd);
     }
     bool exists = false;
@@ -350,6 +357,19 @@ static br_status grow(br_env *env)
     return code == 0 ? BR_OK : br_store_fail(env->directory, "enlarge the map", code);
 }
 
+// Another process has enlarged the map: it can be followed once the other threads' reads have ended, and new ones come here, too. The time
+// is for a caller that reads within a read of its own.
+static void wait_until_quiet(const br_env_shared *shared)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += MAX_WAIT_S;
+    int late = 0;
+    while (shared->n_transactions > 0 && late == 0) {
+        late = pthread_cond_timedwait(&quiet, &guard, &until);
+    }
+}
+
 static br_status transaction_locked(br_env *env, unsigned flags, MDB_txn **out)
 {
     br_env_shared *shared = env->shared;
@@ -361,8 +381,9 @@ static br_status transaction_locked(br_env *env, unsigned flags, MDB_txn **out)
         }
     }
     int code = mdb_txn_begin(shared->mdb, NULL, flags, out);
-    if (code == MDB_MAP_RESIZED && shared->n_transactions == 0) {
-        code = mdb_env_set_mapsize(shared->mdb, 0);
+    if (code == MDB_MAP_RESIZED) {
+        wait_until_quiet(shared);
+        code = shared->n_transactions == 0 ? mdb_env_set_mapsize(shared->mdb, 0) : 0;
         code = code == 0 ? mdb_txn_begin(shared->mdb, NULL, flags, out) : code;
     }
     if (code != 0) {
@@ -384,7 +405,9 @@ void br_env_transaction_over(br_env *env)
 {
     pthread_mutex_lock(&guard);
     br_assert(env->shared->n_transactions > 0);
-    env->shared->n_transactions--;
+    if (--env->shared->n_transactions == 0) {
+        pthread_cond_broadcast(&quiet);
+    }
     pthread_mutex_unlock(&guard);
 }
 

@@ -13,7 +13,8 @@
 /// carries a 16-byte checksum over its table, key and bytes, verified on each read: LMDB has none of its own. A bit flip
 /// inside LMDB's page structure may end the process, but never gives other data than was stored.
 ///
-/// A handle is used by one thread at a time. LMDB forbids to open an environment twice in one process, so handles to the same directory share
+/// A writer's handle is used by one thread at a time. A reader's holds nothing that a read changes: several threads may share it, each
+/// read being a transaction of its own that belongs to no thread (NOTLS). LMDB forbids to open an environment twice in one process, so handles to the same directory share
 /// it; after fork() a child opens its own and leaves inherited handles alone.
 
 #include "codec/codec.h"
@@ -39,7 +40,7 @@ typedef struct br_env br_env;
 
 /// Open for writing; the directory and the first file are made when missing, complete and synced before they have their name.
 /// Errors: BR_ERR_EXISTS when another process (or this one) writes it, or when this process has it open for reading only;
-/// BR_ERR_INVALID on a network file system; BR_ERR_VERSION; BR_ERR_CORRUPT; BR_ERR_FULL; BR_ERR_IO.
+/// BR_ERR_INVALID on a network file system; BR_ERR_VERSION; BR_ERR_CORRUPT; BR_ERR_FULL without room for a batch (BR_STORE_ROOM); BR_ERR_IO.
 br_status br_env_open_writer(br_env **out, const br_env_kind *kind, const char *directory) BR_MUST_CHECK;
 /// Errors: BR_ERR_NOT_FOUND when there is none yet; else as above.
 br_status br_env_open_reader(br_env **out, const br_env_kind *kind, const char *directory) BR_MUST_CHECK;

@@ -70,6 +70,23 @@ br_status br_directory_make(const char *directory)
     return status == BR_OK ? br_path_sync(parent) : status;
 }
 
+br_status br_directory_room(const char *directory)
+{
+    char path[BR_STORE_PATH];
+    br_status status = br_path_join(path, directory, "room.tmp");
+    if (status != BR_OK) {
+        return status;
+    }
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return br_store_fail(path, "look for room", errno);
+    }
+    unlink(path);
+    int code = posix_fallocate(fd, 0, BR_STORE_ROOM);
+    close(fd);
+    return code == 0 ? BR_OK : br_store_fail(directory, "look for room", code);
+}
+
 br_status br_path_publish(const char *directory, const char *from, const char *to)
 {
     char from_path[BR_STORE_PATH];

@@ -7,6 +7,7 @@
 #include "base/status.h"
 
 #define BR_STORE_PATH 1024
+#define BR_STORE_ROOM (1 << 20) ///< bytes, a usual batch with what LMDB writes anew for it
 
 /// The status for an errno or LMDB code (never 0), with path and cause as the reason. EIO counts as a full disk: that is how
 /// LMDB reports one, and for the caller both mean "not stored, shed load, look at the disk".
@@ -16,6 +17,8 @@ br_status br_store_fail(const char *path, const char *what, int code);
 br_status br_path_join(char out[BR_STORE_PATH], const char *directory, const char *name) BR_MUST_CHECK;
 /// Make a directory (mode 0700) whose parent exists, and sync the parent; nothing if it is there already.
 br_status br_directory_make(const char *directory) BR_MUST_CHECK;
+/// Is there room for BR_STORE_ROOM bytes more? Errors: BR_ERR_FULL.
+br_status br_directory_room(const char *directory) BR_MUST_CHECK;
 /// fsync() a file or directory by its path.
 br_status br_path_sync(const char *path) BR_MUST_CHECK;
 /// Rename within one directory and sync the directory: all or nothing, also when the power goes.

@@ -3,6 +3,8 @@
 
 /// metrics.lmdb: how good the lists were, bond by bond, and the figures of whole evaluations. Writer: the evaluator. Recomputing
 /// gives the same bytes.
+///
+/// A handle that is open for reading may be shared by several threads, a writer's is used by one at a time.
 
 #include "codec/stored.h"
 #include "store/ledger.h"

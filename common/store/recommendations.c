@@ -385,13 +385,14 @@ typedef struct list_walk {
     br_arena *arena;
     br_list_visitor visitor;
     void *context;
-    uint8_t next[BR_MAX_ID_BYTES + 1]; // first place behind the lists of the bond visited last
+    uint8_t next[LIST_KEY_BYTES + 1]; // first place behind what was visited last
     size_t next_bytes;
+    bool all; // else the newest of each bond
     bool over;
 } list_walk;
 
 // From the first list of a bond to its last, which is the newest of the latest day.
-static br_status visit_bond(list_walk *walk, br_cursor *cursor)
+static br_status to_newest(list_walk *walk, br_cursor *cursor)
 {
     const uint8_t *end = memchr(cursor->key.data, 0, cursor->key.n);
     size_t n = end == NULL ? 0 : (size_t)(end - cursor->key.data);
@@ -402,7 +403,20 @@ static br_status visit_bond(list_walk *walk, br_cursor *cursor)
     memcpy(walk->next, cursor->key.data, n);
     walk->next[n] = 1;
     walk->next_bytes = n + 1;
-    br_status status = br_cursor_before(cursor, br_bytes_of(walk->next, walk->next_bytes));
+    return br_cursor_before(cursor, br_bytes_of(walk->next, walk->next_bytes));
+}
+
+static br_status visit_list(list_walk *walk, br_cursor *cursor)
+{
+    br_status status = BR_OK;
+    if (!walk->all) {
+        status = to_newest(walk, cursor);
+    } else {
+        br_assert(cursor->key.n <= LIST_KEY_BYTES);
+        memcpy(walk->next, cursor->key.data, cursor->key.n);
+        walk->next[cursor->key.n] = 0; // the next key there can be
+        walk->next_bytes = cursor->key.n + 1;
+    }
     if (status != BR_OK) {
         return status;
     }
@@ -425,22 +439,33 @@ static br_status visit_some(list_walk *walk)
         status = br_cursor_seek(&cursor, br_bytes_of(walk->next, walk->next_bytes));
         walk->over = status == BR_OK && cursor.key.data == NULL;
         if (status == BR_OK && !walk->over) {
-            status = visit_bond(walk, &cursor);
+            status = visit_list(walk, &cursor);
         }
+    }
+    return status;
+}
+
+static br_status visit_lists(br_recommendations *store, bool all, br_list_visitor visitor, void *context)
+{
+    br_assert(store != NULL && visitor != NULL);
+    BR_AUTO(br_arena) *arena = NULL;
+    br_status status = br_arena_new(&arena, BR_UNPACK_BYTES);
+    list_walk walk = {
+        .store = store, .arena = arena, .visitor = visitor, .context = context, .next_bytes = 1, .all = all};
+    while (status == BR_OK && !walk.over) {
+        status = visit_some(&walk);
     }
     return status;
 }
 
 br_status br_recommendations_visit(br_recommendations *store, br_list_visitor visitor, void *context)
 {
-    br_assert(store != NULL && visitor != NULL);
-    BR_AUTO(br_arena) *arena = NULL;
-    br_status status = br_arena_new(&arena, BR_UNPACK_BYTES);
-    list_walk walk = {.store = store, .arena = arena, .visitor = visitor, .context = context, .next_bytes = 1};
-    while (status == BR_OK && !walk.over) {
-        status = visit_some(&walk);
-    }
-    return status;
+    return visit_lists(store, false, visitor, context);
+}
+
+br_status br_recommendations_visit_all(br_recommendations *store, br_list_visitor visitor, void *context)
+{
+    return visit_lists(store, true, visitor, context);
 }
 
 // --- jobs ---

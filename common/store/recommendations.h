@@ -3,6 +3,8 @@
 
 /// Lists, the explanations still to do, the explanations done. Writer: the ranker. The store is the queue: a list and its to-do entry are
 /// written in one transaction; a result is written and its to-do entry deleted in one transaction.
+///
+/// A handle that is open for reading may be shared by several threads, a writer's is used by one at a time.
 
 #include "codec/stored.h"
 #include "store/ledger.h"
@@ -60,6 +62,8 @@ br_status br_recommendations_list(br_recommendations *store, br_arena *arena, co
 /// Each bond's newest list in order of bond id. The list lives during the call.
 typedef br_status (*br_list_visitor)(void *context, const br_list *list);
 br_status br_recommendations_visit(br_recommendations *store, br_list_visitor visitor, void *context) BR_MUST_CHECK;
+/// All lists, also those that a newer one of their bond has followed, in order of bond id and as-of day.
+br_status br_recommendations_visit_all(br_recommendations *store, br_list_visitor visitor, void *context) BR_MUST_CHECK;
 
 /// A consumer's offset (records of the ledger it has acted on), kept in the same transaction as its effect.
 br_status br_recommendations_put_offset(br_recommendations *store, uint64_t offset) BR_MUST_CHECK;

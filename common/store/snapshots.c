@@ -4,6 +4,7 @@
 #include "store/files.h"
 #include "store/snapshot_file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +32,7 @@ struct br_snapshots {
 
 // --- opening ---
 
-static br_status sweep(const char *directory)
+static br_status remove_unfinished(const char *directory)
 {
     char path[BR_STORE_PATH];
     br_status status = br_path_join(path, directory, UNFINISHED);
@@ -56,7 +57,7 @@ static br_status open_registry(br_snapshots *snapshots, bool writer)
         status = br_env_open_writer(&snapshots->env, &kind, registry);
     }
     // With the lock held: nobody else is writing a file now.
-    return status == BR_OK ? sweep(snapshots->directory) : status;
+    return status == BR_OK ? remove_unfinished(snapshots->directory) : status;
 }
 
 static br_status open_snapshots(br_snapshots **out, const char *directory, bool writer)
@@ -128,7 +129,7 @@ br_status br_snapshots_write(br_snapshots *snapshots, const br_snapshot *snapsho
     br_assert(snapshots != NULL && snapshot != NULL && version_out != NULL);
     br_status status = br_model_check_finite(snapshot->model);
     if (status == BR_OK) {
-        status = sweep(snapshots->directory);
+        status = remove_unfinished(snapshots->directory);
     }
     char path[BR_STORE_PATH];
     if (status == BR_OK) {
@@ -328,4 +329,87 @@ br_status br_snapshots_previous(br_snapshots *snapshots, char version_out[BR_VER
     }
     memcpy(version_out, br_buf_text(&served) + (n - 2) * BR_VERSION_TEXT, BR_VERSION_TEXT);
     return BR_OK;
+}
+
+// --- sweeping ---
+
+// Every event's version, oldest first, as fixed pieces of a buffer, behind a byte that says whether it was served.
+enum { EVENT_BYTES = 1 + BR_VERSION_TEXT };
+
+static br_status note_event(void *context, const br_snapshot_event *event)
+{
+    br_buf *events = context;
+    char piece[EVENT_BYTES] = {serves(event) ? 1 : 0};
+    memcpy(piece + 1, event->version, strnlen(event->version, BR_VERSION_TEXT - 1));
+    br_buf_append(events, piece, sizeof piece);
+    return events->failed ? br_no_memory("events of snapshots", events->length / EVENT_BYTES) : BR_OK;
+}
+
+static bool contains(const br_buf *versions, const char *version)
+{
+    const char *texts = br_buf_text(versions);
+    for (size_t at = 0; at < versions->length; at += BR_VERSION_TEXT) {
+        if (strcmp(texts + at, version) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static br_status find_hot(br_snapshots *snapshots, uint32_t keep, br_buf *hot)
+{
+    BR_AUTO_DEINIT(br_buf) events = {0};
+    char served[BR_VERSION_TEXT] = "";
+    br_status status = br_snapshots_served(snapshots, served);
+    if (status == BR_OK) {
+        status = br_snapshots_history(snapshots, note_event, &events);
+    }
+    br_buf_append(hot, served, sizeof served);
+    uint32_t left[2] = {keep, served[0] == '\0' ? keep : keep - 1}; // of refused ones, of served ones
+    for (size_t end = events.length; status == BR_OK && end > 0; end -= EVENT_BYTES) {
+        const char *piece = br_buf_text(&events) + end - EVENT_BYTES;
+        uint32_t *room = &left[piece[0] != 0];
+        if (*room > 0 && !contains(hot, piece + 1)) {
+            br_buf_append(hot, piece + 1, BR_VERSION_TEXT);
+            (*room)--;
+        }
+    }
+    return status == BR_OK && hot->failed ? br_no_memory("versions to keep", 2 * (size_t)keep) : status;
+}
+
+static bool version_of_file(const char *name, char version_out[BR_VERSION_TEXT])
+{
+    if (strlen(name) != FILE_NAME_BYTES - 1 || strcmp(name + BR_VERSION_TEXT - 1, ".mdb") != 0) {
+        return false;
+    }
+    memcpy(version_out, name, BR_VERSION_TEXT - 1);
+    version_out[BR_VERSION_TEXT - 1] = '\0';
+    return is_version(version_out);
+}
+
+br_status br_snapshots_sweep(br_snapshots *snapshots, uint32_t keep, br_version_needed needed, void *context,
+                             uint32_t *n_removed_out)
+{
+    br_assert(snapshots != NULL && keep > 0 && needed != NULL && n_removed_out != NULL);
+    BR_AUTO_DEINIT(br_buf) hot = {0};
+    br_status status = find_hot(snapshots, keep, &hot);
+    DIR *directory = status == BR_OK ? opendir(snapshots->directory) : NULL;
+    if (directory == NULL) {
+        return status == BR_OK ? br_store_fail(snapshots->directory, "list", errno) : status;
+    }
+    uint32_t n = 0;
+    for (struct dirent *entry = readdir(directory); entry != NULL && status == BR_OK; entry = readdir(directory)) {
+        char version[BR_VERSION_TEXT];
+        if (!version_of_file(entry->d_name, version) || contains(&hot, version) || needed(context, version)) {
+            continue;
+        }
+        if (unlinkat(dirfd(directory), entry->d_name, 0) == 0) {
+            n++;
+        } else if (errno != ENOENT) {
+            status = br_store_fail(snapshots->directory, "remove an old snapshot", errno);
+        }
+    }
+    closedir(directory);
+    *n_removed_out = n;
+    return status;
 }

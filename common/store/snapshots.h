@@ -7,6 +7,8 @@
 ///   DIR/<version>.mdb   one snapshot: "manifest", "schema", "parameters", "record.dev", "record.bids", "mean_bond"
 ///   DIR/registry/       served version, history of published, refused and rolled-back ones
 ///
+/// A handle that is open for reading may be shared by several threads, a writer's is used by one at a time.
+///
 /// A version is the first 32 hexadecimal digits of BLAKE2b of the file's bytes: the name verifies the file before LMDB parses it.
 
 #include "codec/stored.h"
@@ -33,6 +35,12 @@ br_status br_snapshots_served(br_snapshots *snapshots, char version_out[BR_VERSI
 br_status br_snapshots_previous(br_snapshots *snapshots, char version_out[BR_VERSION_TEXT]) BR_MUST_CHECK;
 typedef br_status (*br_snapshot_event_visitor)(void *context, const br_snapshot_event *event);
 br_status br_snapshots_history(br_snapshots *snapshots, br_snapshot_event_visitor visitor, void *context) BR_MUST_CHECK;
+
+/// Remove the files of versions that are neither served, nor among the `keep` served last or the `keep` refused last, nor needed by the caller's word. What
+/// the history says of them stays. *n_removed_out: how many.
+typedef bool (*br_version_needed)(void *context, const char *version);
+br_status br_snapshots_sweep(br_snapshots *snapshots, uint32_t keep, br_version_needed needed, void *context,
+                             uint32_t *n_removed_out) BR_MUST_CHECK;
 
 /// Load and verify one version. *out is owned by the caller (br_snapshot_free). Errors: BR_ERR_NOT_FOUND, BR_ERR_CORRUPT (hash of the file, a
 /// chunk's hash, a shape that does not fit), BR_ERR_VERSION.

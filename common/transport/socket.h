@@ -12,7 +12,7 @@
 ///     br_socket_send(socket, &peer, BR_MSG_JOB, id, body, extra);
 ///     while (br_socket_receive(socket, &message) == BR_OK) { ... br_message_deinit(&message); }
 
-#include "base/status.h"
+#include "base/buf.h"
 
 #define BR_PEER_BYTES            64
 #define BR_ENVELOPE_BYTES        32
@@ -91,6 +91,12 @@ typedef struct br_span {
     const void *data;
     size_t n;
 } br_span;
+
+/// What a buffer holds, borrowed.
+static inline br_span br_span_of(const br_buf *buf)
+{
+    return (br_span){buf->data, buf->length};
+}
 
 /// Send a copy without waiting; as a whole or not at all. `to`: ROUTER only. PUB drops what a subscriber has no room for.
 /// Errors: BR_ERR_AGAIN (full), BR_ERR_UNREACHABLE (no such peer), BR_ERR_LIMIT, BR_ERR_IO.

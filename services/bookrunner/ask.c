@@ -1,6 +1,7 @@
 #include "ask.h"
 
 #include "base/clock.h"
+#include "process_facts.h"
 #include "progress.h"
 #include "table.h"
 #include "transport/client.h"
@@ -25,9 +26,8 @@ typedef struct exchange {
 static br_status send_request(exchange *x)
 {
     uint64_t request = 0;
-    br_span body = {x->q->body->data, x->q->body->length};
     x->sent_ms = br_clock_ms();
-    br_status status = br_client_send(x->client, (uint16_t)x->q->type, body, &request);
+    br_status status = br_client_send(x->client, (uint16_t)x->q->type, br_span_of(x->q->body), &request);
     return status == BR_ERR_AGAIN ? BR_OK : status; // a full queue: the next resend tries again
 }
 
@@ -66,6 +66,22 @@ static br_status take_message(exchange *x, br_arena *arena, br_report *out)
     return status;
 }
 
+/// A process that lives and takes nothing at the moment says why in the supervisor's file.
+static br_status no_answer(const exchange *x)
+{
+    static process_state states[MAX_PROCESSES];
+    uint32_t n = 0;
+    char directory[BR_PATH_BYTES];
+    br_status status = cli_directory(directory, x->args);
+    status = status == BR_OK ? state_file_read(directory, states, MAX_PROCESSES, &n) : status;
+    for (uint32_t i = 0; i < n && status == BR_OK; i++) {
+        if (strcmp(states[i].name, x->q->service) == 0 && strncmp(states[i].text, "not ready", 9) == 0) {
+            return br_fail(BR_ERR_UNREACHABLE, "%s does not answer: it is %s", x->q->service, states[i].text);
+        }
+    }
+    return br_fail(BR_ERR_UNREACHABLE, "%s does not answer; is `bookrunner up` running?", x->q->service);
+}
+
 static br_status converse(exchange *x, br_arena *arena, br_report *out)
 {
     br_status status = send_request(x);
@@ -77,7 +93,7 @@ static br_status converse(exchange *x, br_arena *arena, br_report *out)
         }
         int64_t now = br_clock_ms();
         if ((double)(now - x->heard_ms) > x->args->timeout_s * 1000.0) {
-            return br_fail(BR_ERR_UNREACHABLE, "%s does not answer; is `bookrunner up` running?", x->q->service);
+            return no_answer(x);
         }
         if (now - x->heard_ms >= SILENCE_MS && now - x->sent_ms >= RESEND_MS) {
             status = send_request(x);

@@ -2,7 +2,7 @@
 
 #include "base/alloc.h"
 
-#include <string.h>
+#include <stdio.h>
 
 typedef struct seen_row {
     br_hash content;
@@ -10,9 +10,12 @@ typedef struct seen_row {
 } seen_row;
 
 struct checker {
-    br_market *market;
-    br_index *keys;
-    seen_row *seen; ///< [capacity] by number of the key
+    const br_schema *schema; ///< the folder's
+    br_ledger *ledger;       ///< NULL: there is none
+    br_follower *follower;   ///< the ledger's market
+    br_market *own;          ///< under the folder's schema, once that is taken
+    br_index *keys;          ///< of rows of the folder
+    seen_row *seen;          ///< [capacity] by number of the key
     uint32_t capacity;
     br_buf key;
     br_buf content;
@@ -25,7 +28,8 @@ br_status checker_new(checker **out, const br_schema *schema)
     if (c == NULL) {
         return br_no_memory("checker", 1);
     }
-    br_status status = br_market_new(&c->market, schema);
+    c->schema = schema;
+    br_status status = br_follower_new(&c->follower);
     if (status == BR_OK) {
         status = br_index_new(&c->keys);
     }
@@ -40,7 +44,8 @@ br_status checker_new(checker **out, const br_schema *schema)
 void checker_free(checker **c)
 {
     if (*c != NULL) {
-        br_market_free(&(*c)->market);
+        br_market_free(&(*c)->own);
+        br_follower_free(&(*c)->follower);
         br_index_free(&(*c)->keys);
         br_free((*c)->seen);
         br_buf_deinit(&(*c)->key);
@@ -67,6 +72,11 @@ static br_status name_row(checker *c, const br_row *row, br_hash *content_out)
     return BR_OK;
 }
 
+static br_market *market_now(const checker *c)
+{
+    return c->own != NULL ? c->own : br_follower_market(c->follower);
+}
+
 static br_status remember(checker *c, const br_row *row, const br_hash *content)
 {
     uint32_t number = 0;
@@ -84,57 +94,80 @@ static br_status remember(checker *c, const br_row *row, const br_hash *content)
         c->capacity = capacity;
     }
     c->seen[number] = (seen_row){*content, row->revision};
-    return row->kind == BR_ROW_SCHEMA ? BR_OK : br_market_apply(c->market, row);
-}
-
-static br_status load_row(void *context, uint64_t record, const br_row *row)
-{
-    (void)record;
-    checker *c = context;
-    br_hash content;
-    br_status status = name_row(c, row, &content);
-    return status == BR_OK ? remember(c, row, &content) : status;
+    return row->kind == BR_ROW_SCHEMA ? BR_OK : br_market_apply(market_now(c), row);
 }
 
 br_status checker_load(checker *c, br_ledger *ledger)
 {
-    uint64_t head = 0;
-    br_status status = br_ledger_head(ledger, &head);
-    return status == BR_OK ? br_ledger_visit(ledger, 0, head, load_row, c) : status;
+    c->ledger = ledger;
+    return br_follower_catch_up(c->follower, ledger, 0, 0);
 }
 
-static bool reject(checker *c, br_row_result *result, const char *reason)
-{
-    c->problem = (br_row_problem){0};
-    size_t n = strlen(reason);
-    memcpy(c->problem.reason, reason, n < sizeof c->problem.reason ? n : sizeof c->problem.reason - 1);
-    *result = (br_row_result){BR_OUTCOME_REJECTED, c->problem.column, c->problem.reason};
-    return false;
-}
-
-/// Is it a row to take? Otherwise `result` says what it is.
-static bool is_news(checker *c, const br_row *row, const br_hash *content, br_row_result *result)
+/// Known from the folder or from the ledger? Otherwise *news_out.
+static br_status look(checker *c, const br_row *row, const br_hash *content, br_row_result *result, bool *news_out)
 {
     uint32_t number = br_index_find(c->keys, (const char *)c->key.data, c->key.length);
-    if (number != BR_INDEX_NONE && br_hash_equal(&c->seen[number].content, content)) {
+    br_ledger_known known = BR_LEDGER_NEW;
+    uint64_t record = 0;
+    if (number != BR_INDEX_NONE) {
+        bool same = br_hash_equal(&c->seen[number].content, content);
+        known = same                                       ? BR_LEDGER_DUPLICATE
+                : row->revision > c->seen[number].revision ? BR_LEDGER_SUPERSEDES
+                                                           : BR_LEDGER_CONFLICT;
+    } else if (c->ledger != NULL) {
+        br_status status = br_ledger_look(c->ledger, row, &known, &record);
+        if (status != BR_OK) {
+            return status;
+        }
+    }
+    *news_out = known == BR_LEDGER_NEW || known == BR_LEDGER_SUPERSEDES;
+    if (known == BR_LEDGER_DUPLICATE) {
         *result = (br_row_result){BR_OUTCOME_DUPLICATE, "", ""};
-        return false;
+    } else if (known == BR_LEDGER_CONFLICT) {
+        *result =
+            (br_row_result){BR_OUTCOME_REJECTED, "", "known with other content; only a higher revision supersedes it"};
     }
-    if (number != BR_INDEX_NONE && row->revision <= c->seen[number].revision) {
-        return reject(c, result, "known with other content; only a higher revision supersedes it");
+    return BR_OK;
+}
+
+/// The folder's schema is taken if all that the ledger holds fits it.
+static br_status try_schema(checker *c)
+{
+    c->problem = (br_row_problem){{0}, {0}};
+    return c->ledger == NULL ? br_market_new(&c->own, c->schema)
+                             : br_schema_try(&c->own, c->schema, c->ledger, &c->problem);
+}
+
+static void check(checker *c, const br_row *row)
+{
+    c->problem = (br_row_problem){{0}, {0}};
+    const br_market *market = market_now(c);
+    if (market == NULL) {
+        snprintf(c->problem.reason, sizeof c->problem.reason, "there is no schema to read it by");
+    } else if (br_row_check(br_market_schema(market), row, &c->problem)) {
+        bool good = br_market_check(market, row, &c->problem);
+        (void)good; // the problem says it
     }
-    if (row->kind != BR_ROW_SCHEMA && !br_market_check(c->market, row, &c->problem)) {
-        *result = (br_row_result){BR_OUTCOME_REJECTED, c->problem.column, c->problem.reason};
-        return false;
-    }
-    return true;
 }
 
 br_status checker_row(checker *c, const br_row *row, br_row_result *result)
 {
     br_hash content;
+    bool news = false;
     br_status status = name_row(c, row, &content);
-    if (status != BR_OK || !is_news(c, row, &content, result)) {
+    if (status == BR_OK) {
+        status = look(c, row, &content, result, &news);
+    }
+    if (status != BR_OK || !news) {
+        return status;
+    }
+    if (row->kind == BR_ROW_SCHEMA) {
+        status = try_schema(c);
+    } else {
+        check(c, row);
+    }
+    if (status != BR_OK || c->problem.reason[0] != '\0') {
+        *result = (br_row_result){BR_OUTCOME_REJECTED, c->problem.column, c->problem.reason};
         return status;
     }
     *result = (br_row_result){BR_OUTCOME_ACCEPTED, "", ""};

@@ -83,9 +83,12 @@ br_status child_start(child *c, const nursery *where)
     if (status != BR_OK) {
         return status;
     }
-    char path[PATH_BYTES];
+    char path[BR_PATH_BYTES];
     char program[PATH_BYTES];
-    snprintf(path, sizeof path, "%s/%s.log", logs, c->name);
+    status = br_log_path(path, where->directory, c->name);
+    if (status != BR_OK) {
+        return status;
+    }
     snprintf(program, sizeof program, "%s/%s", where->programs, c->program);
     int log = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (log < 0) {
@@ -139,10 +142,9 @@ void child_signal(const child *c, int signal)
 
 void child_log_tail(const child *c, const char *directory, char *out, size_t room)
 {
-    char path[PATH_BYTES];
-    snprintf(path, sizeof path, "%s/log/%s.log", directory, c->name);
+    char path[BR_PATH_BYTES];
     out[0] = '\0';
-    FILE *file = fopen(path, "re");
+    FILE *file = br_log_path(path, directory, c->name) == BR_OK ? fopen(path, "re") : NULL;
     if (file == NULL) {
         return;
     }

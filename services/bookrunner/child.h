@@ -27,7 +27,7 @@ typedef struct child {
     int64_t restart_ms;
     int64_t back_off_ms;
     uint32_t restarts;
-    char text[128]; ///< what it says of itself
+    char text[320]; ///< what it says of itself
 } child;
 
 /// Where children are started.

@@ -41,6 +41,9 @@ static br_status add_record(void *context, uint64_t record, const br_row *row)
             d->key.data[i] = ' ';
         }
     }
+    if (row->revision > 0) {
+        br_buf_printf(&d->key, " revision %llu", (unsigned long long)row->revision);
+    }
     br_status status = br_row_pack(row, &d->packed);
     return status == BR_OK ? add(d, "row", br_buf_text(&d->key), &d->packed) : status;
 }

@@ -50,20 +50,19 @@ static br_status put_folder(const destination *to, br_folder *folder, const char
     return status == BR_ERR_AGAIN ? BR_OK : status;
 }
 
-/// Begin the checker with what the ledger of the data directory holds, if there is one.
-static br_status load_ledger(checker *check, const char *directory)
+/// Begin the checker with what the ledger of the data directory holds, if there is one. *ledger_out is the caller's.
+static br_status load_ledger(checker *check, const char *directory, br_ledger **ledger_out)
 {
     char path[BR_PATH_BYTES];
     br_status status = br_place_path(path, directory, BR_PLACE_LEDGER);
     if (status != BR_OK) {
         return status;
     }
-    BR_AUTO(br_ledger) *ledger = NULL;
-    status = br_ledger_open_reader(&ledger, path);
+    status = br_ledger_open_reader(ledger_out, path);
     if (status == BR_ERR_NOT_FOUND) {
         return BR_OK;
     }
-    return status == BR_OK ? checker_load(check, ledger) : status;
+    return status == BR_OK ? checker_load(check, *ledger_out) : status;
 }
 
 static exit_code check_folder(const arguments *args, bool against_ledger)
@@ -74,12 +73,13 @@ static exit_code check_folder(const arguments *args, bool against_ledger)
     if (status == BR_OK) {
         status = br_folder_open(&folder, args->words[0]);
     }
+    BR_AUTO(br_ledger) *ledger = NULL;
     BR_AUTO(checker) *check = NULL;
     if (status == BR_OK) {
         status = checker_new(&check, br_folder_schema(folder));
     }
     if (status == BR_OK && against_ledger) {
-        status = load_ledger(check, directory);
+        status = load_ledger(check, directory, &ledger);
     }
     if (status != BR_OK) {
         return cli_failed(status, args->words[0]);

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "explained.h"
 #include "job.h"
+#include "metrics/metrics.h"
 #include "process_facts.h"
 
 #include <errno.h>
@@ -25,21 +26,23 @@ static void add_number(table *t, const char *name, double value, int decimals)
 
 static void add_quality(table *t, const job *j)
 {
-    static const char *const names[] = {"auc",
-                                        "log_loss",
-                                        "ece",
-                                        "recall_at_50",
-                                        "precision_at_50",
-                                        "recall_at_50_activity",
-                                        "precision_at_50_activity"};
+    static const char *const names[] = {"auc", "log_loss", "ece"};
+    static const char *const of[] = {"", "_activity"};
+    char recall[BR_NAME_AT_BYTES], precision[BR_NAME_AT_BYTES];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         add_number(t, names[i], report_number(&j->evaluated, names[i]), 4);
+    }
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        br_name_at(recall, "recall", j->n_top, of[i]);
+        br_name_at(precision, "precision", j->n_top, of[i]);
+        add_number(t, recall, report_number(&j->evaluated, recall), 4);
+        add_number(t, precision, report_number(&j->evaluated, precision), 4);
     }
     if (j->has_oracle) {
         add_number(t, "auc_oracle", j->truth.auc, 4);
         add_number(t, "log_loss_oracle", j->truth.log_loss, 4);
-        add_number(t, "recall_at_50_oracle", j->truth.recall, 4);
-        add_number(t, "precision_at_50_oracle", j->truth.precision, 4);
+        add_number(t, br_name_at(recall, "recall", j->n_top, "_oracle"), j->truth.recall, 4);
+        add_number(t, br_name_at(precision, "precision", j->n_top, "_oracle"), j->truth.precision, 4);
     }
     add_number(t, "test_bonds", report_number(&j->evaluated, "bonds"), 0);
     add_number(t, "test_bonds_skipped", report_number(&j->evaluated, "bonds_skipped"), 0);

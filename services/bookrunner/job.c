@@ -203,7 +203,7 @@ exit_code job_evaluate(job *j)
     return ask_evaluate(&args, j->arenas[2], &j->evaluated);
 }
 
-static br_status measure_truth(job *j, stores *s, br_market *market, uint32_t n_top)
+static br_status measure_truth(job *j, stores *s, br_market *market)
 {
     char version[BR_VERSION_TEXT];
     BR_AUTO(br_snapshot) *snapshot = NULL;
@@ -213,7 +213,7 @@ static br_status measure_truth(job *j, stores *s, br_market *market, uint32_t n_
     }
     if (status == BR_OK) {
         const br_split *split = &snapshot->facts.split;
-        status = oracle_read(&j->truth, j->market, market, split->valid_until, split->test_until, n_top);
+        status = oracle_read(&j->truth, j->market, market, split->valid_until, split->test_until, j->n_top);
     }
     j->has_oracle = status == BR_OK;
     return status;
@@ -236,10 +236,11 @@ exit_code job_measure_market(job *j)
     }
     br_market *market = status == BR_OK ? br_follower_market(follower) : NULL;
     if (market != NULL) {
+        j->n_top = config.n_top;
         j->n_bonds = br_market_n_bonds(market);
         j->n_investors = br_market_n_investors(market);
         j->n_bids = br_market_n_bids(market);
-        status = oracle_exists(j->market) ? measure_truth(j, &s, market, config.n_top) : BR_OK;
+        status = oracle_exists(j->market) ? measure_truth(j, &s, market) : BR_OK;
     }
     return status == BR_OK ? EXIT_CODE_OK : cli_failed(status, "run");
 }

@@ -27,6 +27,7 @@ typedef struct job {
     uint32_t n_bonds;
     uint32_t n_investors;
     uint32_t n_bids;
+    uint32_t n_top; ///< length of a list
     bool has_oracle;
     oracle truth;
     char example[BR_MAX_ID_BYTES + 1]; ///< a bond of the test range with explanations

@@ -168,8 +168,7 @@ static br_status transmit(sender *s, batch *b)
         return br_fail(BR_ERR_UNREACHABLE, "ingester gave no answer to a batch that was sent %d times", MAX_SENDS);
     }
     b->sent_ms = br_clock_ms();
-    br_status status = br_client_send(s->client, BR_MSG_ROW_BATCH, (br_span){b->packed.data, b->packed.length},
-                                      &b->requests[b->n_sends]);
+    br_status status = br_client_send(s->client, BR_MSG_ROW_BATCH, br_span_of(&b->packed), &b->requests[b->n_sends]);
     if (status == BR_ERR_AGAIN) {
         return BR_OK; // the queue is full: the resend comes later
     }

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #define PATH_BYTES (2 * BR_PATH_BYTES)
-#define LINE       "  {\"name\": \"%63[^\"]\", \"pid\": %d, \"state\": \"%15[^\"]\", \"started_s\": %lf, \"restarts\": %u"
+#define LINE                                                                                                           \
+    "  {\"name\": \"%63[^\"]\", \"pid\": %d, \"state\": \"%15[^\"]\", \"started_s\": %lf, \"restarts\": %u, "          \
+    "\"text\": \"%319[^\"]\""
 
 static br_status replace_file(const char *path, const br_buf *text)
 {
@@ -61,7 +63,8 @@ br_status state_file_read(const char *directory, process_state *out, uint32_t ma
     char line[1024];
     while (*n_out < max && fgets(line, sizeof line, file) != NULL) {
         process_state *p = &out[*n_out];
-        *n_out += sscanf(line, LINE, p->name, &p->pid, p->state, &p->started_s, &p->restarts) == 5 ? 1 : 0;
+        p->text[0] = '\0'; // the last, and may be empty
+        *n_out += sscanf(line, LINE, p->name, &p->pid, p->state, &p->started_s, &p->restarts, p->text) >= 5 ? 1 : 0;
     }
     fclose(file);
     return BR_OK;

@@ -14,6 +14,7 @@ typedef struct process_state {
     char state[16];
     double started_s;
     unsigned restarts;
+    char text[320]; ///< what it says of itself; "" when nothing
 } process_state;
 
 /// At most `max` processes; *n_out = 0 when there is no file. Errors: BR_ERR_IO.

@@ -397,7 +397,13 @@ br_status supervisor_run(const char *directory, supervisor_speaker speaker, void
     if (status != BR_OK) {
         return status;
     }
+    char log[BR_PATH_BYTES];
+    status = br_log_path(log, directory, "supervisor");
+    if (status != BR_OK) {
+        return status;
+    }
     br_log_open("supervisor", BR_LOG_INFO);
+    br_log_file(log);
     add_children(&s, config.n_explainers);
     supervise(&s);
     stop_all(&s);

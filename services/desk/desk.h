@@ -32,8 +32,9 @@ typedef struct cached_snapshot {
 typedef struct desk {
     br_service *service;
     char models[BR_PATH_BYTES];
-    br_ledger *ledger;
-    br_recommendations *recommendations;
+    br_ledger *ledger; ///< the loop's alone
+    br_recommendations
+        *recommendations; ///< read by all threads, and so are the next two: each read is a transaction of its own
     br_quality *quality;
     br_snapshots *snapshots;
     br_socket *hints;

@@ -32,13 +32,14 @@ typedef struct gathering {
     bool first;
 } gathering;
 
-static void mean_json(br_buf *out, const char *name, double sum, uint32_t n)
+static void mean_json(const gathering *g, const char *figure, const char *of, double sum)
 {
-    br_buf_printf(out, ", \"%s\": ", name);
-    if (n == 0) {
-        br_buf_string(out, "null");
+    char name[BR_NAME_AT_BYTES];
+    br_buf_printf(g->out, ", \"%s\": ", br_name_at(name, figure, g->n_top, of));
+    if (g->group.n_bonds == 0) {
+        br_buf_string(g->out, "null");
     } else {
-        br_buf_json_number(out, sum / n);
+        br_buf_json_number(g->out, sum / g->group.n_bonds);
     }
 }
 
@@ -49,10 +50,10 @@ static void end_group(gathering *g)
         return;
     }
     br_buf_printf(g->out, "%s{\"%s\": \"%s\"", g->first ? "\n " : ",\n ", g->key_length == 7 ? "month" : "day", q->key);
-    mean_json(g->out, "recall_at_50", q->recall, q->n_bonds);
-    mean_json(g->out, "precision_at_50", q->precision, q->n_bonds);
-    mean_json(g->out, "recall_at_50_activity", q->recall_activity, q->n_bonds);
-    mean_json(g->out, "precision_at_50_activity", q->precision_activity, q->n_bonds);
+    mean_json(g, "recall", "", q->recall);
+    mean_json(g, "precision", "", q->precision);
+    mean_json(g, "recall", "_activity", q->recall_activity);
+    mean_json(g, "precision", "_activity", q->precision_activity);
     br_buf_printf(g->out,
                   ", \"bonds\": %u, \"bonds_skipped\": %u, \"bonds_unranked\": %u, \"hits\": %u, \"bidders\": %u, "
                   "\"bidders_outside\": %u, \"provisional\": %s}",
@@ -64,6 +65,9 @@ static void end_group(gathering *g)
 static br_status add_bond(void *context, const br_bond_quality *bond)
 {
     gathering *g = context;
+    if (bond->n_top != g->n_top) {
+        return BR_OK; // made when lists had another length
+    }
     char day[BR_DAY_TEXT];
     br_day_text(bond->issue_day, day);
     day[g->key_length] = '\0';

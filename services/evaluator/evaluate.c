@@ -105,7 +105,7 @@ static br_status count_list_hits(evaluation *self, const br_market *market, br_b
     out->as_of = list.as_of;
     out->version = list.version;
     out->n_listed = list.n_entries;
-    for (uint32_t i = 0; i < list.n_entries; i++) {
+    for (uint32_t i = 0; i < list.n_entries && i < out->n_top; i++) {
         uint32_t investor = br_market_find_investor(market, list.entries[i].investor_id);
         out->hits += investor != BR_INDEX_NONE && self->bid[investor];
     }
@@ -158,6 +158,7 @@ br_status evaluate_bond(evaluation *self, uint32_t bond, evaluation_sums *sums)
         .issue_day = facts->issue_day,
         .as_of = BR_DAY_NONE,
         .version = "",
+        .n_top = self->config->n_top,
         .provisional = business != BR_DAY_NONE && business < facts->issue_day + br_market_schema(market)->late_days,
     };
     br_status status = read_bids(self, market, bond, &quality);

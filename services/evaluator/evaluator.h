@@ -11,6 +11,8 @@
 #include "store/quality.h"
 #include "store/recommendations.h"
 
+enum { LIST_FIGURES = 4 }; ///< Recall and Precision, each also of ranking by activity
+
 /// What an evaluation reads and where it writes.
 typedef struct evaluation {
     const br_config *config;
@@ -53,6 +55,7 @@ typedef struct evaluation_request {
     br_assessment assessment;
     char version[BR_VERSION_TEXT];
     evaluation_sums sums;
+    char names[LIST_FIGURES][BR_NAME_AT_BYTES]; ///< of the figures in the report
     br_status status;
     char reason[512];
 } evaluation_request;

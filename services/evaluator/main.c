@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { MAX_REQUEST_BYTES = 16 << 20, MAX_FIGURES = 24 };
@@ -51,7 +52,7 @@ typedef struct month_sums {
 static br_status add_to_month(void *context, const br_bond_quality *bond)
 {
     month_sums *sums = context;
-    if (bond->unranked || bond->bidders == 0) {
+    if (bond->unranked || bond->bidders == 0 || bond->n_top != sums->n_top) {
         return BR_OK;
     }
     int year;
@@ -169,10 +170,30 @@ static br_status work(void *state)
 
 // --- requests ---
 
-static uint32_t fill_figures(const evaluation_request *request, br_figure *figures)
+// Their names live in the request.
+static uint32_t fill_list_figures(evaluation_request *request, br_figure *figures)
 {
     const evaluation_sums *sums = &request->sums;
-    double n = sums->n_bonds == 0 ? (double)NAN : (double)sums->n_bonds;
+    const struct {
+        const char *figure, *of;
+        double sum;
+    } means[LIST_FIGURES] = {
+        {"recall", "", sums->recall},
+        {"precision", "", sums->precision},
+        {"recall", "_activity", sums->recall_activity},
+        {"precision", "_activity", sums->precision_activity},
+    };
+    for (uint32_t i = 0; i < LIST_FIGURES; i++) {
+        const char *name =
+            br_name_at(request->names[i], means[i].figure, request->evaluation.config->n_top, means[i].of);
+        figures[i] = (br_figure){name, means[i].sum / sums->n_bonds, ""};
+    }
+    return LIST_FIGURES;
+}
+
+static uint32_t fill_figures(evaluation_request *request, br_figure *figures)
+{
+    const evaluation_sums *sums = &request->sums;
     uint32_t i = 0;
     figures[i++] = (br_figure){"bonds", sums->n_bonds, ""};
     figures[i++] = (br_figure){"bonds_skipped", sums->n_skipped, ""};
@@ -180,10 +201,7 @@ static uint32_t fill_figures(const evaluation_request *request, br_figure *figur
     figures[i++] = (br_figure){"bids", (double)sums->n_bidders, ""};
     figures[i++] = (br_figure){"bids_outside", (double)sums->n_outside, ""};
     if (sums->n_bonds > 0) {
-        figures[i++] = (br_figure){"recall_at_50", sums->recall / n, ""};
-        figures[i++] = (br_figure){"precision_at_50", sums->precision / n, ""};
-        figures[i++] = (br_figure){"recall_at_50_activity", sums->recall_activity / n, ""};
-        figures[i++] = (br_figure){"precision_at_50_activity", sums->precision_activity / n, ""};
+        i += fill_list_figures(request, figures + i);
     }
     if (request->has_assessment) {
         figures[i++] = (br_figure){"pairs", (double)request->assessment.n_pairs, ""};
@@ -210,28 +228,36 @@ static br_status store_report(evaluator *self, const br_report *report)
     return br_quality_commit(quality);
 }
 
+static br_status conclude(evaluator *self, br_report *report)
+{
+    const evaluation_request *request = &self->request;
+    br_log_info("EVALUATE-END", "bonds=%u unranked=%u", request->sums.n_bonds, request->sums.n_unranked);
+    br_status status = request->wanted.scope == BR_SCOPE_TEST_RANGE ? store_report(self, report) : BR_OK;
+    status = status == BR_OK ? set_gauges(self) : status;
+    return status == BR_OK ? announce(self) : status;
+}
+
+// A full store is told to the client, and then to the loop, which starts over.
 static br_status finish(evaluator *self)
 {
     evaluation_request *request = &self->request;
     br_figure figures[MAX_FIGURES];
-    br_report report = {.ok = request->status == BR_OK, .reason = request->reason, .figures = figures};
-    report.n_figures = report.ok ? fill_figures(request, figures) : 0;
-    br_status status = BR_OK;
-    if (report.ok) {
-        br_log_info("EVALUATE-END", "bonds=%u unranked=%u", request->sums.n_bonds, request->sums.n_unranked);
-        status = request->wanted.scope == BR_SCOPE_TEST_RANGE ? store_report(self, &report) : BR_OK;
-        status = status == BR_OK ? set_gauges(self) : status;
-        status = status == BR_OK ? announce(self) : status;
-    } else {
+    br_report report = {.ok = true, .reason = "", .figures = figures};
+    if (request->status == BR_OK) {
+        report.n_figures = fill_figures(request, figures);
+        request->status = conclude(self, &report);
+        snprintf(request->reason, sizeof request->reason, "%s",
+                 request->status == BR_OK ? "" : br_why(request->status));
+    }
+    if (request->status != BR_OK) {
         br_log_warn("EVALUATE-FAILED", "reason=\"%s\"", request->reason);
+        report = (br_report){.reason = request->reason};
     }
-    if (status == BR_OK) {
-        status = br_report_send(self->requests, &self->task.client, self->task.request, &report, &self->buffer);
-    }
+    br_status status = br_report_send(self->requests, &self->task.client, self->task.request, &report, &self->buffer);
     br_arena_free(&request->arena);
     evaluation_close(&request->evaluation);
     self->look = true;
-    return status;
+    return status == BR_OK && request->status == BR_ERR_FULL ? br_fail(BR_ERR_FULL, "%s", request->reason) : status;
 }
 
 static br_status begin(evaluator *self, const br_message *message)
@@ -348,9 +374,10 @@ static br_status start(br_service *service, void *state)
     evaluator *self = state;
     self->service = service;
     self->evaluated = br_counter("bookrunner_evaluated_bonds_total", "Bonds held against their bids.", "");
-    self->recall = br_gauge("bookrunner_online_recall_ratio", "Mean Recall@k of the latest issue month.", "k=\"50\"");
-    self->precision =
-        br_gauge("bookrunner_online_precision_ratio", "Mean Precision@k of the latest issue month.", "k=\"50\"");
+    char k[24];
+    snprintf(k, sizeof k, "k=\"%u\"", br_service_config(service)->n_top);
+    self->recall = br_gauge("bookrunner_online_recall_ratio", "Mean Recall@k of the latest issue month.", k);
+    self->precision = br_gauge("bookrunner_online_precision_ratio", "Mean Precision@k of the latest issue month.", k);
     br_status status = open_stores(self);
     if (status == BR_OK) {
         status = open_sockets(self);

@@ -5,6 +5,28 @@
 #include <math.h>
 #include <stdio.h>
 
+enum { RECORDS_AT_ONCE = 10000 }; // of the ledger, between two looks at whether the request is still wanted: some 10 ms
+
+static br_status still_wanted(evaluation_request *self)
+{
+    return br_task_cancelled(self->task) ? br_fail(BR_ERR_CANCELLED, "the evaluation was stopped") : BR_OK;
+}
+
+static br_status read_ledger(evaluation_request *self)
+{
+    const evaluation *own = &self->evaluation;
+    uint64_t head = 0;
+    br_status status = br_ledger_head(own->ledger, &head);
+    while (status == BR_OK && br_follower_head(own->follower) < head) {
+        uint64_t next = br_follower_head(own->follower) + RECORDS_AT_ONCE;
+        status = still_wanted(self);
+        if (status == BR_OK) {
+            status = br_follower_catch_up(own->follower, own->ledger, next < head ? next : head, 0);
+        }
+    }
+    return status;
+}
+
 static bool watch(void *context, uint64_t done, uint64_t total)
 {
     evaluation_request *self = context;
@@ -36,7 +58,8 @@ static br_status evaluate_range(evaluation_request *self, br_market *market, br_
     for (uint32_t i = 0; i < n && status == BR_OK; i++) {
         br_day day = br_market_bond(market, bonds[i])->issue_day;
         if (day >= from && day < until) {
-            status = evaluate_bond(&self->evaluation, bonds[i], &self->sums);
+            status = still_wanted(self);
+            status = status == BR_OK ? evaluate_bond(&self->evaluation, bonds[i], &self->sums) : status;
         }
     }
     return status;
@@ -49,7 +72,8 @@ static br_status evaluate_named(evaluation_request *self, br_market *market)
         if (bond == BR_INDEX_NONE) {
             return br_fail(BR_ERR_NOT_FOUND, "no bond %s is known", self->wanted.bond_ids[i]);
         }
-        br_status status = evaluate_bond(&self->evaluation, bond, &self->sums);
+        br_status status = still_wanted(self);
+        status = status == BR_OK ? evaluate_bond(&self->evaluation, bond, &self->sums) : status;
         if (status != BR_OK) {
             return status;
         }
@@ -153,7 +177,7 @@ void evaluation_request_run(void *request)
     evaluation_request *self = request;
     evaluation *own = &self->evaluation;
     br_task_tell(self->task, "read", 0, 0, 0, "the ledger");
-    br_status status = br_follower_catch_up(own->follower, own->ledger, 0, 0);
+    br_status status = read_ledger(self);
     br_market *market = br_follower_market(own->follower);
     if (status == BR_OK && market == NULL) {
         status = br_fail(BR_ERR_NOT_FOUND, "the ledger is empty: bookrunner import DIR");

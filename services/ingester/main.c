@@ -16,7 +16,7 @@ static br_status answer_report(ingester *self, const pending_reply *to, bool ok,
 static void answer(ingester *self, const pending_reply *to)
 {
     br_status status = br_socket_send(self->requests, &to->peer, BR_MSG_ROW_BATCH_REPLY, to->request,
-                                      (br_span){self->buffer.data, self->buffer.length}, (br_span){0});
+                                      br_span_of(&self->buffer), (br_span){0});
     if (status != BR_OK) {
         br_log_info("INGEST-REPLY-LOST", "reason=\"%s\" next=\"the client resends\"", br_why(status));
     }
@@ -54,6 +54,7 @@ br_status ingester_commit(ingester *self)
     if (status != BR_OK) {
         return status;
     }
+    br_service_store_full(self->service, false);
     br_metric_observe(self->commit_seconds, (double)(br_clock_ns() - start) * 1e-9);
     uint64_t head = 0;
     status = br_ledger_head(self->ledger, &head);
@@ -80,6 +81,7 @@ br_status ingester_refuse(ingester *self, br_status why)
 {
     br_log_error("INGEST-REFUSED", "status=%s reason=\"%s\" messages=%u next=\"not acknowledged; clients resend\"",
                  br_status_name(why), br_why(why), self->n_pending);
+    br_service_store_full(self->service, why == BR_ERR_FULL);
     for (uint32_t i = 0; i < self->n_pending; i++) {
         br_status status = answer_report(self, &self->pending[i], false, br_why(why));
         if (status != BR_OK) {

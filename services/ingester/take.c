@@ -25,19 +25,6 @@ static bool schema_is_good(const br_row *row, br_row_problem *problem)
     return status == BR_OK;
 }
 
-typedef struct trial {
-    br_market *market;
-    uint64_t record; // applied last
-} trial;
-
-static br_status apply_to(void *context, uint64_t record, const br_row *row)
-{
-    trial *on = context;
-    br_status status = row->kind == BR_ROW_SCHEMA ? BR_OK : br_market_apply(on->market, row);
-    on->record = status == BR_OK ? record : on->record;
-    return status;
-}
-
 // A later schema that an acknowledged row does not fit would end every process that reads the ledger, so that all rows are tried under it
 // first. *problem is set if it is not to be taken.
 static br_status try_schema(ingester *self, const br_row *row, br_row_problem *problem)
@@ -49,17 +36,7 @@ static br_status try_schema(ingester *self, const br_row *row, br_row_problem *p
         status = br_schema_read(&schema, "schema.yaml", row->yaml, row->yaml_bytes);
     }
     if (status == BR_OK) {
-        status = br_market_new(&market, schema);
-    }
-    trial on = {market, 0};
-    if (status == BR_OK) {
-        status = br_ledger_visit(self->ledger, 0, UINT64_MAX, apply_to, &on);
-    }
-    if (status == BR_ERR_INVALID) {
-        snprintf(problem->column, sizeof problem->column, "schema");
-        snprintf(problem->reason, sizeof problem->reason, "ledger record %llu does not fit it: %.180s",
-                 (unsigned long long)on.record + 1, br_why(status));
-        status = BR_OK;
+        status = br_schema_try(&market, schema, self->ledger, problem);
     }
     if (status == BR_OK) {
         status = br_ledger_begin(self->ledger);

@@ -30,7 +30,8 @@ static br_status work(void *state)
 {
     ranker *self = state;
     br_status status = dispatcher_work(self);
-    return status == BR_OK ? ranker_work(self) : status;
+    status = status == BR_OK ? ranker_work(self) : status;
+    return status == BR_ERR_FULL ? ranker_refuse_all(self, status) : status;
 }
 
 static br_status open_stores(ranker *self)

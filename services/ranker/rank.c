@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +56,19 @@ static br_status finish_client(ranker *self)
     self->clients[self->n_clients] = (rank_client){0};
     self->serving = false;
     return status;
+}
+
+br_status ranker_refuse_all(ranker *self, br_status why)
+{
+    char reason[512];
+    snprintf(reason, sizeof reason, "%s", br_why(why));
+    for (uint32_t i = 0; i < self->n_clients; i++) {
+        br_status status = refuse(self, &self->clients[i], reason);
+        if (status != BR_OK) {
+            return status;
+        }
+    }
+    return br_fail(why, "%s", reason);
 }
 
 static br_status keep_client(ranker *self, const br_message *message)

@@ -109,6 +109,8 @@ typedef struct ranker {
 br_status ranker_work(ranker *self) BR_MUST_CHECK;
 /// A client's request: queued, answered when done.
 br_status ranker_on_request(void *state, br_socket *socket, br_message *message) BR_MUST_CHECK;
+/// Tell all clients that wait why their requests are not worked. Returns `why`.
+br_status ranker_refuse_all(ranker *self, br_status why) BR_MUST_CHECK;
 /// Move to the served snapshot if it is another one; a snapshot that cannot be loaded is logged and the old one stays.
 br_status ranker_follow_snapshot(ranker *self) BR_MUST_CHECK;
 

@@ -65,6 +65,7 @@ static br_status begin(trainer *self, const br_message *message, const br_train_
 static br_status report_result(trainer *self)
 {
     const training_result *r = &self->training.result;
+    char recall[BR_NAME_AT_BYTES];
     br_figure figures[] = {
         {"version", 0, r->version},
         {"published", r->published, ""},
@@ -80,7 +81,7 @@ static br_status report_result(trainer *self)
         {"train_s", r->seconds, ""},
         {"valid_auc", r->valid.auc, ""},
         {"valid_log_loss", r->valid.log_loss, ""},
-        {"valid_recall_at_50", r->valid.recall, ""},
+        {br_name_at(recall, "valid_recall", br_service_config(self->service)->n_top, ""), r->valid.recall, ""},
     };
     br_report report = {.ok = r->status == BR_OK,
                         .reason = r->status == BR_OK ? "" : r->reason,
@@ -96,7 +97,8 @@ static br_status finish(trainer *self)
         br_metric_add(self->failed, 1);
         br_log_error("TRAIN-FAILED", "status=%s reason=\"%s\" next=\"the served snapshot stays\"",
                      br_status_name(r->status), r->reason);
-        return report_result(self);
+        br_status status = report_result(self);
+        return status == BR_OK && r->status == BR_ERR_FULL ? br_fail(BR_ERR_FULL, "%s", r->reason) : status;
     }
     br_metric_add(r->published ? self->trained : self->refused, 1);
     br_metric_set(self->seconds, r->seconds);

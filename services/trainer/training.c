@@ -2,8 +2,11 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/index.h"
+#include "base/log.h"
 #include "base/version.h"
 #include "linalg/gemm.h"
+#include "store/recommendations.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -260,6 +263,49 @@ static br_status publish(training *self, workshop *w)
     return br_snapshots_record(self->snapshots, &event);
 }
 
+// --- sweeping ---
+
+static br_status note_version(void *context, const br_list *list)
+{
+    return br_index_add(context, list->version, strlen(list->version), &(uint32_t){0}, NULL);
+}
+
+static bool is_named(void *context, const char *version)
+{
+    return br_index_find(context, version, strlen(version)) != BR_INDEX_NONE;
+}
+
+// Without the lists nothing is removed.
+static br_status name_versions(const training *self, br_index *named)
+{
+    char path[BR_PATH_BYTES];
+    BR_AUTO(br_recommendations) *lists = NULL;
+    br_status status = br_place_path(path, self->config->directory, BR_PLACE_RECOMMENDATIONS);
+    if (status == BR_OK) {
+        status = br_recommendations_open_reader(&lists, path);
+    }
+    return status == BR_OK ? br_recommendations_visit_all(lists, note_version, named) : status;
+}
+
+// The training has succeeded whatever comes of this: the next one sweeps again.
+static void sweep(training *self)
+{
+    BR_AUTO(br_index) *named = NULL;
+    uint32_t n_removed = 0;
+    br_status status = br_index_new(&named);
+    if (status == BR_OK) {
+        status = name_versions(self, named);
+    }
+    if (status == BR_OK) {
+        status = br_snapshots_sweep(self->snapshots, self->config->snapshots_keep, is_named, named, &n_removed);
+    }
+    if (status != BR_OK) {
+        br_log_warn("SNAPSHOT-SWEEP-FAILED", "reason=\"%s\" next=\"the next training sweeps again\"", br_why(status));
+    } else if (n_removed > 0) {
+        br_log_info("SNAPSHOT-SWEPT", "removed=%u keep=%u", n_removed, self->config->snapshots_keep);
+    }
+}
+
 void training_run(training *self)
 {
     workshop w = {0};
@@ -275,4 +321,7 @@ void training_run(training *self)
     }
     self->result.status = status;
     workshop_deinit(&w);
+    if (status == BR_OK) {
+        sweep(self);
+    }
 }

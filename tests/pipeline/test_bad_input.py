@@ -2,7 +2,9 @@
 cause) and its exit code, what is good goes in, nothing crashes, memory stays small, and nothing that was acknowledged is lost."""
 
 import csv
+import http.client
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -140,6 +142,18 @@ def whole_files(place, root):
     assert not any("both" in key for key in ledger(place)), "one of two files was guessed to be meant"
 
 
+def long_logs(place):
+    """Logs at their bound are set aside at the next start."""
+    os.mkdir(place.path("log"))
+    names = ("ranker.log", "supervisor.log")
+    for name in names:
+        with open(place.path("log", name), "wb") as out:
+            out.write(b"x" * (8 << 20))
+    place.up()
+    for name in names:
+        assert os.path.getsize(place.path("log", name + ".1")) == 8 << 20 > os.path.getsize(place.path("log", name)) > 0
+
+
 def schemas(root):
     """A later schema that rows of the ledger do not fit is refused, one that they fit is taken; the ingester lives through both."""
     first = Folder(root, "first").save()
@@ -148,17 +162,24 @@ def schemas(root):
     later.save()
     schema = SCHEMA.replace("windows_days:", "revision: 1\nwindows_days:", 1)
     with Installation(explainers=1) as place:
-        place.up()
+        long_logs(place)
         place.run("import", first.path)
         ingester = place.processes()["ingester"]["pid"]
         later.write("schema.yaml", schema.replace("AAA, AA, A]", "AAA, A]").encode())
-        assert place.run("import", later.path, check=False).returncode == 3
+        dry = place.run("import", later.path, "--dry-run", "--format", "csv", check=False)
+        predicted = list(csv.DictReader(dry.stdout.splitlines()))
+        done = place.run("import", later.path, "--format", "csv", check=False)
+        assert dry.returncode == done.returncode == 3, (dry, done)
+        assert predicted == list(csv.DictReader(done.stdout.splitlines())), (dry.stdout, done.stdout)
         row = rejects(place)
         assert len(row) == 1 and row[0][0] == "schema.yaml" and row[0][2] == "schema", row
         assert "ledger record 2 does not fit it" in row[0][3] and "'AA' is not one of AAA, A" in row[0][3], row
         later.write("schema.yaml", schema.replace("AAA, AA, A]", "AAA, AA, A, B]").encode())
-        place.run("import", later.path)
+        dry = place.run("import", later.path, "--dry-run", "--format", "csv").stdout
+        done = place.run("import", later.path, "--format", "csv").stdout
+        assert dry == done, (dry, done)
         assert place.processes()["ingester"]["pid"] == ingester, "the ingester was started again"
+        assert {"schema", "schema revision 1"} <= set(ledger(place)), ledger(place)
 
 
 def encodings(place, root):
@@ -231,6 +252,18 @@ def fill(path, leave):
         out.write(b"\0" * max(0, free.f_bavail * free.f_bsize - leave))
 
 
+def ready(place, process):
+    """What /readyz of a process says, and its bookrunner_store_full."""
+    host, port = place.processes()[process]["http"].removeprefix("http://").rsplit(":", 1)
+    texts = []
+    for path in ("/readyz", "/metrics"):
+        connection = http.client.HTTPConnection(host, int(port), timeout=10)
+        connection.request("GET", path)
+        texts.append(connection.getresponse().read().decode())
+        connection.close()
+    return texts[0], int(re.search(r"^bookrunner_store_full\{.*\} (\d)$", texts[1], re.M)[1])
+
+
 def full_disk(root):
     """The ledger's disk fills up half-way through an import; what was acknowledged stays, and the rest goes in when there is room."""
     market = os.path.join(root, "market")
@@ -253,10 +286,12 @@ def full_disk(root):
             assert acknowledged.items() <= kept.items(), "acknowledged rows are gone while the disk is full"
             done = place.run("import", market, check=False)
             assert done.returncode == 1, "a disk that is still full"
+            assert ready(place, "ingester") == ("ok\n", 1), ready(place, "ingester")
             os.remove(place.path("ledger", "ballast"))
             place.run("import", market)
             after = ledger(place)
             assert kept.items() <= after.items(), "acknowledged rows are gone after the disk had room again"
+            assert ready(place, "ingester") == ("ok\n", 0), ready(place, "ingester")
             rows = list(csv.DictReader(place.run("import", market, "--format", "csv").stdout.splitlines()))
             assert all(row["rows"] == row["duplicates"] for row in rows), rows
             restarts = {name: process["restarts"] for name, process in place.processes().items()}
@@ -265,6 +300,82 @@ def full_disk(root):
         finally:
             place.run("down", check=False)
             subprocess.run(["umount", directory], check=True)
+
+
+DAY = "2024-10-01"
+
+
+def is_full(place, process):
+    said, gauge = ready(place, process)
+    return "disk full" in said and gauge == 1
+
+
+def work_a_day(place, market):
+    place.up()
+    place.run("import", market)
+    place.run("train", "--seed", "7")
+
+
+def close(place, *others):
+    """Close the day and wait until it is ranked, explained and evaluated; `others` are called before each is."""
+    place.run("close-day", DAY, "--no-wait")
+    head = place.stores()["ledger_head"]
+    for other, done in zip(others or (lambda: None,) * 2, (
+            lambda s: s["ranker_offset"] >= head and s["todo"] == 0 and s["lists"] == s["results"] > 0,
+            lambda s: s["evaluator_offset"] >= head)):
+        other()
+        place.wait("the day worked", done)
+    place.run("evaluate", "--test")
+
+
+def full_stores(root):
+    """The disks of the other three writers fill up in the midst of a day: each says so, keeps its place, and has done the same as without in the end."""
+    market = os.path.join(root, "day")
+    simulate(os.path.join(root, "all"))
+    cut_market(os.path.join(root, "all"), market, DAY)
+    with Installation(explainers=1) as place:
+        work_a_day(place, market)
+        close(place)
+        expected = place.digest()
+    stores = ("models", "recommendations", "metrics")
+    with Installation(explainers=1) as place:
+        mounted = [store for store in stores if mount(place.path(store), "24m")]
+        if len(mounted) < len(stores):
+            print("skipped: full disks (this user may not mount a tmpfs)")
+            return
+        try:
+            work_a_day(place, market)
+            before = {name: process["pid"] for name, process in place.processes().items()}
+
+            def until_room(store, process):
+                place.wait(process + " says that the disk is full", lambda _: is_full(place, process))
+                os.remove(place.path(store, "ballast"))
+
+            def ranker():
+                place.wait("the ranker says that the disk is full", lambda _: is_full(place, "ranker"))
+                done = place.run("rank", "--timeout", "1", check=False)
+                assert done.returncode == 4 and "disk full" in done.stderr, done
+                until_room("recommendations", "ranker")
+
+            for store in stores:
+                fill(place.path(store, "ballast"), 0 if store == "metrics" else 48 << 10)
+            done = place.run("train", "--seed", "8", check=False)
+            assert done.returncode == 1 and "disk full" in done.stderr, done
+            assert is_full(place, "trainer"), ready(place, "trainer")
+            close(place, ranker, lambda: until_room("metrics", "evaluator"))
+            os.remove(place.path("models", "ballast"))
+            place.wait("ready again", lambda _: all(ready(place, name) == ("ok\n", 0) for name in ("trainer", "ranker", "evaluator")))
+            assert place.digest() == expected, "a full disk changed what was done"
+            place.run("train", "--seed", "8")
+            after = {name: process["pid"] for name, process in place.processes().items()}
+            assert after == before, "a process was started again"
+            for name in ("trainer", "ranker", "evaluator"):
+                with open(place.path("log", name + ".log")) as log:
+                    assert log.read().count("SERVICE-STORE-FULL") == 1, f"{name} did not say it once"
+        finally:
+            place.run("down", check=False)
+            for store in mounted:
+                subprocess.run(["umount", place.path(store)], check=True)
 
 
 def main():
@@ -280,6 +391,7 @@ def main():
         schemas(root)
         not_running(root)
         full_disk(root)
+        full_stores(root)
         print("peaks in MB with a line of 100 MB:", {name: round(value) for name, value in peaks.items()})
     finally:
         shutil.rmtree(root)

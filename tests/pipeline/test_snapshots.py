@@ -1,9 +1,12 @@
 """Days closed before a snapshot can be used are ranked once there is one, once, whatever was killed meanwhile; a snapshot that was learned under
 another schema ends no process and is not asked for more."""
 
+import csv
+import json
 import os
 import shutil
 import tempfile
+import urllib.request
 
 from installation import Installation, cut_market, simulate
 
@@ -68,6 +71,41 @@ def another_schema(place, market):
     assert after == before, "a process was started again"
 
 
+def swept(place):
+    """Old files go, but for those that a list names: each list is made again after many more trainings."""
+    history = list(csv.DictReader(place.run("snapshots", "list", "--format", "csv").stdout.splitlines()))
+    named = {place.json("explain", key.split()[0])["snapshot"] for what, key in place.digest() if what == "list"}
+    for seed in range(20, 25):
+        place.run("train", "--seed", str(seed), "--force")
+    files = {name.removesuffix(".mdb") for name in os.listdir(place.path("models")) if name.endswith(".mdb")}
+    later = list(csv.DictReader(place.run("snapshots", "list", "--format", "csv").stdout.splitlines()))
+    assert files == named | {row["snapshot"] for row in later[-2:]}, (files, named, later)
+    assert {row["snapshot"] for row in history} - files, "nothing was removed"
+    place.run("replay", "--all")
+
+
+def another_top(place):
+    """A shorter list has other names, and figures of the longer ones are not mixed in."""
+    names = {"recall_at_20", "precision_at_20", "recall_at_20_activity", "precision_at_20_activity"}
+    before = set(place.json("evaluate", "--test"))
+    assert {name.replace("20", "50") for name in names} <= before and not names & before, before
+    place.run("down")
+    with open(place.path("bookrunner.yaml"), "a") as file:
+        file.write("ranking: {top: 20}\n")
+    place.up()
+    address = place.processes()["desk"]["http"].removeprefix("http://")
+    with urllib.request.urlopen(f"http://{address}/api/v1/metrics/monthly") as page:
+        assert json.load(page) == {"top": 20, "months": []}, "figures of 50 are shown as those of 20"
+    after = place.json("evaluate", "--test")
+    assert names <= set(after) and not any("50" in name for name in after), after
+    with urllib.request.urlopen(f"http://{address}/api/v1/metrics/monthly") as page:
+        months = json.load(page)["months"]
+    assert months and all(names <= set(month) for month in months), months
+    address = place.processes()["evaluator"]["http"].removeprefix("http://")
+    with urllib.request.urlopen(f"http://{address}/metrics") as page:
+        assert 'bookrunner_online_recall_ratio{k="20"}' in page.read().decode()
+
+
 def main():
     root = tempfile.mkdtemp(prefix="bookrunner-snapshots-")
     whole = os.path.join(root, "all")
@@ -75,10 +113,12 @@ def main():
     markets = [os.path.join(root, day) for day in DAYS]
     for day, market in zip(DAYS, markets):
         cut_market(whole, market, day)
-    with Installation() as place:
+    with Installation(config="snapshots: {keep: 2}\n") as place:
         place.up()
         restarted(place, before_the_first(place, markets[0]))
         another_schema(place, markets[1])
+        swept(place)
+        another_top(place)
     shutil.rmtree(root)
 
 

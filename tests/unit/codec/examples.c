@@ -295,6 +295,7 @@ const br_bond_quality *example_br_bond_quality(void)
         .provisional = true,
         .unranked = false,
         .hits_activity = 49,
+        .n_top = 60,
     };
     return &quality;
 }

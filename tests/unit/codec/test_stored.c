@@ -69,6 +69,7 @@ Test(codec_stored, quality_comes_back)
         SAME(provisional);
         SAME(unranked);
         SAME(hits_activity);
+        SAME(n_top);
     });
     COMES_BACK(br_bond_quality, (m.unranked = true, m.as_of = BR_DAY_NONE, m.version = ""), SAME(as_of));
     REFUSED(br_bond_quality, "BondQuality.bond_id", m.bond_id = "");
@@ -77,6 +78,9 @@ Test(codec_stored, quality_comes_back)
     REFUSED(br_bond_quality, "BondQuality.version", m.version = "");
     REFUSED(br_bond_quality, "BondQuality.n_listed", (m.n_listed = BR_MAX_JOB_INVESTORS + 1));
     REFUSED(br_bond_quality, "BondQuality.hits", m.hits = 51);
+    REFUSED(br_bond_quality, "BondQuality.hits", m.n_top = 49);
+    REFUSED(br_bond_quality, "BondQuality.hits_activity", m.hits_activity = 61);
+    REFUSED(br_bond_quality, "BondQuality.n_top", (m.hits = 0, m.hits_activity = 0, m.n_top = 0));
 }
 
 // --- the manifest ---

@@ -107,6 +107,25 @@ Test(market_market, cancelled_bids_leave_and_the_order_is_that_of_knowledge)
     cr_assert_eq(br_market_n_bids(market), 3);
 }
 
+Test(market_market, bids_known_in_a_range_are_those_a_walk_over_all_finds)
+{
+    BR_AUTO(br_market) *market = fixture_random(3, 30, 12, 400);
+    const br_bid *all, *some;
+    uint32_t n_all, n_some;
+    cr_assert_eq(br_market_bids(market, &all, &n_all), BR_OK);
+    for (br_day from = FIXTURE_BEGIN - 5; from < FIXTURE_BEGIN + 400; from += 7) {
+        for (br_day until = from; until < from + 90; until += 13) {
+            uint32_t expected = 0;
+            for (uint32_t i = 0; i < n_all; i++) {
+                expected += all[i].known_from >= from && all[i].known_from < until;
+            }
+            cr_assert_eq(br_market_bids_known(market, from, until, &some, &n_some), BR_OK);
+            cr_assert_eq(n_some, expected);
+            cr_assert(n_some == 0 || (some[0].known_from >= from && some[n_some - 1].known_from < until));
+        }
+    }
+}
+
 Test(market_market, attributes_are_those_in_effect_on_the_day)
 {
     BR_AUTO(br_market) *market = two_bonds();

@@ -178,6 +178,13 @@ Test(metrics_wilson, is_the_interval_of_the_textbook)
     cr_assert(low == 0.0 && high == 1.0);
 }
 
+Test(metrics_lists, a_figure_is_named_by_the_length_of_its_list)
+{
+    char name[BR_NAME_AT_BYTES];
+    cr_assert_str_eq(br_name_at(name, "recall", 50, ""), "recall_at_50");
+    cr_assert_str_eq(br_name_at(name, "precision", 20, "_activity"), "precision_at_20_activity");
+}
+
 Test(metrics_memory, failed_allocations_are_said_and_leave_nothing)
 {
     float scores[] = {0.9f, 0.1f};

@@ -375,3 +375,43 @@ Test(service_service, a_killed_one_can_start_again)
     cr_assert_eq(stop(&process), 0);
     forget(&process);
 }
+
+Test(service_service, a_full_store_makes_it_start_over_in_its_place_until_there_is_room)
+{
+    const char *file = br_temp_path(directory, "room");
+    setenv("ECHO_MODE", "full", 1);
+    setenv("ECHO_FILE", file, 1);
+    br_test_process process = start_echo();
+    BR_AUTO_DEINIT(br_buf) answer = {0};
+    uint16_t port = br_test_port(directory, "echo");
+    cr_assert_str_eq(talk("echo", 4, "last words"), "last words");
+    cr_assert(br_test_notified(&process, "STATUS=not ready: still no room"));
+    cr_assert_eq(br_test_get(port, "/livez", &answer), 200);
+    cr_assert_eq(br_test_get(port, "/readyz", &answer), 503);
+    cr_assert_not_null(strstr(br_test_body(&answer), "no room"));
+    cr_assert_eq(br_test_get(port, "/hello", &answer), 404, "its state is gone");
+    cr_assert_eq(br_test_get(port, "/metrics", &answer), 200);
+    cr_assert_not_null(strstr(br_test_body(&answer), "bookrunner_store_full{stage=\"echo\"} 1"));
+    FILE *made = fopen(file, "w");
+    cr_assert_not_null(made);
+    fclose(made);
+    cr_assert(br_test_notified(&process, "READY=1"));
+    cr_assert_eq(br_test_get(port, "/readyz", &answer), 200);
+    cr_assert_eq(br_test_get(port, "/metrics", &answer), 200);
+    cr_assert_not_null(strstr(br_test_body(&answer), "bookrunner_store_full{stage=\"echo\"} 0"));
+    cr_assert_str_eq(talk("echo", 1, "good morning"), "good morning");
+    cr_assert_eq(stop(&process), 0);
+    const char *first = strstr(br_buf_text(&process.err_text), "SERVICE-STORE-FULL");
+    cr_assert_not_null(first);
+    cr_assert_null(strstr(first + 1, "SERVICE-STORE-FULL"), "said once");
+    forget(&process);
+}
+
+Test(service_service, a_store_that_is_full_at_the_first_start_ends_it)
+{
+    setenv("ECHO_MODE", "full", 1);
+    const char *const flags[] = {"--dir", directory, NULL};
+    br_test_process process = br_test_spawn(directory, "bookrunner-echo", flags);
+    cr_assert_eq(br_test_wait(&process), 1);
+    forget(&process);
+}

@@ -11,7 +11,9 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -336,6 +338,84 @@ static int follow_growth(void *context)
     uint64_t n = count(env);
     br_env_free(&env);
     return n == 5000 ? 0 : 2;
+}
+
+// Threads that read through one handle, each count a view of its own, until the writer is done.
+typedef struct sharing {
+    br_env *env;
+    atomic_int failed;
+    atomic_bool done;
+} sharing;
+
+static void *read_shared(void *context)
+{
+    sharing *s = context;
+    uint64_t last = 0;
+    bool again = true;
+    while (again && atomic_load(&s->failed) == 0) {
+        again = !atomic_load(&s->done);
+        BR_AUTO_DEINIT(br_view) view = {0};
+        uint64_t n = 0;
+        bool good = br_view_init(&view, s->env) == BR_OK && br_view_count(&view, TABLE_A, &n) == BR_OK && n >= last;
+        if (!good) {
+            atomic_store(&s->failed, 1);
+        }
+        last = n;
+    }
+    return (void *)(uintptr_t)last;
+}
+
+static int share_a_reader(void *context)
+{
+    const int *ends = context;
+    enum { THREADS = 4 };
+    sharing s = {0};
+    pthread_t threads[THREADS];
+    uint8_t byte = 0;
+    if (br_env_open_reader(&s.env, &kind, path) != BR_OK) {
+        return 1;
+    }
+    for (int i = 0; i < THREADS; i++) {
+        if (pthread_create(&threads[i], NULL, read_shared, &s) != 0) {
+            return 2;
+        }
+    }
+    if (write(ends[1], &byte, 1) != 1 || read(ends[0], &byte, 1) != 1) {
+        return 3;
+    }
+    atomic_store(&s.done, true);
+    int code = 0;
+    for (int i = 0; i < THREADS; i++) {
+        void *last = NULL;
+        pthread_join(threads[i], &last);
+        code = (uintptr_t)last == 5000 ? code : 4;
+    }
+    code = atomic_load(&s.failed) == 0 ? code : 5;
+    br_env_free(&s.env);
+    return code;
+}
+
+Test(store_environment, threads_share_a_reader_while_another_process_enlarges_the_map)
+{
+    br_env *env = writer();
+    int up[2];
+    int down[2];
+    uint8_t byte = 0;
+    cr_assert(pipe(up) == 0 && pipe(down) == 0);
+    int child_ends[2] = {down[0], up[1]};
+    pid_t child = fork_child();
+    if (child == 0) {
+        _exit(share_a_reader(child_ends));
+    }
+    cr_assert_eq(read(up[0], &byte, 1), 1);
+    for (unsigned i = 0; i < 50; i++) {
+        cr_assert_eq(put_many(env, 100 * i, 100), BR_OK);
+    }
+    cr_assert_eq(write(down[1], &byte, 1), 1);
+    int status = 0;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child ended with %d", status);
+    br_env_free(&env);
 }
 
 Test(store_environment, a_reader_in_another_process_follows_the_growing_map)

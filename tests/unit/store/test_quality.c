@@ -45,6 +45,7 @@ static br_bond_quality figures(const char *bond_id, br_day issue_day, uint32_t h
                              .n_listed = 50,
                              .hits = hits,
                              .bidders = hits + 3,
+                             .n_top = 50,
                              .provisional = true};
 }
 

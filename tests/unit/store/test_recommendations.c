@@ -409,19 +409,36 @@ static br_status note(void *context, const br_list *list)
     return BR_OK;
 }
 
+static br_status note_each(void *context, const br_list *list)
+{
+    visited *so_far = context;
+    int order = strcmp(so_far->last, list->bond_id);
+    so_far->wrong += order > 0 || list->as_of != 18000 + (br_day)(so_far->n % 3);
+    snprintf(so_far->last, sizeof so_far->last, "%s", list->bond_id);
+    so_far->n++;
+    return BR_OK;
+}
+
 static int visit_elsewhere(void *context)
 {
     br_recommendations *store = NULL;
     visited so_far = {0};
+    visited all = {0};
     br_status status = br_recommendations_open_reader(&store, path);
     if (status == BR_OK) {
         status = br_recommendations_visit(store, note, &so_far);
     }
+    if (status == BR_OK) {
+        status = br_recommendations_visit_all(store, note_each, &all);
+    }
     br_recommendations_free(&store);
-    return status == BR_OK && so_far.wrong == 0 && so_far.n == *(const uint32_t *)context ? 0 : 1;
+    return status == BR_OK && so_far.wrong == 0 && so_far.n == *(const uint32_t *)context && all.wrong == 0 &&
+                   all.n == 3 * so_far.n
+               ? 0
+               : 1;
 }
 
-Test(store_recommendations, each_bond_is_visited_with_its_newest_list)
+Test(store_recommendations, each_bond_is_visited_with_its_newest_list_or_with_all)
 {
     enum { BONDS = 2300 }; // more than one read transaction holds
     br_recommendations *store = writer();

@@ -477,3 +477,38 @@ Test(store_snapshots, every_allocation_may_fail)
     }
     cr_assert_eq(status, BR_OK);
 }
+
+static bool is_the_one(void *context, const char *version)
+{
+    return strcmp(context, version) == 0;
+}
+
+Test(store_snapshots, a_sweep_leaves_the_served_the_last_and_the_needed_ones)
+{
+    br_snapshots *snapshots = writer_at(path);
+    enum { N = 9, ORPHAN = 8 };
+    char v[N][BR_VERSION_TEXT];
+    for (uint64_t i = 0; i < N; i++) {
+        write_one(snapshots, i, v[i]);
+    }
+    static const br_snapshot_event_kind kinds[] = {BR_SNAPSHOT_PUBLISHED, BR_SNAPSHOT_PUBLISHED, BR_SNAPSHOT_PUBLISHED,
+                                                   BR_SNAPSHOT_REFUSED,   BR_SNAPSHOT_PUBLISHED, BR_SNAPSHOT_PUBLISHED,
+                                                   BR_SNAPSHOT_REFUSED,   BR_SNAPSHOT_REFUSED};
+    for (size_t i = 0; i < ORPHAN; i++) {
+        cr_assert_eq(record(snapshots, kinds[i], v[i]), BR_OK);
+    }
+    cr_assert_eq(record(snapshots, BR_SNAPSHOT_ROLLED_BACK, v[0]), BR_OK);
+    // Served last: 0, 5; refused last: 7, 6; needed: 2. Not 1, 3, 4, and not the one without an event.
+    static const bool stays[N] = {true, false, true, false, false, true, true, true, false};
+    uint32_t n = 0;
+    cr_assert_eq(br_snapshots_sweep(snapshots, 2, is_the_one, v[2], &n), BR_OK);
+    cr_expect_eq(n, 4);
+    for (size_t i = 0; i < N; i++) {
+        cr_expect_eq(access(file_of(v[i]), F_OK) == 0, stays[i], "version %zu", i);
+    }
+    cr_assert_eq(br_snapshots_sweep(snapshots, 2, is_the_one, v[2], &n), BR_OK);
+    cr_assert_eq(n, 0);
+    BR_AUTO(br_snapshot) *loaded = NULL;
+    cr_assert_eq(br_snapshots_load(&loaded, path, v[0]), BR_OK);
+    br_snapshots_free(&snapshots);
+}

@@ -1,7 +1,7 @@
 // A small service for the tests: echoes requests, counts, fails and waits on command.
 //
 //   type 1  echo the body             type 2  fail with the body as reason
-//   type 3  answer with counters
+//   type 3  answer with counters      type 4  echo, then find a store full
 
 #include "base/log.h"
 #include "service/service.h"
@@ -37,6 +37,9 @@ static br_status on_message(void *state, br_socket *socket, br_message *message)
         body = (br_span){text, (size_t)n};
     }
     br_status status = br_socket_send(socket, &message->peer, message->type, message->request, body, (br_span){0});
+    if (message->type == 4) {
+        return br_fail(BR_ERR_FULL, "no room");
+    }
     return status == BR_ERR_UNREACHABLE || status == BR_ERR_AGAIN ? BR_OK : status;
 }
 
@@ -69,6 +72,12 @@ static void hello(void *context, const br_http_request *request, br_http_answer 
     br_buf_string(&answer->body, "\"hello\"");
 }
 
+static bool room(void)
+{
+    const char *file = getenv("ECHO_FILE");
+    return file != NULL && access(file, F_OK) == 0;
+}
+
 static br_status echo_start(br_service *service, void *state)
 {
     echo_state *self = state;
@@ -91,6 +100,9 @@ static br_status echo_start(br_service *service, void *state)
     if (strcmp(mode, "wait") == 0 && access(getenv("ECHO_FILE"), F_OK) != 0) {
         br_service_not_ready(service, "waiting for a file");
         return BR_ERR_AGAIN;
+    }
+    if (strcmp(mode, "full") == 0 && (attempts > 1 || getenv("ECHO_FILE") == NULL) && !room()) {
+        return br_fail(BR_ERR_FULL, "still no room");
     }
     if (strcmp(mode, "fail") == 0) {
         return br_fail(BR_ERR_CORRUPT, "the store is broken");
