@@ -244,7 +244,7 @@ Test(codec_stored, another_format_is_a_version_error)
     BR_AUTO_DEINIT(br_buf) bytes = {0};
     cr_assert_eq(br_manifest_pack(example_snapshot(), example_chunks, EXAMPLE_CHUNKS, &bytes), BR_OK);
     cr_assert_eq(bytes.data[0], 0x08); // field 1: format
-    bytes.data[1] = 2;
+    bytes.data[1] = 99;
     BR_AUTO(br_snapshot) *got = NULL;
     br_hash chunks[EXAMPLE_CHUNKS];
     cr_expect_eq(br_manifest_unpack(&got, chunks, EXAMPLE_CHUNKS, bytes.data, bytes.length), BR_ERR_VERSION);
