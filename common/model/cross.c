@@ -39,13 +39,14 @@ static void add_matrix(br_matrix to, br_matrix from)
     }
 }
 
-/// x [n, d] = x_0 less the mask's, of the rows that show field j.
+/// x [n, d] = x_0 of the rows that show field j; of a tabled field less the mask's.
 static void take_shown(const br_tile *tile, const br_tables *tables, uint32_t j, float *x)
 {
     size_t d = tables->model->config.d;
     const uint32_t *value = tile->value + (size_t)j * BR_TILE_ROWS;
+    const float *from = br_is_gathered(tables, j) ? tables->model->embedding : tables->shown;
     for (size_t a = 0; a < tile->n_shown[j]; a++) {
-        memcpy(x + a * d, tables->shown + value[a] * d, d * sizeof *x);
+        memcpy(x + a * d, from + value[a] * d, d * sizeof *x);
     }
 }
 
@@ -154,7 +155,11 @@ static void shown_backward(br_gradient_part *part, br_tile *tile, const br_table
         take_shown(tile, tables, j, tile->x);
         split(tile->y, tile->ds + at, tile->dy, tile->x, tile->s[l] + at, n * d);
         kernels->block_outer(&to_out, part->out[l] + j * d * out.columns, tile->y, tile->dq[l]);
-        scatter(part->shown, tile->value + (size_t)j * BR_TILE_ROWS, tile->dy, n, d);
+        if (br_is_gathered(tables, j)) {
+            add(tile->d_gathered + at, tile->dy, n * d);
+        } else {
+            scatter(part->shown, tile->value + (size_t)j * BR_TILE_ROWS, tile->dy, n, d);
+        }
         kernels->block_spread(&to_u, tile->dq[l - 1], tile->ds + at);
         kernels->block_outer(&to_u, part->u[l - 1] + j * d * model->config.rank, tile->ds + at, tile->q[l - 1]);
     }
@@ -167,6 +172,9 @@ void br_cross_backward(br_gradient_part *part, br_tile *tile, const br_tables *t
     size_t r = config->rank;
     if (br_n_inner(model) > 0) {
         memset(tile->ds, 0, model->width * BR_TILE_ROWS * sizeof(float));
+    }
+    if (tables->n_gathered > 0) {
+        memset(tile->d_gathered, 0, model->width * BR_TILE_ROWS * sizeof(float));
     }
     if (config->stacked && config->n_cross > 0) {
         copy_matrix(br_matrix_of(tile->dq[config->n_cross], tile->n, config->hidden[0]),

@@ -19,7 +19,7 @@ typedef struct br_tile {
     size_t n;          ///< rows in use
     uint32_t *n_shown; ///< [F] rows in which the field is not masked
     uint32_t *list;    ///< [F, T] which rows these are
-    uint32_t *value;   ///< [F, T] their rows of the tables
+    uint32_t *value;   ///< [F, T] their rows of the tables; of a gathered field, embedding rows of all the tile's rows
     float *
         state; ///< [T, n] sums of the tables' rows; `t` and, after the cross, the P's place hold what the layers made of it
     float *d_state;              ///< [T, n]
@@ -27,14 +27,15 @@ typedef struct br_tile {
     float *dq[BR_MAX_CROSS + 1]; ///< [T, columns of l]
     float *s[BR_MAX_CROSS + 1];  ///< [F, T, d] sum_{m<l} U_m q_m where the field is shown
     float *ds;                   ///< [F, T, d]
-    float *x;                    ///< [T, d] of one field
-    float *y;                    ///< likewise
-    float *dy;                   ///< likewise
-    float *h[BR_MAX_HIDDEN];     ///< [T, hidden[i]]
-    float *dh[BR_MAX_HIDDEN];    ///< likewise
-    float *logit;                ///< [T]
-    float *dlogit;               ///< [T] set by the caller before backward
-    float *block;                ///< the memory of all floats above
+    float *d_gathered;       ///< [F, T, d] of gathered fields: what the cross layers add to their embeddings' gradients
+    float *x;                ///< [T, d] of one field
+    float *y;                ///< likewise
+    float *dy;               ///< likewise
+    float *h[BR_MAX_HIDDEN]; ///< [T, hidden[i]]
+    float *dh[BR_MAX_HIDDEN]; ///< likewise
+    float *logit;             ///< [T]
+    float *dlogit;            ///< [T] set by the caller before backward
+    float *block;             ///< the memory of all floats above
 } br_tile;
 
 br_status br_tile_new(br_tile **out, const br_tables *tables) BR_MUST_CHECK;

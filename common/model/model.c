@@ -81,8 +81,9 @@ static br_status check_fields(const br_model_field *fields, uint32_t n_fields, u
         return br_fail(BR_ERR_INVALID, "model: %u fields, %u of them the bond's", n_fields, n_bond_fields);
     }
     for (uint32_t j = 0; j < n_fields; j++) {
-        if (fields[j].n_values == 0 || fields[j].n_values > 256) {
-            return br_fail(BR_ERR_INVALID, "model: field %u has %u values, not 1 to 256", j, fields[j].n_values);
+        if (fields[j].n_values == 0 || fields[j].n_values > BR_MAX_FIELD_VALUES) {
+            return br_fail(BR_ERR_INVALID, "model: field %u has %u values, not 1 to %d", j, fields[j].n_values,
+                           BR_MAX_FIELD_VALUES);
         }
         if (j < n_bond_fields && fields[j].maskable) {
             return br_fail(BR_ERR_INVALID, "model: bond field %u is maskable; only investor fields can be", j);

@@ -17,8 +17,9 @@
 
 #include "market/encoder.h"
 
-#define BR_MAX_HIDDEN 4
-#define BR_MAX_CROSS  8
+#define BR_MAX_HIDDEN       4
+#define BR_MAX_CROSS        8
+#define BR_MAX_FIELD_VALUES (1 << 24) ///< of a field; codes of a market's fields have eight bits
 
 typedef enum br_architecture { BR_DCN, BR_DNN, BR_WIDE_DEEP, BR_DEEPFM } br_architecture;
 
@@ -39,7 +40,7 @@ br_status br_model_config_check(const br_model_config *config) BR_MUST_CHECK;
 
 /// What the model knows of a field.
 typedef struct br_model_field {
-    uint32_t n_values; ///< codes 0 .. n_values - 1
+    uint32_t n_values; ///< codes 0 .. n_values - 1, at most BR_MAX_FIELD_VALUES
     bool maskable;     ///< then row n_values of its table is the mask embedding
 } br_model_field;
 

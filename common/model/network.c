@@ -21,6 +21,8 @@ typedef struct part {
     uint32_t *user_from;  // [n_rows + 1]
     br_states state;      // [capacity]
     br_states d_state;    // [capacity]
+    float *x_gathered;    // [capacity, n_gathered * d] the gathered fields' embeddings
+    float *dx_gathered;   // likewise
     size_t n;
     double loss;
 } part;
@@ -38,7 +40,14 @@ struct br_network {
     br_tile *tiles[BR_MAX_TRAIN_THREADS];
     float *scratch; // [n_threads, scratch_floats]
     size_t scratch_floats;
-    uint32_t *mask_row; // [F] UINT32_MAX: the field has none
+    uint32_t *mask_row; // [F] of tabled fields; UINT32_MAX: the field has none
+    uint32_t *to_table; // [F] embedding row + this = row of the tables, modulo 2^32; of tabled fields
+    // Rows of gathered fields that the last gradient has seen.
+    uint32_t *seen_in;  // [rows of gathered fields] number of the last step that saw the row
+    size_t *seen_from;  // [n_gathered] first entry of each
+    uint32_t **touched; // [n_gathered][samples of a step]
+    size_t *n_touched;  // [n_gathered]
+    uint32_t step_number;
     uint32_t *identity; // [capacity] 0, 1, 2, ...
     // The work under way.
     const br_sample_source *source;
@@ -49,10 +58,12 @@ struct br_network {
 
 // --- memory ---
 
-static br_status part_init(part *it, const br_model *model, const br_state_layout *layout, size_t capacity)
+static br_status part_init(part *it, const br_tables *tables, size_t capacity)
 {
-    size_t n_fields = model->n_fields;
-    size_t n_rows = model->row_of[n_fields];
+    const br_state_layout *layout = &tables->layout;
+    size_t n_fields = tables->model->n_fields;
+    size_t n_rows = tables->n_rows;
+    size_t gathered = tables->n_gathered * tables->model->config.d;
     it->row = br_calloc(capacity * n_fields, sizeof *it->row);
     it->label = br_calloc(capacity, 1);
     it->weight = br_calloc(capacity, sizeof *it->weight);
@@ -62,8 +73,11 @@ static br_status part_init(part *it, const br_model *model, const br_state_layou
     it->user_from = br_calloc(n_rows + 1, sizeof *it->user_from);
     it->state = (br_states){br_calloc_aligned(capacity * layout->n, sizeof(float)), capacity};
     it->d_state = (br_states){br_calloc_aligned(capacity * layout->n, sizeof(float)), capacity};
-    if (it->row == NULL || it->label == NULL || it->weight == NULL || it->shown == NULL || it->shown_from == NULL ||
-        it->user == NULL || it->user_from == NULL || it->state.data == NULL || it->d_state.data == NULL) {
+    it->x_gathered = br_calloc_aligned(capacity * gathered + 1, sizeof(float));
+    it->dx_gathered = br_calloc_aligned(capacity * gathered + 1, sizeof(float));
+    if (it->x_gathered == NULL || it->dx_gathered == NULL || it->row == NULL || it->label == NULL ||
+        it->weight == NULL || it->shown == NULL || it->shown_from == NULL || it->user == NULL ||
+        it->user_from == NULL || it->state.data == NULL || it->d_state.data == NULL) {
         return br_no_memory("samples of a part", capacity);
     }
     return BR_OK;
@@ -80,24 +94,52 @@ static void part_deinit(part *it)
     br_free(it->user_from);
     br_free(it->state.data);
     br_free(it->d_state.data);
+    br_free(it->x_gathered);
+    br_free(it->dx_gathered);
 }
 
 static br_status make_numbers(br_network *network)
 {
     const br_model *model = network->model;
     network->mask_row = br_calloc(model->n_fields, sizeof *network->mask_row);
+    network->to_table = br_calloc(model->n_fields, sizeof *network->to_table);
     network->identity = br_calloc(network->capacity, sizeof *network->identity);
-    if (network->mask_row == NULL || network->identity == NULL) {
+    if (network->mask_row == NULL || network->to_table == NULL || network->identity == NULL) {
         return br_no_memory("numbers", network->capacity);
     }
     for (uint32_t j = 0; j < model->n_fields; j++) {
         const br_model_field *field = &model->fields[j];
         network->mask_row[j] = field->maskable ? (uint32_t)model->row_of[j] + field->n_values : UINT32_MAX;
+        network->to_table[j] = network->tables->first[j] - (uint32_t)model->row_of[j];
     }
     for (size_t i = 0; i < network->capacity; i++) {
         network->identity[i] = (uint32_t)i;
     }
     return BR_OK;
+}
+
+static br_status make_touched(br_network *network, size_t max_samples)
+{
+    const br_model *model = network->model;
+    const br_tables *tables = network->tables;
+    size_t n_rows = 0;
+    network->seen_from = br_calloc(tables->n_gathered + 1, sizeof *network->seen_from);
+    network->touched = br_calloc(tables->n_gathered + 1, sizeof *network->touched);
+    network->n_touched = br_calloc(tables->n_gathered + 1, sizeof *network->n_touched);
+    if (network->seen_from == NULL || network->touched == NULL || network->n_touched == NULL) {
+        return br_no_memory("gathered fields", tables->n_gathered);
+    }
+    for (uint32_t g = 0; g < tables->n_gathered; g++) {
+        uint32_t j = tables->gathered[g];
+        network->seen_from[g] = n_rows;
+        n_rows += model->row_of[j + 1] - model->row_of[j];
+        network->touched[g] = br_calloc(max_samples, sizeof **network->touched);
+        if (network->touched[g] == NULL) {
+            return br_no_memory("rows of a step", max_samples);
+        }
+    }
+    network->seen_in = br_calloc(n_rows + 1, sizeof *network->seen_in);
+    return network->seen_in == NULL ? br_no_memory("rows of gathered fields", n_rows) : BR_OK;
 }
 
 static br_status make_gradients(br_network *network)
@@ -106,7 +148,7 @@ static br_status make_gradients(br_network *network)
     br_status status =
         br_model_new(&network->gradient, &model->config, model->fields, model->n_fields, model->n_bond_fields);
     for (uint32_t k = 0; k < network->n_parts && status == BR_OK; k++) {
-        status = br_gradient_part_new(&network->gradient_parts[k], model);
+        status = br_gradient_part_new(&network->gradient_parts[k], network->tables);
     }
     if (status != BR_OK) {
         return status;
@@ -115,13 +157,15 @@ static br_status make_gradients(br_network *network)
     network->step = (br_step_gradient){
         .rows = {br_calloc_aligned(tables->n_rows * tables->layout.n, sizeof(float)), tables->n_rows},
         .base = br_calloc_aligned(tables->layout.n, sizeof(float)),
+        .factor = br_calloc_aligned(br_tables_factor_floats(tables), sizeof(float)),
         .parts = network->gradient_parts,
         .n_parts = network->n_parts,
     };
     network->scratch_floats = br_tables_scratch_floats(tables);
     uint32_t n_threads = br_workers_n_threads(network->workers);
     network->scratch = br_calloc_aligned(n_threads * network->scratch_floats, sizeof(float));
-    if (network->step.rows.data == NULL || network->step.base == NULL || network->scratch == NULL) {
+    if (network->step.rows.data == NULL || network->step.base == NULL || network->step.factor == NULL ||
+        network->scratch == NULL) {
         return br_no_memory("floats of the tables' gradient", tables->n_rows * tables->layout.n);
     }
     return BR_OK;
@@ -153,10 +197,13 @@ br_status br_network_new(br_network **out, const br_model *model, br_workers *wo
         status = make_numbers(network);
     }
     for (uint32_t k = 0; k < network->n_slots && status == BR_OK; k++) {
-        status = part_init(&network->parts[k], model, &network->tables->layout, network->capacity);
+        status = part_init(&network->parts[k], network->tables, network->capacity);
     }
     for (uint32_t i = 0; i < n_threads && status == BR_OK; i++) {
         status = br_tile_new(&network->tiles[i], network->tables);
+    }
+    if (status == BR_OK) {
+        status = make_touched(network, max_samples);
     }
     if (status == BR_OK) {
         status = make_gradients(network);
@@ -181,10 +228,19 @@ void br_network_free(br_network **network)
     for (uint32_t k = 0; k < BR_MAX_PARTS; k++) {
         br_free(it->gradient_parts[k].block);
     }
+    for (uint32_t g = 0; it->touched != NULL && g < it->tables->n_gathered; g++) {
+        br_free(it->touched[g]);
+    }
+    br_free(it->touched);
+    br_free(it->n_touched);
+    br_free(it->seen_from);
+    br_free(it->seen_in);
     br_free(it->step.rows.data);
+    br_free(it->step.factor);
     br_free(it->step.base);
     br_free(it->scratch);
     br_free(it->mask_row);
+    br_free(it->to_table);
     br_free(it->identity);
     br_model_free(&it->gradient);
     br_tables_free(&it->tables);
@@ -201,13 +257,15 @@ const br_model *br_network_model(const br_network *network)
 
 static void list_shown(const br_network *network, part *it)
 {
+    const br_tables *tables = network->tables;
     size_t n_fields = network->model->n_fields;
     uint32_t at = 0;
     for (size_t t = 0; t < it->n; t++) {
         it->shown_from[t] = at;
-        for (size_t j = 0; j < n_fields; j++) {
-            it->shown[at] = it->row[t * n_fields + j];
-            at += it->shown[at] != network->mask_row[j];
+        for (uint32_t j = 0; j < n_fields; j++) {
+            uint32_t row = it->row[t * n_fields + j];
+            it->shown[at] = row + network->to_table[j];
+            at += row != network->mask_row[j] && !br_is_gathered(tables, j);
         }
     }
     it->shown_from[it->n] = at;
@@ -252,6 +310,63 @@ static void sum_states(const br_network *network, part *it)
     }
 }
 
+static float *state_entry(const br_states *states, const br_state_layout *layout, size_t t, size_t column)
+{
+    return br_states_at(states, layout, column / BR_STATE_BLOCK, t) + column % BR_STATE_BLOCK;
+}
+
+/// x_gathered, and what gathered fields add to the states without being linear in x_0.
+static void gather(const br_network *network, part *it)
+{
+    const br_tables *tables = network->tables;
+    const br_model *model = network->model;
+    const br_state_layout *layout = &tables->layout;
+    size_t d = model->config.d;
+    size_t width = tables->n_gathered * d;
+    for (size_t t = 0; t < it->n; t++) {
+        for (uint32_t g = 0; g < tables->n_gathered; g++) {
+            uint32_t row = it->row[t * model->n_fields + tables->gathered[g]];
+            const float *e = model->embedding + row * d;
+            memcpy(it->x_gathered + t * width + g * d, e, d * sizeof *e);
+            if (model->linear != NULL) {
+                *state_entry(&it->state, layout, t, layout->c) += model->linear[row];
+            }
+            if (model->config.architecture == BR_DEEPFM) {
+                *state_entry(&it->state, layout, t, layout->f + d) += tables->kernels->dot(e, e, d);
+            }
+        }
+    }
+}
+
+static void sum_gathered(const br_network *network, part *it)
+{
+    const br_tables *tables = network->tables;
+    size_t width = tables->n_gathered * network->model->config.d;
+    if (width == 0) {
+        return;
+    }
+    gather(network, it);
+    for (size_t block = 0; block < br_state_n_blocks(&tables->layout); block++) {
+        size_t columns = br_state_block_columns(&tables->layout, block);
+        br_gemm(br_matrix_of(br_states_at(&it->state, &tables->layout, block, 0), it->n, columns), 1.0f,
+                br_matrix_of(it->x_gathered, it->n, width), BR_PLAIN,
+                br_matrix_of(br_gathered_factor(tables, tables->factor, block), width, columns), BR_PLAIN);
+    }
+}
+
+/// dx_gathered += what came through the states.
+static void gathered_backward(const br_network *network, part *it)
+{
+    const br_tables *tables = network->tables;
+    size_t width = tables->n_gathered * network->model->config.d;
+    for (size_t block = 0; width > 0 && block < br_state_n_blocks(&tables->layout); block++) {
+        size_t columns = br_state_block_columns(&tables->layout, block);
+        br_gemm(br_matrix_of(it->dx_gathered, it->n, width), 1.0f,
+                br_matrix_of(br_states_at(&it->d_state, &tables->layout, block, 0), it->n, columns), BR_PLAIN,
+                br_matrix_of(br_gathered_factor(tables, tables->factor, block), width, columns), BR_TRANSPOSED);
+    }
+}
+
 // --- a tile of a part ---
 
 /// A tile's states row by row: `to_tile`, or back into the part's gradients.
@@ -277,16 +392,32 @@ static void load_tile(const br_network *network, const part *it, size_t from, br
         return; // nothing asks which fields are shown
     }
     const uint32_t *row = it->row + from * n_fields;
-    for (size_t j = 0; j < n_fields; j++) {
+    for (uint32_t j = 0; j < n_fields; j++) {
         uint32_t *list = tile->list + j * BR_TILE_ROWS;
         uint32_t *value = tile->value + j * BR_TILE_ROWS;
+        bool gathered = br_is_gathered(network->tables, j);
+        uint32_t to_table = gathered ? 0 : network->to_table[j];
         uint32_t n = 0;
         for (size_t t = 0; t < tile->n; t++) {
+            uint32_t at = row[t * n_fields + j];
             list[n] = (uint32_t)t;
-            value[n] = row[t * n_fields + j];
-            n += value[n] != network->mask_row[j];
+            value[n] = at + to_table;
+            n += at != network->mask_row[j] || gathered;
         }
         tile->n_shown[j] = n;
+    }
+}
+
+/// What the cross layers found for the gathered fields of a tile's rows.
+static void unload_gathered(const br_network *network, const br_tile *tile, part *it, size_t from)
+{
+    const br_tables *tables = network->tables;
+    size_t d = network->model->config.d;
+    for (uint32_t g = 0; g < tables->n_gathered; g++) {
+        const float *dx = tile->d_gathered + (size_t)tables->gathered[g] * BR_TILE_ROWS * d;
+        for (size_t t = 0; t < tile->n; t++) {
+            memcpy(it->dx_gathered + (from + t) * tables->n_gathered * d + g * d, dx + t * d, d * sizeof *dx);
+        }
     }
 }
 
@@ -377,6 +508,7 @@ static void logits_item(void *context, uint32_t worker, uint32_t item)
     network->source->load(network->source->context, worker, from, it->n, it->row, NULL, NULL);
     list_shown(network, it);
     sum_states(network, it);
+    sum_gathered(network, it);
     for (size_t at = 0; at < it->n; at += BR_TILE_ROWS) {
         load_tile(network, it, at, tile);
         tile_forward(tile, network->tables);
@@ -407,6 +539,7 @@ static void part_item(void *context, uint32_t worker, uint32_t item)
     list_shown(network, it);
     list_users(network, it);
     sum_states(network, it);
+    sum_gathered(network, it);
     memset(gradient->block, 0, gradient->n_floats * sizeof(float));
     for (size_t at = 0; at < it->n; at += BR_TILE_ROWS) {
         load_tile(network, it, at, tile);
@@ -414,7 +547,9 @@ static void part_item(void *context, uint32_t worker, uint32_t item)
         it->loss += br_loss(tile->dlogit, tile->logit, it->label + at, it->weight + at, tile->n, network->offset);
         tile_backward(gradient, tile, tables);
         move_states(tables, &it->d_state, at, tile->n, tile->d_state, false);
+        unload_gathered(network, tile, it, at);
     }
+    gathered_backward(network, it);
 }
 
 /// One block of columns of the gradients of the tables' rows and of the base.
@@ -435,6 +570,20 @@ static void sum_gradient_block(br_network *network, size_t block)
             tables->kernels->sum_rows(br_states_at(&network->step.rows, layout, block, row), d_state, it->user + from,
                                       it->user_from[row + 1] - from, columns);
         }
+    }
+}
+
+/// One block of columns of the gradient of the gathered fields' A_j.
+static void sum_gathered_block(br_network *network, size_t block)
+{
+    const br_tables *tables = network->tables;
+    size_t columns = br_state_block_columns(&tables->layout, block);
+    size_t width = tables->n_gathered * network->model->config.d;
+    for (uint32_t k = 0; width > 0 && k < network->n_parts; k++) {
+        const part *it = &network->parts[k];
+        br_gemm(br_matrix_of(br_gathered_factor(tables, network->step.factor, block), width, columns),
+                k == 0 ? 0.0f : 1.0f, br_matrix_of(it->x_gathered, it->n, width), BR_TRANSPOSED,
+                br_matrix_of(br_states_at(&it->d_state, &tables->layout, block, 0), it->n, columns), BR_PLAIN);
     }
 }
 
@@ -483,14 +632,57 @@ static void sum_item(void *context, uint32_t worker, uint32_t item)
         sum_parts(network);
     } else {
         sum_gradient_block(network, item - 1);
+        sum_gathered_block(network, item - 1);
     }
+}
+
+/// Gradient of one gathered field's embeddings and linear weights, in the rows that the step's samples have.
+static void sum_touched(br_network *network, uint32_t g)
+{
+    const br_tables *tables = network->tables;
+    const br_state_layout *layout = &tables->layout;
+    const br_model *model = network->model;
+    br_model *gradient = network->gradient;
+    size_t d = model->config.d;
+    uint32_t j = tables->gathered[g];
+    size_t n_touched = 0;
+    for (uint32_t k = 0; k < network->n_parts; k++) {
+        const part *it = &network->parts[k];
+        for (size_t t = 0; t < it->n; t++) {
+            uint32_t row = it->row[t * model->n_fields + j];
+            uint32_t *seen_in = &network->seen_in[network->seen_from[g] + row - model->row_of[j]];
+            float *to = gradient->embedding + row * d;
+            if (*seen_in != network->step_number) {
+                *seen_in = network->step_number;
+                network->touched[g][n_touched++] = row;
+                memset(to, 0, d * sizeof *to);
+                if (model->linear != NULL) {
+                    gradient->linear[row] = 0.0f;
+                }
+            }
+            tables->kernels->add(to, it->dx_gathered + (t * tables->n_gathered + g) * d, d);
+            if (model->linear != NULL) {
+                gradient->linear[row] += *state_entry(&it->d_state, layout, t, layout->c);
+            }
+            if (model->config.architecture == BR_DEEPFM) {
+                float d_square = *state_entry(&it->d_state, layout, t, layout->f + d);
+                tables->kernels->axpy(to, 2.0f * d_square, model->embedding + row * d, d);
+            }
+        }
+    }
+    network->n_touched[g] = n_touched;
 }
 
 static void field_item(void *context, uint32_t worker, uint32_t item)
 {
     br_network *network = context;
-    br_tables_gradient(network->tables, &network->step, network->gradient, item,
-                       network->scratch + worker * network->scratch_floats);
+    uint32_t n_gathered = network->tables->n_gathered;
+    if (item < n_gathered) { // the longest first
+        sum_touched(network, item);
+    } else {
+        br_tables_gradient(network->tables, &network->step, network->gradient, item - n_gathered,
+                           network->scratch + worker * network->scratch_floats);
+    }
 }
 
 double br_network_gradient(br_network *network, const br_sample_source *source, size_t n, double offset)
@@ -498,10 +690,11 @@ double br_network_gradient(br_network *network, const br_sample_source *source, 
     network->source = source;
     network->n_samples = n;
     network->offset = offset;
+    network->step_number++;
     update_tables(network);
     br_workers_run(network->workers, part_item, network, network->n_parts);
     br_workers_run(network->workers, sum_item, network, (uint32_t)br_state_n_blocks(&network->tables->layout) + 1);
-    br_workers_run(network->workers, field_item, network, network->model->n_fields);
+    br_workers_run(network->workers, field_item, network, network->tables->n_gathered + network->model->n_fields);
     double loss = 0.0;
     for (uint32_t k = 0; k < network->n_parts; k++) {
         loss += network->parts[k].loss;
@@ -509,7 +702,18 @@ double br_network_gradient(br_network *network, const br_sample_source *source, 
     return loss;
 }
 
-br_model *br_network_last_gradient(br_network *network)
+const br_model *br_network_last_gradient(const br_network *network)
 {
     return network->gradient;
+}
+
+const uint32_t *br_network_touched(const br_network *network, uint32_t j, size_t *n_out)
+{
+    for (uint32_t g = 0; g < network->tables->n_gathered; g++) {
+        if (network->tables->gathered[g] == j) {
+            *n_out = network->n_touched[g];
+            return network->touched[g];
+        }
+    }
+    return NULL;
 }

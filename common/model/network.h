@@ -7,7 +7,8 @@
 /// leave is added in their order, so no result depends on the number of threads. Nothing is allocated per step.
 ///
 /// Memory: per sample of the largest step 2 n + 3 F numbers of four bytes (n = floats of a state, F = fields), per part a copy of the
-/// parameters that meet the cross layers and the tower, and the tables, n floats per value of a field.
+/// parameters that meet the cross layers and the tower, and the tables, n floats per value of a tabled field; a gradient of all
+/// parameters.
 
 #include "model/layers.h"
 #include "model/workers.h"
@@ -34,7 +35,9 @@ void br_network_logits(br_network *network, const br_sample_source *source, size
 
 /// The weighted sum of the log loss of sigmoid(logit + offset) over n <= max_samples samples, and its gradient by every parameter.
 double br_network_gradient(br_network *network, const br_sample_source *source, size_t n, double offset);
-/// What the last br_network_gradient() left; valid until the next.
-br_model *br_network_last_gradient(br_network *network);
+/// What the last br_network_gradient() left; valid until the next. Of a gathered field only the touched rows hold it.
+const br_model *br_network_last_gradient(const br_network *network);
+/// The embedding rows of a gathered field that the last gradient has touched, [*n_out]; NULL for a tabled field: all of them.
+const uint32_t *br_network_touched(const br_network *network, uint32_t j, size_t *n_out);
 
 #endif

@@ -56,9 +56,31 @@ static size_t most_rows(const br_model *model)
 {
     size_t most = 0;
     for (uint32_t j = 0; j < model->n_fields; j++) {
-        most = n_rows_of(model, j) > most ? n_rows_of(model, j) : most;
+        size_t n_rows = n_rows_of(model, j);
+        most = n_rows <= BR_TABLED_ROWS && n_rows > most ? n_rows : most;
     }
     return most;
+}
+
+/// Which fields are tabled, and where.
+static br_status place_fields(br_tables *tables)
+{
+    const br_model *model = tables->model;
+    tables->first = br_calloc(model->n_fields, sizeof *tables->first);
+    tables->gathered = br_calloc(model->n_fields, sizeof *tables->gathered);
+    if (tables->first == NULL || tables->gathered == NULL) {
+        return br_no_memory("fields", model->n_fields);
+    }
+    for (uint32_t j = 0; j < model->n_fields; j++) {
+        if (n_rows_of(model, j) > BR_TABLED_ROWS) {
+            tables->first[j] = UINT32_MAX;
+            tables->gathered[tables->n_gathered++] = j;
+        } else {
+            tables->first[j] = (uint32_t)tables->n_rows;
+            tables->n_rows += n_rows_of(model, j);
+        }
+    }
+    return BR_OK;
 }
 
 static br_status make_identity(br_tables *tables)
@@ -103,16 +125,19 @@ br_status br_tables_new(br_tables **out, const br_model *model)
     tables->kernels = br_fixed();
     tables->layout = br_state_layout_of(model);
     br_assert(tables->layout.n <= MAX_STATE);
-    tables->n_rows = model->row_of[model->n_fields];
+    br_status status = place_fields(tables);
+    if (status != BR_OK) {
+        return status;
+    }
     tables->rows.capacity = tables->n_rows;
     tables->rows.data = br_calloc_aligned(tables->n_rows * tables->layout.n, sizeof(float));
     tables->base = br_calloc_aligned(tables->layout.n, sizeof(float));
     tables->shown = br_calloc_aligned(tables->n_rows * model->config.d, sizeof(float));
-    tables->factor = br_calloc_aligned(model->width * tables->layout.n, sizeof(float));
+    tables->factor = br_calloc_aligned(br_tables_factor_floats(tables), sizeof(float));
     if (tables->rows.data == NULL || tables->base == NULL || tables->shown == NULL || tables->factor == NULL) {
         return br_no_memory("floats of the tables", (tables->n_rows + model->width) * tables->layout.n);
     }
-    br_status status = make_identity(tables);
+    status = make_identity(tables);
     if (status == BR_OK) {
         status = make_k(tables);
     }
@@ -135,6 +160,8 @@ void br_tables_free(br_tables **tables)
             br_free(it->k[l][m]);
         }
     }
+    br_free(it->first);
+    br_free(it->gathered);
     br_free(it->identity);
     br_free(it->rows.data);
     br_free(it->base);
@@ -152,11 +179,12 @@ static float *take(float *block, size_t *used, size_t n)
     return view;
 }
 
-static size_t place_part(br_gradient_part *part, const br_model *model, float *block)
+static size_t place_part(br_gradient_part *part, const br_tables *tables, float *block)
 {
+    const br_model *model = tables->model;
     const br_model_config *config = &model->config;
     size_t used = 0;
-    part->shown = take(block, &used, model->row_of[model->n_fields] * config->d);
+    part->shown = take(block, &used, tables->n_rows * config->d);
     for (uint32_t l = 1; l <= br_n_inner(model); l++) {
         size_t columns = br_inner_out(model, l).columns;
         part->u[l - 1] = take(block, &used, model->width * config->rank);
@@ -174,14 +202,14 @@ static size_t place_part(br_gradient_part *part, const br_model *model, float *b
     return used;
 }
 
-br_status br_gradient_part_new(br_gradient_part *out, const br_model *model)
+br_status br_gradient_part_new(br_gradient_part *out, const br_tables *tables)
 {
-    out->n_floats = place_part(out, model, NULL);
+    out->n_floats = place_part(out, tables, NULL);
     out->block = br_calloc_aligned(out->n_floats, sizeof(float));
     if (out->block == NULL) {
         return br_no_memory("floats of a gradient", out->n_floats);
     }
-    place_part(out, model, out->block);
+    place_part(out, tables, out->block);
     return BR_OK;
 }
 
@@ -228,11 +256,29 @@ static void factor_row(const br_tables *tables, size_t at, float *row)
     }
 }
 
-/// A_j in one block: [d, columns of the block].
-static float *factor_block(const br_tables *tables, uint32_t j, size_t block)
+/// A_j in one block of an array of the tables' factor's form: [d, columns of the block].
+static float *factor_block(const br_tables *tables, float *factor, uint32_t j, size_t block)
 {
     size_t d = tables->model->config.d;
-    return tables->factor + j * d * tables->layout.n + block * d * BR_STATE_BLOCK;
+    if (!br_is_gathered(tables, j)) {
+        return factor + j * d * tables->layout.n + block * d * BR_STATE_BLOCK;
+    }
+    uint32_t g = 0;
+    while (tables->gathered[g] != j) {
+        g++;
+    }
+    return br_gathered_factor(tables, factor, block) + g * d * br_state_block_columns(&tables->layout, block);
+}
+
+float *br_gathered_factor(const br_tables *tables, float *factor, size_t block)
+{
+    return factor + tables->model->width * tables->layout.n +
+           tables->n_gathered * tables->model->config.d * BR_STATE_BLOCK * block;
+}
+
+size_t br_tables_factor_floats(const br_tables *tables)
+{
+    return (tables->model->width + tables->n_gathered * tables->model->config.d) * tables->layout.n;
 }
 
 static void update_factor(br_tables *tables, uint32_t j)
@@ -243,7 +289,8 @@ static void update_factor(br_tables *tables, uint32_t j)
         factor_row(tables, j * d + i, row);
         for (size_t block = 0; block < br_state_n_blocks(&tables->layout); block++) {
             size_t columns = br_state_block_columns(&tables->layout, block);
-            memcpy(factor_block(tables, j, block) + i * columns, row + block * BR_STATE_BLOCK, columns * sizeof *row);
+            memcpy(factor_block(tables, tables->factor, j, block) + i * columns, row + block * BR_STATE_BLOCK,
+                   columns * sizeof *row);
         }
     }
 }
@@ -252,16 +299,12 @@ static void update_shown(br_tables *tables, uint32_t j)
 {
     const br_model *model = tables->model;
     size_t d = model->config.d;
-    size_t first = model->row_of[j];
-    size_t n_values = model->fields[j].n_values;
-    memcpy(tables->shown + first * d, model->embedding + first * d, n_rows_of(model, j) * d * sizeof(float));
-    if (!model->fields[j].maskable) {
-        return;
-    }
-    const float *mask = model->embedding + (first + n_values) * d;
-    for (size_t v = 0; v < n_values; v++) {
+    const float *embedding = model->embedding + model->row_of[j] * d;
+    float *shown = tables->shown + tables->first[j] * d;
+    memcpy(shown, embedding, n_rows_of(model, j) * d * sizeof *shown);
+    for (size_t v = 0; model->fields[j].maskable && v < model->fields[j].n_values; v++) {
         for (size_t i = 0; i < d; i++) {
-            tables->shown[(first + v) * d + i] -= mask[i];
+            shown[v * d + i] -= embedding[model->fields[j].n_values * d + i];
         }
     }
 }
@@ -293,10 +336,11 @@ static void add_beside(br_tables *tables, uint32_t j)
     }
     for (size_t row = first; row < model->row_of[j + 1]; row++) {
         bool difference = model->fields[j].maskable && row != mask;
-        *entry(&tables->rows, &tables->layout, row, tables->layout.c) +=
+        size_t at = tables->first[j] + row - first;
+        *entry(&tables->rows, &tables->layout, at, tables->layout.c) +=
             model->linear[row] - (difference ? model->linear[mask] : 0.0f);
         if (model->config.architecture == BR_DEEPFM) {
-            *entry(&tables->rows, &tables->layout, row, tables->layout.f + d) +=
+            *entry(&tables->rows, &tables->layout, at, tables->layout.f + d) +=
                 square(model->embedding + row * d, d) - (difference ? square(model->embedding + mask * d, d) : 0.0f);
         }
     }
@@ -306,19 +350,28 @@ static void update_field(br_tables *tables, uint32_t j)
 {
     const br_model *model = tables->model;
     size_t d = model->config.d;
-    size_t first = model->row_of[j];
     size_t n_rows = n_rows_of(model, j);
     update_factor(tables, j);
+    if (br_is_gathered(tables, j)) {
+        return;
+    }
+    size_t first = tables->first[j];
     update_shown(tables, j);
     for (size_t block = 0; block < br_state_n_blocks(&tables->layout); block++) {
         size_t columns = br_state_block_columns(&tables->layout, block);
         float *rows = br_states_at(&tables->rows, &tables->layout, block, first);
+        const float *factor = factor_block(tables, tables->factor, j, block);
         memset(rows, 0, n_rows * columns * sizeof *rows);
-        tables->kernels->block_spread(
-            &(br_fixed_block){factor_block(tables, j, block), d, columns, tables->identity, n_rows}, rows,
-            tables->shown + first * d);
+        tables->kernels->block_spread(&(br_fixed_block){factor, d, columns, tables->identity, n_rows}, rows,
+                                      tables->shown + first * d);
     }
     add_beside(tables, j);
+}
+
+/// Is a masked sample's x_0 part of the base?
+static bool in_base(const br_tables *tables, uint32_t j)
+{
+    return tables->model->fields[j].maskable && !br_is_gathered(tables, j);
 }
 
 /// K_lm = V_l^T diag(x_0 of the masks) U_m for all m < l.
@@ -332,7 +385,7 @@ static void update_k(br_tables *tables, uint32_t l)
         const float *mask = model->embedding + (model->row_of[j] + model->fields[j].n_values) * d;
         for (size_t i = 0; i < d; i++) {
             size_t at = (j * d + i) * out.columns;
-            scaled(masked.data + at, out.data + at, model->fields[j].maskable ? mask[i] : 0.0f, out.columns);
+            scaled(masked.data + at, out.data + at, in_base(tables, j) ? mask[i] : 0.0f, out.columns);
         }
     }
     for (uint32_t m = 0; m < l; m++) {
@@ -361,13 +414,13 @@ void br_tables_update_base(br_tables *tables)
     const br_model *model = tables->model;
     memset(tables->base, 0, tables->layout.n * sizeof(float));
     for (uint32_t j = 0; j < model->n_fields; j++) {
-        if (!model->fields[j].maskable) {
+        if (!in_base(tables, j)) {
             continue;
         }
         for (size_t block = 0; block < br_state_n_blocks(&tables->layout); block++) {
             tables->kernels->add(
                 tables->base + block * BR_STATE_BLOCK,
-                br_states_at(&tables->rows, &tables->layout, block, model->row_of[j] + model->fields[j].n_values),
+                br_states_at(&tables->rows, &tables->layout, block, tables->first[j] + model->fields[j].n_values),
                 br_state_block_columns(&tables->layout, block));
         }
     }
@@ -408,7 +461,7 @@ static void rows_backward(const br_tables *tables, const br_step_gradient *from,
     const br_model *model = tables->model;
     const br_state_layout *layout = &tables->layout;
     size_t d = model->config.d;
-    size_t first = model->row_of[j];
+    size_t first = tables->first[j];
     size_t n_rows = n_rows_of(model, j);
     memset(it->a, 0, d * layout->n * sizeof(float));
     memset(it->d_shown, 0, n_rows * d * sizeof(float));
@@ -418,7 +471,7 @@ static void rows_backward(const br_tables *tables, const br_step_gradient *from,
         if (model->fields[j].maskable) {
             memcpy(rows + (n_rows - 1) * columns, from->base + block * BR_STATE_BLOCK, columns * sizeof(float));
         }
-        br_fixed_block pass = {factor_block(tables, j, block), d, columns, tables->identity, n_rows};
+        br_fixed_block pass = {factor_block(tables, tables->factor, j, block), d, columns, tables->identity, n_rows};
         tables->kernels->block_dots(&pass, it->part, rows);
         add_to(it->d_shown, it->part, n_rows * d);
         tables->kernels->block_outer(&pass, it->a + block * d * BR_STATE_BLOCK, tables->shown + first * d, rows);
@@ -534,8 +587,9 @@ static void beside_backward(const br_tables *tables, const br_step_gradient *fro
     float d_linear = 0.0f;
     float d_square = 0.0f;
     for (size_t row = first; row < first + n_rows; row++) {
-        float c = *entry(&from->rows, layout, row, layout->c);
-        float s = model->config.architecture == BR_DEEPFM ? *entry(&from->rows, layout, row, layout->f + d) : 0.0f;
+        size_t at = tables->first[j] + row - first;
+        float c = *entry(&from->rows, layout, at, layout->c);
+        float s = model->config.architecture == BR_DEEPFM ? *entry(&from->rows, layout, at, layout->f + d) : 0.0f;
         gradient->linear[row] = c;
         // The values' rows hold the mask's with a minus.
         bool difference = maskable && row != mask;
@@ -569,6 +623,16 @@ static void shown_backward(const br_model *model, uint32_t j, const float *d_sho
     }
 }
 
+/// What the step's samples found of a gathered field's A_j.
+static void take_gathered(const br_tables *tables, const br_step_gradient *from, uint32_t j, float *a)
+{
+    size_t d = tables->model->config.d;
+    for (size_t block = 0; block < br_state_n_blocks(&tables->layout); block++) {
+        memcpy(a + block * d * BR_STATE_BLOCK, factor_block(tables, from->factor, j, block),
+               d * br_state_block_columns(&tables->layout, block) * sizeof *a);
+    }
+}
+
 void br_tables_gradient(const br_tables *tables, const br_step_gradient *from, br_model *gradient, uint32_t j,
                         float *scratch)
 {
@@ -577,13 +641,21 @@ void br_tables_gradient(const br_tables *tables, const br_step_gradient *from, b
     field_scratch it = {.a = scratch};
     it.d_shown = it.a + rounded(d * tables->layout.n);
     it.part = it.d_shown + rounded(most_rows(model) * d);
-    rows_backward(tables, from, j, &it);
+    bool gathered = br_is_gathered(tables, j);
+    if (gathered) {
+        take_gathered(tables, from, j, it.a);
+    } else {
+        rows_backward(tables, from, j, &it);
+    }
     float row[MAX_STATE];
     for (size_t i = 0; i < d; i++) {
         gather_row(tables, it.a, i, row);
         factor_backward(tables, row, gradient, j * d + i);
     }
     parts_backward(tables, from, gradient, j);
+    if (gathered) {
+        return;
+    }
     if (model->fields[j].maskable) {
         float *d_mask = it.d_shown + (n_rows_of(model, j) - 1) * d;
         for (uint32_t l = 1; l <= br_n_inner(model); l++) {

@@ -15,6 +15,9 @@
 /// So rows = E_j A_j with A_j [d, n] a rearrangement of the parameters of field j. Rows of a maskable field's values are kept as
 /// differences to the row of its mask; the sum of all masks' rows is `base`, so a masked field costs a sample nothing.
 ///
+/// A field of very many values is not tabled: its samples' embeddings are gathered into a matrix that meets A_j in one product, its mask
+/// is a value like the others, and its gradient and optimiser touch the rows a step has seen, no others.
+///
 /// The cross layers' inner products V_l^T (x_0 * U_m q_m) are split the same way: K_lm for all fields masked, tabled here, and what
 /// the shown fields add, which cross.c works out.
 ///
@@ -32,7 +35,8 @@
 #define BR_WIDE
 #endif
 
-#define BR_STATE_BLOCK 64 ///< columns that are worked together: a table's block of them fits the second cache
+#define BR_TABLED_ROWS 512 ///< a field with more embedding rows is gathered
+#define BR_STATE_BLOCK 64  ///< columns that are worked together: a table's block of them fits the second cache
 
 /// Where the parts of a row or a state begin, in floats; each begins on a multiple of BR_LANES.
 typedef struct br_state_layout {
@@ -79,15 +83,27 @@ typedef struct br_tables {
     const br_model *model; ///< borrowed
     const br_fixed_kernels *kernels;
     br_state_layout layout;
-    size_t n_rows;
-    uint32_t *identity;                       ///< 0, 1, 2, ... up to the most rows of a field, d, r or h_1
-    br_states rows;                           ///< [n_rows]
-    float *base;                              ///< [n] every maskable field masked
-    float *shown;                             ///< [n_rows, d] x_0 of a value less x_0 of its mask; of a mask itself
-    float *factor;                            ///< [n_fields][d, n] A_j by blocks of columns
+    size_t n_rows;      ///< of all tabled fields
+    uint32_t *first;    ///< [n_fields] the tables' first row of a tabled field, UINT32_MAX of a gathered one
+    uint32_t *gathered; ///< [n_gathered] the gathered fields
+    uint32_t n_gathered;
+    uint32_t *identity; ///< 0, 1, 2, ... up to the most rows of a tabled field, d, r or h_1
+    br_states rows;     ///< [n_rows]
+    float *base;        ///< [n] every maskable tabled field masked
+    float *shown;       ///< [n_rows, d] x_0 of a value less x_0 of its mask; of a mask itself
+    float *factor;      ///< A_j by blocks of columns: [n_fields][d, n], then all gathered ones block by block
     float *k[BR_MAX_CROSS + 1][BR_MAX_CROSS]; ///< k[l][m] [columns of l, r], m < l: every maskable field masked
     float *masked_out[BR_MAX_CROSS + 1];      ///< [width, columns of l] scratch of K
 } br_tables;
+
+static inline bool br_is_gathered(const br_tables *tables, uint32_t j)
+{
+    return tables->first[j] == UINT32_MAX;
+}
+
+/// All gathered fields' A_j in one block: [n_gathered * d, columns of the block], in an array of the tables' factor's form.
+float *br_gathered_factor(const br_tables *tables, float *factor, size_t block);
+size_t br_tables_factor_floats(const br_tables *tables);
 
 /// Errors: BR_ERR_NO_MEMORY.
 br_status br_tables_new(br_tables **out, const br_model *model) BR_MUST_CHECK;
@@ -100,7 +116,7 @@ void br_tables_update_base(br_tables *tables);
 
 /// The gradient that a part of a step's samples leaves beside the states; parts are added in their order.
 typedef struct br_gradient_part {
-    float *shown;                             ///< [n_rows, d] of the tables' `shown`
+    float *shown;                             ///< [tables' n_rows, d] of the tables' `shown`
     float *u[BR_MAX_CROSS];                   ///< [width, r] of what meets the shown fields, m < br_n_inner()
     float *out[BR_MAX_CROSS + 1];             ///< [width, columns of l] likewise
     float *k[BR_MAX_CROSS + 1][BR_MAX_CROSS]; ///< [columns of l, r]
@@ -113,19 +129,21 @@ typedef struct br_gradient_part {
 } br_gradient_part;
 
 /// Errors: BR_ERR_NO_MEMORY.
-br_status br_gradient_part_new(br_gradient_part *out, const br_model *model) BR_MUST_CHECK;
+br_status br_gradient_part_new(br_gradient_part *out, const br_tables *tables) BR_MUST_CHECK;
 
 /// What a whole step leaves.
 typedef struct br_step_gradient {
     br_states rows; ///< [n_rows] of the tables' rows; those of masks are written by br_tables_gradient()
     float *base;    ///< [n]
+    float *factor;  ///< the form of the tables' factor; only the gathered fields' part is used
     const br_gradient_part *parts;
     size_t n_parts;
 } br_step_gradient;
 
 /// Floats of one thread's scratch for br_tables_gradient().
 size_t br_tables_scratch_floats(const br_tables *tables);
-/// gradient's parameters of field j (embedding, linear, u, v, b, w[0], w_cross) = what `from` comes to. Fields in any order and thread.
+/// gradient's parameters of field j (embedding and linear of a tabled one, u, v, b, w[0], w_cross) = what `from` comes to; `from`
+/// holds the sum of all parts' k in the first. Fields in any order and thread.
 void br_tables_gradient(const br_tables *tables, const br_step_gradient *from, br_model *gradient, uint32_t j,
                         float *scratch);
 

@@ -28,6 +28,7 @@ static size_t place_views(br_tile *tile, const br_tables *tables, float *block)
         tile->s[l] = take(block, &used, model->width);
     }
     tile->ds = n_inner > 0 ? take(block, &used, model->width) : NULL;
+    tile->d_gathered = tables->n_gathered > 0 ? take(block, &used, model->width) : NULL;
     tile->x = take(block, &used, config->d);
     tile->y = take(block, &used, config->d);
     tile->dy = take(block, &used, config->d);

@@ -222,20 +222,47 @@ static void load_samples(void *context, uint32_t worker, size_t from, size_t n, 
     }
 }
 
-/// Adam on one piece of the parameters; the l2 term is the embeddings' alone.
-static void work_update(void *context, uint32_t worker, uint32_t piece)
+/// Adam on the rows of one field's embeddings and linear weights; the l2 term is the embeddings' alone. Rows of a gathered field that
+/// the step has not seen keep their values and moments.
+static void update_rows(learner *it, uint32_t field)
+{
+    br_model *model = it->model;
+    const float *gradient = br_network_last_gradient(it->network)->parameters;
+    size_t d = model->config.d;
+    size_t linear = model->linear == NULL ? 0 : (size_t)(model->linear - model->parameters);
+    size_t n_touched = 0;
+    const uint32_t *touched = br_network_touched(it->network, field, &n_touched);
+    size_t n_spans = touched == NULL ? 1 : n_touched;
+    for (size_t i = 0; i < n_spans; i++) {
+        size_t from = touched == NULL ? model->row_of[field] : touched[i];
+        size_t until = touched == NULL ? model->row_of[field + 1] : from + 1;
+        br_adam_step(model->parameters, &it->adam, gradient, from * d, until * d, it->rate, it->options->l2);
+        if (model->linear != NULL) {
+            br_adam_step(model->parameters, &it->adam, gradient, linear + from, linear + until, it->rate, 0.0);
+        }
+    }
+}
+
+/// Parameters before the first that is not of a row.
+static size_t n_row_parameters(const br_model *model)
+{
+    return model->row_of[model->n_fields] * (model->config.d + (model->linear == NULL ? 0 : 1));
+}
+
+/// Adam on one field's rows or on one piece of the other parameters.
+static void work_update(void *context, uint32_t worker, uint32_t item)
 {
     (void)worker;
     learner *it = context;
     br_model *model = it->model;
-    size_t n_embedding = model->row_of[model->n_fields] * model->config.d;
-    size_t from = (size_t)piece * UPDATE_PIECE;
+    if (item < model->n_fields) {
+        update_rows(it, item);
+        return;
+    }
+    size_t from = n_row_parameters(model) + (size_t)(item - model->n_fields) * UPDATE_PIECE;
     size_t until = from + UPDATE_PIECE < model->n_parameters ? from + UPDATE_PIECE : model->n_parameters;
-    size_t middle = n_embedding < from ? from : n_embedding < until ? n_embedding : until;
-    br_adam_step(model->parameters, &it->adam, br_network_last_gradient(it->network)->parameters, from, middle,
-                 it->rate, it->options->l2);
-    br_adam_step(model->parameters, &it->adam, br_network_last_gradient(it->network)->parameters, middle, until,
-                 it->rate, 0.0);
+    br_adam_step(model->parameters, &it->adam, br_network_last_gradient(it->network)->parameters, from, until, it->rate,
+                 0.0);
 }
 
 static bool tell(learner *it)
@@ -264,7 +291,8 @@ static br_status run_epoch(learner *it, uint32_t final_from)
     it->plan = it->epoch < final_from ? &options->masks : &options->final_masks;
     size_t n = it->sampler->n_order;
     size_t n_steps = (n + options->batch - 1) / options->batch;
-    uint32_t n_pieces = (uint32_t)((model->n_parameters + UPDATE_PIECE - 1) / UPDATE_PIECE);
+    size_t n_others = model->n_parameters - n_row_parameters(model);
+    uint32_t n_updates = model->n_fields + (uint32_t)((n_others + UPDATE_PIECE - 1) / UPDATE_PIECE);
     br_sample_source samples = {it, load_samples};
     double offset = -log(it->sampler->negative_keep);
     double loss_sum = 0.0;
@@ -280,7 +308,7 @@ static br_status run_epoch(learner *it, uint32_t final_from)
         }
         it->adam.step++;
         it->rate = rate_at(it, final_from, (double)step / (double)n_steps);
-        br_workers_run(it->workers, work_update, it, n_pieces);
+        br_workers_run(it->workers, work_update, it, n_updates);
         it->progress.samples_done += it->until - it->from;
         it->progress.train_log_loss = loss_sum / (double)it->until;
         if (!tell(it)) {
