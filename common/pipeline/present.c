@@ -101,8 +101,8 @@ void br_present_json(br_buf *out, const br_presented *presented)
     string_member(out, "as_of", br_day_text(list->as_of, day));
     br_buf_string(out, ", ");
     string_member(out, "snapshot", list->version);
-    br_buf_printf(out, ", \"ledger_head\": %llu, \"eligible\": %u, \"pending\": %s",
-                  (unsigned long long)list->ledger_head, list->n_eligible,
+    br_buf_printf(out, ", \"ledger_head\": %llu, \"eligible\": %u, \"backtest\": %s, \"pending\": %s",
+                  (unsigned long long)list->ledger_head, list->n_eligible, list->backtest ? "true" : "false",
                   presented->result == NULL && list->has_job ? "true" : "false");
     if (presented->result != NULL && presented->result->failure[0] != '\0') {
         br_buf_string(out, ", ");

@@ -3,7 +3,7 @@
 
 /// A stored list with its reasons as JSON: what the API answers and what the command prints.
 ///
-///     {"bond": ..., "as_of": ..., "snapshot": ..., "pending": false, "investors": [{"rank": 1, "id": ..., "probability": ...,
+///     {"bond": ..., "as_of": ..., "snapshot": ..., "backtest": false, "pending": false, "investors": [{"rank": 1, "id": ..., "probability": ...,
 ///       "reasons": [{"tag": ..., "sentence": ..., "category": ..., "field": ..., "value": ..., "gain": ..., "backing": ..., "bids": ...}],
 ///       "against": {...} or null, "support": {"matching": 12, "mean_probability": 0.1}, "certified": true}]}
 

@@ -76,7 +76,9 @@ br_status br_recommend(br_recommendation *out, br_arena *arena, br_market *marke
         return status;
     }
     uint32_t n = br_day_population_n(population);
+    br_day closed = br_market_business_day(market);
     out->list.as_of = br_day_population_as_of(population);
+    out->list.backtest = closed == BR_DAY_NONE || out->list.as_of != closed + 1;
     out->list.ledger_head = options->ledger_head;
     out->list.population = br_hash_of(br_day_population_codes(population),
                                       (size_t)n * br_encoder_n_investor_fields(served->snapshot->encoder));

@@ -21,7 +21,7 @@ typedef struct br_recommendation {
     br_job_body job; ///< meaningful if list.has_job
 } br_recommendation;
 
-/// The list of `bond` as of the population's day. What the result points to lives in `arena`, in `market` and in `served`.
+/// The list of `bond` as of the population's day; a backtest unless the market's last closed day is the one before. What the result points to lives in `arena`, in `market` and in `served`.
 /// Errors: BR_ERR_NO_MEMORY, BR_ERR_LIMIT (arena).
 br_status br_recommend(br_recommendation *out, br_arena *arena, br_market *market, br_day_population *population,
                        const br_served *served, uint32_t bond, const br_recommend_options *options) BR_MUST_CHECK;

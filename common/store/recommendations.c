@@ -250,8 +250,27 @@ static bool on_bond(const br_cursor *cursor, const char *bond_id)
     return cursor->key.data != NULL && cursor->key.n == n + 13 && memcmp(cursor->key.data, bond_id, n + 1) == 0;
 }
 
-// The last list of the bond with as_of <= the given one; BR_ERR_AGAIN if there is none.
-static br_status last_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of, br_list *out)
+typedef enum list_choice { ANY_LIST, LIVE_LIST, BACKTEST } list_choice;
+
+static br_status is_chosen(br_bytes value, list_choice choice, bool *out)
+{
+    *out = true;
+    if (choice == ANY_LIST) {
+        return BR_OK;
+    }
+    BR_AUTO(br_arena) *arena = NULL;
+    br_list list;
+    br_status status = br_arena_new(&arena, BR_UNPACK_BYTES);
+    if (status == BR_OK) {
+        status = br_list_unpack(&list, arena, value.data, value.n);
+    }
+    *out = status == BR_OK && list.backtest == (choice == BACKTEST);
+    return status;
+}
+
+// From the last list of the bond with as_of <= the given one back to the first that is chosen; BR_ERR_AGAIN if there is none.
+static br_status last_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of,
+                           list_choice choice, br_list *out)
 {
     BR_AUTO_DEINIT(br_view) view = {0};
     br_status status = br_view_init(&view, store->env);
@@ -260,24 +279,32 @@ static br_status last_list(br_recommendations *store, br_arena *arena, const cha
     }
     BR_AUTO_DEINIT(br_cursor) cursor = {0};
     uint8_t key[LIST_KEY_BYTES];
+    br_bytes before = list_key(key, bond_id, as_of, UINT64_MAX);
+    bool chosen = false;
     status = br_cursor_init(&cursor, &view, TABLE_LISTS);
-    if (status == BR_OK) {
-        status = br_cursor_before(&cursor, list_key(key, bond_id, as_of, UINT64_MAX));
-    }
-    if (status == BR_OK && !on_bond(&cursor, bond_id)) {
-        return BR_ERR_AGAIN;
+    while (status == BR_OK && !chosen) {
+        status = br_cursor_before(&cursor, before);
+        if (status == BR_OK && !on_bond(&cursor, bond_id)) {
+            return BR_ERR_AGAIN;
+        }
+        if (status == BR_OK) {
+            memcpy(key, cursor.key.data, cursor.key.n);
+            status = is_chosen(cursor.value, choice, &chosen);
+        }
     }
     return status == BR_OK ? br_list_unpack(out, arena, cursor.value.data, cursor.value.n) : status;
 }
 
 // Does the list say the same, its day included, as the last one of its bond up to that day? What else came into the ledger meanwhile does not count:
-// replay with the earlier head gives the same list.
+// replay with the earlier head gives the same list. Nor does a backtest made meanwhile: an event that is worked again after a kill must not
+// put its lists behind it.
 static br_status is_known(br_recommendations *store, const br_list *list, bool *out)
 {
     br_list last;
     *out = false;
     br_arena_reset(store->arena);
-    br_status status = last_list(store, store->arena, list->bond_id, list->as_of, &last);
+    br_status status =
+        last_list(store, store->arena, list->bond_id, list->as_of, list->backtest ? BACKTEST : LIVE_LIST, &last);
     if (status == BR_ERR_AGAIN) {
         return BR_OK;
     }
@@ -366,18 +393,31 @@ br_status br_recommendations_put_list(br_recommendations *store, const br_list *
     return br_env_settle(store->env, put_list(store, list, job, todo_out));
 }
 
-br_status br_recommendations_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of,
-                                  br_list *out)
+static br_status read_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of,
+                           list_choice choice, br_list *out)
 {
     br_assert(store != NULL && arena != NULL && bond_id != NULL && out != NULL);
     size_t n = strlen(bond_id); // asked for by people, so a wrong id is not a bug
-    br_status status = n == 0 || n > BR_MAX_ID_BYTES ? BR_ERR_AGAIN : last_list(store, arena, bond_id, as_of, out);
+    br_status status =
+        n == 0 || n > BR_MAX_ID_BYTES ? BR_ERR_AGAIN : last_list(store, arena, bond_id, as_of, choice, out);
     if (status != BR_ERR_AGAIN) {
         return status;
     }
     char day[BR_DAY_TEXT];
     return br_fail(BR_ERR_NOT_FOUND, "no list for bond \"%.*s\" as of %s or before", BR_MAX_ID_BYTES, bond_id,
                    br_day_text(as_of, day));
+}
+
+br_status br_recommendations_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of,
+                                  br_list *out)
+{
+    return read_list(store, arena, bond_id, as_of, ANY_LIST, out);
+}
+
+br_status br_recommendations_live_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of,
+                                       br_list *out)
+{
+    return read_list(store, arena, bond_id, as_of, LIVE_LIST, out);
 }
 
 typedef struct list_walk {

@@ -63,8 +63,9 @@ void explained_text(br_buf *out, const explained *e, const char *only_investor, 
 {
     char day[BR_DAY_TEXT];
     br_presented presented = explained_presented(e, only_investor);
-    br_buf_printf(out, "Bond %s as of %s: %u of %u eligible investors, snapshot %.12s\n", e->list.bond_id,
-                  br_day_text(e->list.as_of, day), e->list.n_entries, e->list.n_eligible, e->list.version);
+    br_buf_printf(out, "Bond %s as of %s: %u of %u eligible investors, snapshot %.12s%s\n", e->list.bond_id,
+                  br_day_text(e->list.as_of, day), e->list.n_entries, e->list.n_eligible, e->list.version,
+                  e->list.backtest ? "; a backtest, made in hindsight" : "");
     if (e->has_result && e->result.failure[0] != '\0') {
         br_buf_printf(out, "The explanation could not be made: %s\n", e->result.failure);
     }

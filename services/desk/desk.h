@@ -19,6 +19,7 @@
 typedef struct listed_bond {
     br_day as_of;
     uint32_t n_entries;
+    bool backtest;
     bool pending;
 } listed_bond;
 

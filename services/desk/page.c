@@ -23,6 +23,7 @@ typedef enum page_word {
     WORD_PENDING,
     WORD_NO_LIST,
     WORD_AS_OF,
+    WORD_BACKTEST,
     WORD_SNAPSHOT,
     WORD_LATER,
     WORD_EARLIER,
@@ -48,6 +49,8 @@ static const char *const words[WORD_COUNT][2] = {
                       "理由正在计算，请稍后刷新。"},
     [WORD_NO_LIST] = {"This bond has no list yet.", "该债券尚无名单。"},
     [WORD_AS_OF] = {"as of", "截至"},
+    [WORD_BACKTEST] = {"A backtest, made in hindsight: nobody could have called by it.",
+                       "回测：事后生成，当时无人可据此联系。"},
     [WORD_SNAPSHOT] = {"snapshot", "模型"},
     [WORD_LATER] = {"later bonds", "较新的债券"},
     [WORD_EARLIER] = {"earlier bonds", "较早的债券"},
@@ -253,6 +256,9 @@ static void put_list(const page *p, const br_presented *presented)
                   word(p, WORD_SNAPSHOT));
     put_html(out, presented->list->version);
     br_buf_string(out, "</p>\n");
+    if (presented->list->backtest) {
+        br_buf_printf(out, "<p>%s</p>\n", word(p, WORD_BACKTEST));
+    }
     if (presented->result == NULL && presented->list->has_job) {
         br_buf_printf(out, "<p role=\"status\">%s</p>\n", word(p, WORD_PENDING));
     }

@@ -135,7 +135,7 @@ static br_status note_list(void *context, const br_list *list)
     if (status != BR_OK) {
         return status;
     }
-    l->bonds[number] = (listed_bond){.as_of = list->as_of, .n_entries = list->n_entries};
+    l->bonds[number] = (listed_bond){.as_of = list->as_of, .n_entries = list->n_entries, .backtest = list->backtest};
     l->jobs[number] = list->job_id;
     l->has_job[number] = list->has_job ? 1 : 0;
     l->n = br_index_count(l->ids);

@@ -192,6 +192,14 @@ static br_status add_upcoming(ranker *self, br_market *market)
     return status;
 }
 
+// Each as of its issue day, or of today while that is not reached.
+static br_day day_of(const br_market *market, uint32_t bond)
+{
+    br_day business = br_market_business_day(market);
+    br_day issue = br_market_bond(market, bond)->issue_day;
+    return business != BR_DAY_NONE && business + 1 < issue ? business + 1 : issue;
+}
+
 static br_status add_range(ranker *self, br_market *market, br_day from, br_day until)
 {
     const uint32_t *bonds;
@@ -200,7 +208,7 @@ static br_status add_range(ranker *self, br_market *market, br_day from, br_day 
     for (uint32_t i = 0; i < n && status == BR_OK; i++) {
         br_day day = br_market_bond(market, bonds[i])->issue_day;
         if (day >= from && day < until) {
-            status = add_task(self, bonds[i], day);
+            status = add_task(self, bonds[i], day_of(market, bonds[i]));
         }
     }
     return status;
@@ -217,14 +225,12 @@ static int by_day(const void *a, const void *b)
 
 static br_status add_named(ranker *self, br_market *market, const br_rank_request *wanted)
 {
-    br_day business = br_market_business_day(market);
     for (uint32_t i = 0; i < wanted->n_bond_ids; i++) {
         uint32_t bond = br_market_find_bond(market, wanted->bond_ids[i]);
         if (bond == BR_INDEX_NONE || br_market_bond(market, bond)->cancelled) {
             return br_fail(BR_ERR_NOT_FOUND, "no bond %s is known", wanted->bond_ids[i]);
         }
-        br_day issue = br_market_bond(market, bond)->issue_day;
-        br_status status = add_task(self, bond, business != BR_DAY_NONE && business + 1 < issue ? business + 1 : issue);
+        br_status status = add_task(self, bond, day_of(market, bond));
         if (status != BR_OK) {
             return status;
         }

@@ -262,6 +262,7 @@ const br_list *example_br_list(void)
         .job_id = hash_from(9),
         .n_eligible = UINT32_MAX,
         .population = hash_from(3),
+        .backtest = true,
     };
     return &list;
 }

@@ -246,6 +246,37 @@ Test(store_recommendations, a_list_without_a_job_makes_no_work)
     br_recommendations_free(&store);
 }
 
+Test(store_recommendations, a_backtest_never_stands_before_the_list_that_was_live)
+{
+    br_recommendations *store = writer();
+    made_list live, later;
+    make_list(&live, "bond-1", 18000, 1);
+    put(store, &live);
+    br_list found;
+    for (uint32_t seed = 2; seed < 4; seed++) { // one as of the same day, one as of a later one
+        make_list(&later, "bond-1", 17998 + (br_day)seed, seed);
+        later.list.backtest = true;
+        cr_assert(put(store, &later));
+        cr_assert_not(put(store, &later));
+        found = list_of(store, "bond-1", BR_DAY_MAX);
+        cr_assert(found.backtest, "the newest is the backtest");
+        cr_assert_str_eq(found.entries[0].investor_id, later.ids[0]);
+        cr_assert_eq(br_recommendations_live_list(store, arena, "bond-1", BR_DAY_MAX, &found), BR_OK);
+        cr_assert(!found.backtest && found.as_of == 18000);
+        cr_assert_str_eq(found.entries[0].investor_id, live.ids[0]);
+    }
+    expect_counts(store, 3, 3, 0, 0);
+    cr_assert_not(put(store, &live), "an event worked again finds its list");
+    expect_counts(store, 3, 3, 0, 0);
+    cr_assert_eq(br_recommendations_live_list(store, arena, "bond-1", 17999, &found), BR_ERR_NOT_FOUND);
+    make_list(&later, "bond-2", 18000, 5);
+    later.list.backtest = true;
+    put(store, &later);
+    cr_assert_eq(br_recommendations_live_list(store, arena, "bond-2", BR_DAY_MAX, &found), BR_ERR_NOT_FOUND);
+    cr_assert_eq(br_recommendations_live_list(store, arena, "bond-10", BR_DAY_MAX, &found), BR_ERR_NOT_FOUND);
+    br_recommendations_free(&store);
+}
+
 Test(store_recommendations, a_result_counts_once)
 {
     br_recommendations *store = writer();
