@@ -371,6 +371,42 @@ br_status br_result_ack_unpack(br_result_ack *out, br_arena *arena, const uint8_
     return in.status;
 }
 
+// --- heartbeats ---
+
+br_status br_heartbeat_pack(const br_heartbeat *heartbeat, br_buf *out)
+{
+    br_assert(heartbeat->n_jobs <= BR_MAX_HELD_JOBS);
+    br_writing writing = {0};
+    Br__Heartbeat message = BR__HEARTBEAT__INIT;
+    ProtobufCBinaryData jobs[BR_MAX_HELD_JOBS];
+    for (uint32_t i = 0; i < heartbeat->n_jobs; i++) {
+        jobs[i] = br_write_bytes(heartbeat->jobs[i].bytes, sizeof heartbeat->jobs[i].bytes);
+    }
+    message.jobs = jobs;
+    message.n_jobs = heartbeat->n_jobs;
+    return br_write_end(&writing, &message.base, br_message_max_bytes(BR_MSG_HEARTBEAT), out);
+}
+
+br_status br_heartbeat_unpack(br_heartbeat *out, br_arena *arena, const uint8_t *bytes, size_t n)
+{
+    br_reading in = {.arena = arena};
+    const Br__Heartbeat *message =
+        br_read_begin(&in, &br__heartbeat__descriptor, bytes, n, br_message_max_bytes(BR_MSG_HEARTBEAT));
+    if (message == NULL) {
+        return in.status;
+    }
+    uint32_t n_jobs = (uint32_t)br_read_range(&in, "jobs", message->n_jobs, 0, BR_MAX_HELD_JOBS);
+    br_hash *jobs = br_read_alloc(&in, n_jobs, sizeof *jobs);
+    for (uint32_t i = 0; i < n_jobs && in.status == BR_OK; i++) {
+        br_read_at(&in, 0, "jobs", i);
+        jobs[i] = br_read_hash(&in, "id", message->jobs[i]);
+    }
+    if (in.status == BR_OK) {
+        *out = (br_heartbeat){jobs, n_jobs};
+    }
+    return in.status;
+}
+
 // --- populations ---
 
 br_status br_population_get_pack(const br_population_get *get, br_buf *out)

@@ -6,7 +6,9 @@
 #include "explain/explain.h"
 #include "model/snapshot.h"
 
-#define BR_MAX_CREDIT        16
+#define BR_MAX_CREDIT 16
+#define BR_MAX_HELD_JOBS                                                                                               \
+    (BR_MAX_CREDIT + 1) ///< by an explainer: its credit, and what it works when it says READY again
 #define BR_MAX_JOB_INVESTORS 1000
 #define BR_ENGINE_VERSION    1u ///< raised whenever the same job may give other bytes
 #define BR_MAX_LEASE_MS      600000u
@@ -54,6 +56,12 @@ typedef struct br_result_ack {
     br_hash job_id;
 } br_result_ack;
 
+/// The ranker's names no job.
+typedef struct br_heartbeat {
+    const br_hash *jobs; ///< [n_jobs], at most BR_MAX_HELD_JOBS
+    uint32_t n_jobs;
+} br_heartbeat;
+
 typedef struct br_population_get {
     br_hash hash;
 } br_population_get;
@@ -70,6 +78,7 @@ BR_CODEC_PAIR(br_job_body);
 BR_CODEC_PAIR(br_job);
 BR_CODEC_PAIR(br_result);
 BR_CODEC_PAIR(br_result_ack);
+BR_CODEC_PAIR(br_heartbeat);
 BR_CODEC_PAIR(br_population_get);
 BR_CODEC_PAIR(br_population_info);
 

@@ -177,7 +177,7 @@ static br_status compare_result(replay *r, const stored_list *stored, const br_r
     const br_encoder *encoder = r->served->snapshot->encoder;
     br_result result = {.failure = ""};
     br_status status = br_job_work(&result, r->made, r->served, &job, br_day_population_codes(r->population),
-                                   br_encoder_n_investor_fields(encoder));
+                                   br_encoder_n_investor_fields(encoder), NULL, NULL);
     result.job_id = job.job_id;
     BR_AUTO_DEINIT(br_buf) a = {0};
     BR_AUTO_DEINIT(br_buf) b = {0};

@@ -5,25 +5,24 @@
 
 #include <string.h>
 
-br_status explainer_snapshot(explainer *self, const char *version, const br_served **out)
+const br_served *explainer_find_snapshot(const explainer *self, const char *version)
 {
     for (size_t i = 0; i < EXPLAINER_SNAPSHOTS; i++) {
         if (self->served[i] != NULL && strcmp(self->served[i]->version, version) == 0) {
-            *out = self->served[i];
-            return BR_OK;
+            return self->served[i];
         }
     }
-    br_served *served = NULL;
-    br_status status = br_served_load(&served, self->models, version);
-    if (status != BR_OK) {
-        return status;
-    }
+    return NULL;
+}
+
+void explainer_keep_snapshot(explainer *self, br_served **served)
+{
     br_served_free(&self->served[EXPLAINER_SNAPSHOTS - 1]);
     memmove(self->served + 1, self->served, (EXPLAINER_SNAPSHOTS - 1) * sizeof self->served[0]);
-    self->served[0] = served;
-    br_log_info("EXPLAIN-SNAPSHOT-LOADED", "model=%s table_bytes=%zu", version, br_collapsed_bytes(served->collapsed));
-    *out = served;
-    return BR_OK;
+    self->served[0] = *served;
+    *served = NULL;
+    br_log_info("EXPLAIN-SNAPSHOT-LOADED", "model=%s table_bytes=%zu", self->served[0]->version,
+                br_collapsed_bytes(self->served[0]->collapsed));
 }
 
 const held_population *explainer_find_population(explainer *self, const br_hash *hash)
@@ -56,13 +55,16 @@ bool explainer_wants(const explainer *self, const br_hash *population)
     return false;
 }
 
-// One that is wanted goes only when all are.
+// One that is wanted goes only when all are, the one under work never.
 static held_population *place_to_keep(explainer *self)
 {
     held_population *best = NULL;
     bool best_wanted = false;
     for (size_t i = 0; i < EXPLAINER_POPULATIONS; i++) {
         held_population *held = &self->populations[i];
+        if (held == self->current.population) {
+            continue;
+        }
         bool wanted = held->codes != NULL && explainer_wants(self, &held->hash);
         if (best == NULL || wanted < best_wanted || (wanted == best_wanted && held->used < best->used)) {
             best = held;

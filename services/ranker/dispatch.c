@@ -142,6 +142,31 @@ static void end_lease_of(dispatcher *d, const br_hash *job)
     }
 }
 
+// An explainer works its jobs one after the other, each for max_work_ms at most: what it names it may hold for as long as all of them take.
+static lease lease_of(const ranker *self, const worker *to, const queued_job *queued, uint32_t attempt)
+{
+    const br_work_config *config = &self->config->work;
+    int64_t now = br_clock_ms();
+    return (lease){.job = queued->job,
+                   .attempt = attempt,
+                   .ends_ms = now + config->lease_ms,
+                   .most_ms = now + (int64_t)config->max_work_ms * (to->credit + 1),
+                   .peer = to->peer};
+}
+
+static void prolong(ranker *self, const br_peer *peer, const br_hash *job)
+{
+    dispatcher *d = &self->dispatcher;
+    int64_t ends_ms = br_clock_ms() + self->config->work.lease_ms;
+    for (uint32_t i = 0; i < d->n_leases; i++) {
+        lease *held = &d->leases[i];
+        if (br_hash_equal(&held->job, job) && same_peer(&held->peer, peer)) {
+            held->ends_ms = ends_ms < held->most_ms ? ends_ms : held->most_ms;
+            return;
+        }
+    }
+}
+
 static br_status take_back(ranker *self, uint32_t at, const char *reason)
 {
     lease ended = self->dispatcher.leases[at];
@@ -218,7 +243,7 @@ static br_status send_job(ranker *self, worker *to, const queued_job *queued)
         return status == BR_OK ? dispatcher_enqueue(self, &queued->job, queued->attempts) : status;
     }
     if (status == BR_OK) {
-        d->leases[d->n_leases++] = (lease){queued->job, job.attempt, br_clock_ms() + self->config->work.lease_ms, peer};
+        d->leases[d->n_leases++] = lease_of(self, to, queued, job.attempt);
         to->held++;
         count_gauges(d);
     }
@@ -367,6 +392,21 @@ static br_status on_ready(ranker *self, const br_message *message)
     return sent == BR_ERR_AGAIN || sent == BR_ERR_UNREACHABLE ? BR_OK : sent;
 }
 
+static br_status on_heartbeat(ranker *self, const br_message *message)
+{
+    br_heartbeat heartbeat;
+    br_arena_reset(self->dispatcher.arena);
+    br_status status = br_heartbeat_unpack(&heartbeat, self->dispatcher.arena, message->body, message->n_body);
+    if (status != BR_OK) {
+        br_log_warn("DISPATCH-MESSAGE-BAD", "reason=\"%s\" next=\"dropped\"", br_why(status));
+        return status == BR_ERR_NO_MEMORY ? status : BR_OK;
+    }
+    for (uint32_t i = 0; i < heartbeat.n_jobs; i++) {
+        prolong(self, &message->peer, &heartbeat.jobs[i]);
+    }
+    return BR_OK;
+}
+
 static br_status on_population_get(ranker *self, const br_message *message)
 {
     dispatcher *d = &self->dispatcher;
@@ -424,7 +464,7 @@ br_status dispatcher_on_message(void *state, br_socket *socket, br_message *mess
         }
         return BR_OK;
     case BR_MSG_HEARTBEAT:
-        return BR_OK;
+        return on_heartbeat(self, message);
     default:
         br_log_warn("DISPATCH-MESSAGE-UNKNOWN", "type=%u next=\"dropped\"", message->type);
         return BR_OK;

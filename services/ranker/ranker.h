@@ -45,7 +45,8 @@ typedef struct worker {
 typedef struct lease {
     br_hash job;
     uint32_t attempt;
-    int64_t ends_ms;
+    int64_t ends_ms; ///< moved on by each heartbeat that names the job
+    int64_t most_ms; ///< but never beyond this
     br_peer peer;
 } lease;
 

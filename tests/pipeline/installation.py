@@ -9,6 +9,8 @@ import tempfile
 import shutil
 import csv
 import io
+import urllib.error
+import urllib.request
 
 BIN = os.environ.get("BOOKRUNNER_BIN", os.path.join(os.path.dirname(__file__), "..", "..", "build", "bin"))
 
@@ -117,6 +119,24 @@ class Installation:
         except ProcessLookupError:
             return False
         return True
+
+
+def fetch(address_file, path):
+    """(code, text) of a process' own page, (0, "") while it has none."""
+    try:
+        with open(address_file) as file:
+            address = file.read().strip()
+        with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as page:
+            return page.status, page.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
+
+
+def metric(address_file, name):
+    _, text = fetch(address_file, "/metrics")
+    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name))
 
 
 def simulate(directory, size="tiny", seed=1):

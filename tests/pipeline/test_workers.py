@@ -8,10 +8,8 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import urllib.error
-import urllib.request
 
-from installation import BIN, Installation, simulate
+from installation import BIN, Installation, fetch, metric, simulate
 
 
 # A search that takes long, one job at a time: all explainers are needed.
@@ -93,24 +91,6 @@ def damage(place):
 # --- over the network ---
 
 DONE = 'bookrunner_messages_total{stage="explain",outcome="done"}'
-
-
-def fetch(address_file, path):
-    """(code, text) of a process' own page, (0, "") while it has none."""
-    try:
-        with open(address_file) as file:
-            address = file.read().strip()
-        with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as page:
-            return page.status, page.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-    except OSError:
-        return 0, ""
-
-
-def metric(address_file, name):
-    _, text = fetch(address_file, "/metrics")
-    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name))
 
 
 def keys(*words):

@@ -119,8 +119,8 @@ FAULTS = [
     ("header", "BR_MSG_STOPPING = 35,", ""),
     ("table", '{"JOB", 2 * MIB', '{"JOB", 3 * MIB'),
     ("table", '{"HINT", 256', '{"HINTS", 256'),
-    ("protos", "message Heartbeat {}", ""),
-    ("protos", "message Heartbeat {}", "message Heartbeat {}\nmessage Extra {}"),
+    ("protos", "message Stopping {}", ""),
+    ("protos", "message Stopping {}", "message Stopping {}\nmessage Extra {}"),
     ("protos", "  bytes name = 1;", "  optional bytes name = 1;"),
 ]
 

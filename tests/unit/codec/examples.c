@@ -229,6 +229,16 @@ const br_result_ack *example_br_result_ack(void)
     return &ack;
 }
 
+const br_heartbeat *example_br_heartbeat(void)
+{
+    static br_hash jobs[2];
+    static br_heartbeat heartbeat;
+    jobs[0] = hash_from(11);
+    jobs[1] = hash_from(12);
+    heartbeat = (br_heartbeat){jobs, 2};
+    return &heartbeat;
+}
+
 const br_population_get *example_br_population_get(void)
 {
     static br_population_get get;
@@ -424,6 +434,7 @@ CASE(br_job_body)
 CASE(br_job)
 CASE(br_result)
 CASE(br_result_ack)
+CASE(br_heartbeat)
 CASE(br_population_get)
 CASE(br_population_info)
 CASE(br_list)
@@ -466,6 +477,7 @@ const codec_case codec_cases[] = {
     ENTRY(br_job),
     ENTRY(br_result),
     ENTRY(br_result_ack),
+    ENTRY(br_heartbeat),
     ENTRY(br_population_get),
     ENTRY(br_population_info),
     ENTRY(br_list),

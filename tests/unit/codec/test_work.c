@@ -67,6 +67,18 @@ Test(codec_work, each_wrong_field_of_a_body_is_refused_by_name)
     REFUSED(br_job_body, "JobBody.n_reasons", (m.n_reasons = BR_MAX_REASONS + 1, m.warm_start = NULL));
 }
 
+Test(codec_work, a_heartbeat_names_the_jobs_that_are_held)
+{
+    COMES_BACK(br_heartbeat, (void)0, {
+        SAME(n_jobs);
+        SAME_HASH(jobs[0]);
+        SAME_HASH(jobs[1]);
+    });
+    static br_hash jobs[BR_MAX_HELD_JOBS];
+    COMES_BACK(br_heartbeat, (m.jobs = jobs, m.n_jobs = BR_MAX_HELD_JOBS), SAME(n_jobs));
+    COMES_BACK(br_heartbeat, m.n_jobs = 0, SAME(n_jobs));
+}
+
 Test(codec_work, scores_must_fit_the_population)
 {
     // The bytes of a right body with one byte of `eligible` (field 12, 4 bytes, last) taken away.

@@ -1,0 +1,95 @@
+"""An explainer on a very slow host keeps its jobs for as long as it names them in its heartbeats; one that stands still loses them to another."""
+
+import csv
+import os
+import shutil
+import signal
+import tempfile
+import threading
+
+from installation import Installation, metric, simulate
+
+WORK = "ranking: {objective: plain, certify: true, top: 300, reasons: 16}\n"
+JOBS = 3
+RUNS_S, STANDS_S = 0.02, 0.48
+
+
+class Brake:
+    """While it holds, a process runs one twenty-fifth of the time."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.released = threading.Event()
+        self.thread = threading.Thread(target=self.hold)
+
+    def hold(self):
+        while not self.released.wait(RUNS_S):
+            os.kill(self.pid, signal.SIGSTOP)
+            self.released.wait(STANDS_S)
+            os.kill(self.pid, signal.SIGCONT)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.released.set()
+        self.thread.join()
+
+
+def last_bonds(market):
+    with open(os.path.join(market, "bonds.csv")) as file:
+        return [row["bond_id"] for row in csv.DictReader(file)][-JOBS:]
+
+
+def prepare(place, market, models):
+    if os.path.isdir(models):
+        shutil.copytree(models, place.path("models"))
+        os.chmod(place.path("models"), 0o700)
+    place.up()
+    place.run("import", market)
+    if not os.path.isdir(models):
+        place.run("train", "--seed", "7")
+        shutil.copytree(place.path("models"), models)
+
+
+def ranker_metric(place, name):
+    return metric(place.path("run", "ranker.http"), name)
+
+
+def slow_host(market, models):
+    with Installation(explainers=1, config=WORK + "work: {lease_ms: 3000, max_attempts: 1}\n") as place:
+        prepare(place, market, models)
+        with Brake(place.processes()["explainer-1"]["pid"]):
+            place.run("rank", *last_bonds(market))
+            stores = place.wait("all explained", lambda s: s["todo"] == 0, 120)
+            explainer = place.path("run", "explainer-1.http")
+            seconds = metric(explainer, "bookrunner_explain_job_duration_seconds_sum") / JOBS
+        assert stores["results"] == JOBS and stores["dead"] == 0, stores
+        assert seconds > 4, f"jobs of {seconds:.1f} s are not slow: neither silence nor a lease would have shown"
+        assert ranker_metric(place, "bookrunner_redeliveries_total") == 0
+    return seconds
+
+
+def standing_still(market, models):
+    with Installation(explainers=2, config=WORK + "work: {lease_ms: 60000, credit: 1}\n") as place:
+        prepare(place, market, models)
+        place.wait_ready()
+        assert place.signal("explainer-2", signal.SIGSTOP)
+        place.run("rank", *last_bonds(market))
+        place.wait_explained(30)
+        assert ranker_metric(place, "bookrunner_redeliveries_total") > 0
+        assert place.signal("explainer-2", signal.SIGCONT)
+
+
+def main():
+    root = tempfile.mkdtemp(prefix="bookrunner-slow-")
+    market, models = os.path.join(root, "market"), os.path.join(root, "models")
+    simulate(market)
+    seconds = slow_host(market, models)
+    standing_still(market, models)
+    shutil.rmtree(root)
+    print(f"{JOBS} jobs of {seconds:.1f} s with leases of 3 s, each dealt out once")
+
+
+main()
