@@ -19,6 +19,7 @@ static const struct {
     [BR_MSG_STATUS_REQUEST] = {"STATUS_REQUEST", 256, 0},
     [BR_MSG_PROGRESS] = {"PROGRESS", 4 * KIB, 0},
     [BR_MSG_REPORT] = {"REPORT", 1 * MIB, 0},
+    [BR_MSG_RETRY_REQUEST] = {"RETRY_REQUEST", 256, 0},
     [BR_MSG_READY] = {"READY", 4 * KIB, 0},
     [BR_MSG_JOB] = {"JOB", 2 * MIB, 0},
     [BR_MSG_RESULT] = {"RESULT", 1 * MIB, 0},

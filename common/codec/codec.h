@@ -44,6 +44,7 @@ typedef enum br_message_type {
     BR_MSG_STATUS_REQUEST = 15,
     BR_MSG_PROGRESS = 16,
     BR_MSG_REPORT = 17,
+    BR_MSG_RETRY_REQUEST = 18,
     // work.proto
     BR_MSG_READY = 30,
     BR_MSG_JOB = 31,

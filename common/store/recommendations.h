@@ -39,6 +39,9 @@ br_status br_recommendations_put_result(br_recommendations *store, const br_resu
                                         bool *first_out) BR_MUST_CHECK;
 /// Inside begin/commit: move a to-do entry to the dead letters. Nothing changes if it is not in the to-do list.
 br_status br_recommendations_put_dead(br_recommendations *store, const br_dead_job *dead) BR_MUST_CHECK;
+/// Inside begin/commit: a dead letter becomes the last thing to do, with no attempt made. *again_out: false when the job is not dead (nothing changes
+/// then).
+br_status br_recommendations_put_again(br_recommendations *store, const br_hash *job, bool *again_out) BR_MUST_CHECK;
 /// Inside begin/commit: set the attempt count of a to-do entry (kept from the second attempt on). Nothing changes if it is not in the
 /// to-do list.
 br_status br_recommendations_put_attempt(br_recommendations *store, const br_hash *job, uint32_t attempt) BR_MUST_CHECK;
@@ -56,6 +59,20 @@ br_status br_recommendations_job(br_recommendations *store, br_arena *arena, con
 /// The result of a job. Errors: BR_ERR_NOT_FOUND while it is still to do.
 br_status br_recommendations_result(br_recommendations *store, br_arena *arena, const br_hash *job,
                                     br_result *out) BR_MUST_CHECK;
+
+/// What has become of a list's explanation.
+typedef enum br_job_state { BR_JOB_NONE, BR_JOB_TODO, BR_JOB_DONE, BR_JOB_DEAD } br_job_state;
+typedef struct br_outcome {
+    br_job_state state;
+    br_result result; ///< meaningful if done
+    br_dead_job dead; ///< meaningful if dead
+} br_outcome;
+br_status br_recommendations_outcome(br_recommendations *store, br_arena *arena, const br_list *list,
+                                     br_outcome *out) BR_MUST_CHECK;
+/// Every dead letter, in order of job id. It lives during the call.
+typedef br_status (*br_dead_visitor)(void *context, const br_dead_job *dead);
+br_status br_recommendations_visit_dead(br_recommendations *store, br_dead_visitor visitor,
+                                        void *context) BR_MUST_CHECK;
 
 /// The last list of a bond with as_of <= `as_of` (BR_DAY_MAX: the newest). Errors: BR_ERR_NOT_FOUND.
 br_status br_recommendations_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of,

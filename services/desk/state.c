@@ -142,6 +142,15 @@ static br_status note_list(void *context, const br_list *list)
     return BR_OK;
 }
 
+static br_status note_dead(void *context, const br_dead_job *dead)
+{
+    listing *l = context;
+    for (uint32_t i = 0; i < l->n; i++) {
+        l->bonds[i].dead = l->bonds[i].dead || (l->has_job[i] != 0 && br_hash_equal(&l->jobs[i], &dead->job_id));
+    }
+    return BR_OK;
+}
+
 static br_status make_listing(const desk *self, listing *l)
 {
     br_status status = br_index_new(&l->ids);
@@ -153,7 +162,7 @@ static br_status make_listing(const desk *self, listing *l)
             status = br_recommendations_is_todo(self->recommendations, &l->jobs[i], &l->bonds[i].pending);
         }
     }
-    return status;
+    return status == BR_OK ? br_recommendations_visit_dead(self->recommendations, note_dead, l) : status;
 }
 
 static br_status refresh_lists(desk *self)

@@ -316,6 +316,62 @@ static br_status take_result(ranker *self, const br_peer *peer, const br_result 
     return d->n_acks == RANKER_MAX_LEASES ? commit_results(self) : BR_OK;
 }
 
+// --- dead letters ---
+
+static br_status note_dead(void *context, const br_dead_job *dead)
+{
+    br_buf *jobs = context;
+    br_buf_append(jobs, &dead->job_id, sizeof dead->job_id);
+    return jobs->failed ? br_no_memory("dead jobs", jobs->length / sizeof dead->job_id) : BR_OK;
+}
+
+// Those of `jobs` that are dead stay in it, *n_io of them.
+static br_status put_again(ranker *self, br_hash *jobs, uint32_t *n_io)
+{
+    br_status status = br_recommendations_begin(self->store);
+    if (status != BR_OK) {
+        return status;
+    }
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < *n_io && status == BR_OK; i++) {
+        bool again = false;
+        status = br_recommendations_put_again(self->store, &jobs[i], &again);
+        if (again) {
+            jobs[n++] = jobs[i];
+        }
+    }
+    if (status != BR_OK) {
+        br_recommendations_abort(self->store);
+        return status;
+    }
+    *n_io = n;
+    return br_recommendations_commit(self->store);
+}
+
+br_status dispatcher_retry(ranker *self, const br_retry_request *wanted, uint32_t *n_out)
+{
+    BR_AUTO_DEINIT(br_buf) found = {0};
+    br_status status = commit_results(self);
+    if (status == BR_OK && wanted->all) {
+        status = br_recommendations_visit_dead(self->store, note_dead, &found);
+    } else if (status == BR_OK) {
+        status = note_dead(&found, &(br_dead_job){.job_id = wanted->job_id});
+    }
+    br_hash *jobs = (br_hash *)(void *)found.data;
+    uint32_t n = (uint32_t)(found.length / sizeof *jobs);
+    if (status == BR_OK) {
+        status = put_again(self, jobs, &n);
+    }
+    for (uint32_t i = 0; i < n && status == BR_OK; i++) {
+        status = dispatcher_enqueue(self, &jobs[i], 0);
+    }
+    if (status == BR_OK) {
+        br_log_info("DISPATCH-RETRY", "jobs=%u", n);
+        *n_out = n;
+    }
+    return status;
+}
+
 // A worker's word is taken only as far as it fits the job: one explanation per investor, in the job's order.
 static bool fits_job(const br_result *result, const br_job_body *job)
 {

@@ -96,6 +96,25 @@ static br_status keep_client(ranker *self, const br_message *message)
     return BR_OK;
 }
 
+static br_status retry(ranker *self, const rank_client *client, const br_message *message)
+{
+    br_retry_request wanted;
+    uint32_t n = 0;
+    br_arena_reset(self->arena);
+    br_status status = br_retry_request_unpack(&wanted, self->arena, message->body, message->n_body);
+    if (status == BR_ERR_INVALID || status == BR_ERR_LIMIT) {
+        return refuse(self, client, br_why(status));
+    }
+    if (status == BR_OK) {
+        status = dispatcher_retry(self, &wanted, &n);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    br_figure figures[] = {{"jobs", n, ""}};
+    return answer(self, client, &(br_report){.ok = true, .reason = "", .figures = figures, .n_figures = 1});
+}
+
 br_status ranker_on_request(void *state, br_socket *socket, br_message *message)
 {
     (void)socket;
@@ -105,8 +124,11 @@ br_status ranker_on_request(void *state, br_socket *socket, br_message *message)
         self->look = true;
         return keep_client(self, message);
     }
+    if (message->type == BR_MSG_RETRY_REQUEST) {
+        return retry(self, &client, message);
+    }
     if (message->type != BR_MSG_STATUS_REQUEST) {
-        return refuse(self, &client, "the ranker takes RANK_REQUEST and STATUS_REQUEST");
+        return refuse(self, &client, "the ranker takes RANK_REQUEST, RETRY_REQUEST and STATUS_REQUEST");
     }
     br_figure figures[] = {
         {"ledger_offset", (double)br_follower_head(self->follower), ""},

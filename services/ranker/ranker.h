@@ -119,6 +119,8 @@ br_status dispatcher_start(ranker *self) BR_MUST_CHECK;
 void dispatcher_stop(ranker *self);
 /// A new to-do entry is stored.
 br_status dispatcher_enqueue(ranker *self, const br_hash *job, uint32_t attempts) BR_MUST_CHECK;
+/// Make dead jobs ones to do again; *n_out: how many.
+br_status dispatcher_retry(ranker *self, const br_retry_request *wanted, uint32_t *n_out) BR_MUST_CHECK;
 br_status dispatcher_on_message(void *state, br_socket *socket, br_message *message) BR_MUST_CHECK;
 /// Commit what came in, acknowledge it, deal out what may go.
 br_status dispatcher_work(ranker *self) BR_MUST_CHECK;

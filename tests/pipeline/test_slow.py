@@ -1,13 +1,15 @@
-"""An explainer on a very slow host keeps its jobs for as long as it names them in its heartbeats; one that stands still loses them to another."""
+"""An explainer on a very slow host keeps its jobs for as long as it names them in its heartbeats; one that stands still loses
+them to another. A job that takes too long is given up, and done when it is asked for again."""
 
 import csv
+import json
 import os
 import shutil
 import signal
 import tempfile
 import threading
 
-from installation import Installation, metric, simulate
+from installation import Installation, fetch, metric, simulate
 
 WORK = "ranking: {objective: plain, certify: true, top: 300, reasons: 16}\n"
 JOBS = 3
@@ -82,12 +84,48 @@ def standing_still(market, models):
         assert place.signal("explainer-2", signal.SIGCONT)
 
 
+def check_given_up(place, bonds):
+    jobs = {job["bond"]: job for job in place.json("jobs", "list")}
+    assert sorted(jobs) == sorted(bonds), jobs
+    for bond, job in jobs.items():
+        assert job["state"] == "dead" and job["attempts"] == 1 and "max_work_ms" in job["reason"], job
+        shown = place.json("explain", bond)
+        assert not shown["pending"] and shown["failure"] == job["reason"] and "reasons" not in shown["investors"][0], shown
+        assert "jobs retry " + job["job"] in place.run("explain", bond).stdout
+        place.wait("the page says so", lambda _: "max_work_ms" in fetch(place.path("run", "desk.http"), f"/bonds/{bond}")[1])
+        _, listed = fetch(place.path("run", "desk.http"), f"/api/v1/bonds/{bond}")
+        assert json.loads(listed)["list"]["dead"], listed
+    return jobs
+
+
+def given_up(market, models):
+    """Jobs that take too long are dead, with the reason; asked for again on a host that is not slow, they are done."""
+    bonds = last_bonds(market)
+    with Installation(explainers=1, config=WORK + "work: {max_work_ms: 1000, max_attempts: 1}\n") as place:
+        prepare(place, market, models)
+        with Brake(place.processes()["explainer-1"]["pid"]):
+            place.run("rank", *bonds)
+            place.wait("all given up", lambda s: s["dead"] == JOBS, 60)
+        jobs = check_given_up(place, bonds)
+        assert place.run("jobs", "retry", "0" * 64, check=False).returncode == 1
+        assert place.run("jobs", "retry", check=False).returncode == 2
+        assert place.json("jobs", "retry", jobs[bonds[0]]["job"]) == {"jobs": 1}
+        place.wait("one explained", lambda s: s["results"] == 1 and s["todo"] == 0 and s["dead"] == JOBS - 1)
+        assert place.json("jobs", "retry", "--all") == {"jobs": JOBS - 1}
+        place.wait("all explained", lambda s: s["results"] == JOBS and s["todo"] == 0 and s["dead"] == 0)
+        assert place.json("jobs", "list") == []
+        shown = place.json("explain", bonds[0])
+        assert "failure" not in shown and len(shown["investors"][0]["reasons"]) == 16, shown
+        assert place.json("jobs", "retry", "--all") == {"jobs": 0}
+
+
 def main():
     root = tempfile.mkdtemp(prefix="bookrunner-slow-")
     market, models = os.path.join(root, "market"), os.path.join(root, "models")
     simulate(market)
     seconds = slow_host(market, models)
     standing_still(market, models)
+    given_up(market, models)
     shutil.rmtree(root)
     print(f"{JOBS} jobs of {seconds:.1f} s with leases of 3 s, each dealt out once")
 

@@ -114,6 +114,13 @@ const br_rank_request *example_br_rank_request(void)
     return &request;
 }
 
+const br_retry_request *example_br_retry_request(void)
+{
+    static br_retry_request request;
+    request = (br_retry_request){false, hash_from(9)};
+    return &request;
+}
+
 const br_evaluate_request *example_br_evaluate_request(void)
 {
     static const char *ids[1];
@@ -426,6 +433,7 @@ CASE(br_hint)
 CASE(br_train_request)
 CASE(br_rollback_request)
 CASE(br_rank_request)
+CASE(br_retry_request)
 CASE(br_evaluate_request)
 CASE(br_progress)
 CASE(br_report)
@@ -469,6 +477,7 @@ const codec_case codec_cases[] = {
     ENTRY(br_train_request),
     ENTRY(br_rollback_request),
     ENTRY(br_rank_request),
+    ENTRY(br_retry_request),
     ENTRY(br_evaluate_request),
     ENTRY(br_progress),
     ENTRY(br_report),

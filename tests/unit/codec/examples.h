@@ -29,6 +29,7 @@ const br_dead_job *example_br_dead_job(void);
 const br_snapshot_event *example_br_snapshot_event(void);
 const br_bond_quality *example_br_bond_quality(void);
 const br_heartbeat *example_br_heartbeat(void);
+const br_retry_request *example_br_retry_request(void);
 
 #define EXAMPLE_CHUNKS 3
 extern const br_hash example_chunks[EXAMPLE_CHUNKS];

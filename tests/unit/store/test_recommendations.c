@@ -327,6 +327,61 @@ Test(store_recommendations, a_dead_job_leaves_the_list_of_things_to_do)
     br_recommendations_free(&store);
 }
 
+static br_status note_dead(void *context, const br_dead_job *dead)
+{
+    cr_assert_str_eq(dead->reason, "five attempts");
+    ++*(unsigned *)context;
+    return BR_OK;
+}
+
+static br_job_state state_of(br_recommendations *store, const br_list *list, br_outcome *outcome)
+{
+    cr_assert_eq(br_recommendations_outcome(store, arena, list, outcome), BR_OK);
+    return outcome->state;
+}
+
+Test(store_recommendations, a_dead_job_can_be_asked_for_again)
+{
+    enum { JOBS = 3 };
+    br_recommendations *store = writer();
+    made_list made[JOBS];
+    br_outcome outcome;
+    for (uint32_t i = 0; i < JOBS; i++) {
+        make_list(&made[i], "bond-1", 18000 + (br_day)i, i);
+        put(store, &made[i]);
+        begin(store);
+        cr_assert_eq(br_recommendations_put_attempt(store, &made[i].list.job_id, 5), BR_OK);
+        cr_assert_eq(br_recommendations_put_dead(store, &(br_dead_job){made[i].list.job_id, "five attempts", 5}),
+                     BR_OK);
+        commit(store);
+    }
+    unsigned n_dead = 0;
+    cr_assert_eq(br_recommendations_visit_dead(store, note_dead, &n_dead), BR_OK);
+    cr_assert_eq(n_dead, JOBS);
+    cr_assert_eq(state_of(store, &made[1].list, &outcome), BR_JOB_DEAD);
+    cr_assert_str_eq(outcome.dead.reason, "five attempts");
+    for (unsigned i = 0; i < 2; i++) {
+        bool again = false;
+        begin(store);
+        cr_assert_eq(br_recommendations_put_again(store, &made[1].list.job_id, &again), BR_OK);
+        commit(store);
+        cr_assert_eq(again, i == 0, "the second time it is not dead");
+        expect_counts(store, JOBS, 1, 0, 2);
+    }
+    br_hash job;
+    uint32_t attempts = 9, n = 0;
+    uint64_t after = 0;
+    cr_assert_eq(br_recommendations_todo(store, &after, &job, &attempts, 1, &n), BR_OK);
+    cr_assert(n == 1 && attempts == 0 && br_hash_equal(&job, &made[1].list.job_id));
+    cr_assert_eq(state_of(store, &made[1].list, &outcome), BR_JOB_TODO);
+    cr_assert(put_result(store, &made[1].list.job_id, 5));
+    cr_assert_eq(state_of(store, &made[1].list, &outcome), BR_JOB_DONE);
+    cr_assert_eq(outcome.result.n_explanations, 2);
+    made[0].list.has_job = false;
+    cr_assert_eq(state_of(store, &made[0].list, &outcome), BR_JOB_NONE);
+    br_recommendations_free(&store);
+}
+
 Test(store_recommendations, things_to_do_come_in_order_of_arrival)
 {
     enum { JOBS = 25 };
