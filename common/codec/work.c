@@ -414,6 +414,7 @@ br_status br_population_get_pack(const br_population_get *get, br_buf *out)
     br_writing writing = {0};
     Br__PopulationGet message = BR__POPULATION_GET__INIT;
     message.hash = br_write_bytes(get->hash.bytes, sizeof get->hash.bytes);
+    message.offset = get->offset;
     return br_write_end(&writing, &message.base, br_message_max_bytes(BR_MSG_POPULATION_GET), out);
 }
 
@@ -425,24 +426,28 @@ br_status br_population_get_unpack(br_population_get *out, br_arena *arena, cons
     if (message == NULL) {
         return in.status;
     }
-    br_population_get get = {.hash = br_read_hash(&in, "hash", message->hash)};
+    br_population_get get = {
+        .hash = br_read_hash(&in, "hash", message->hash),
+        .offset = (uint32_t)br_read_range(&in, "offset", message->offset, 0, BR_MAX_POPULATION_BYTES),
+    };
     if (in.status == BR_OK) {
         *out = get;
     }
     return in.status;
 }
 
-br_status br_population_info_pack(const br_population_info *info, br_buf *out)
+br_status br_population_part_pack(const br_population_part *part, br_buf *out)
 {
     br_writing writing = {0};
     Br__Population message = BR__POPULATION__INIT;
-    message.hash = br_write_bytes(info->hash.bytes, sizeof info->hash.bytes);
-    message.n = info->n;
-    message.n_investor_fields = info->n_investor_fields;
+    message.hash = br_write_bytes(part->info.hash.bytes, sizeof part->info.hash.bytes);
+    message.n = part->info.n;
+    message.n_investor_fields = part->info.n_investor_fields;
+    message.offset = part->offset;
     return br_write_end(&writing, &message.base, br_message_max_bytes(BR_MSG_POPULATION), out);
 }
 
-br_status br_population_info_unpack(br_population_info *out, br_arena *arena, const uint8_t *bytes, size_t n)
+br_status br_population_part_unpack(br_population_part *out, br_arena *arena, const uint8_t *bytes, size_t n)
 {
     br_reading in = {.arena = arena};
     const Br__Population *message =
@@ -460,8 +465,10 @@ br_status br_population_info_unpack(br_population_info *out, br_arena *arena, co
         br_read_fail(&in, "n", "%u investors of %u fields are more than %zu bytes", info.n, info.n_investor_fields,
                      (size_t)BR_MAX_POPULATION_BYTES);
     }
+    uint32_t offset =
+        (uint32_t)br_read_range(&in, "offset", message->offset, 0, (uint64_t)info.n * info.n_investor_fields);
     if (in.status == BR_OK) {
-        *out = info;
+        *out = (br_population_part){info, offset};
     }
     return in.status;
 }

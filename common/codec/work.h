@@ -64,14 +64,20 @@ typedef struct br_heartbeat {
 
 typedef struct br_population_get {
     br_hash hash;
+    uint32_t offset; ///< bytes it has
 } br_population_get;
 
-/// The codes [n, n_investor_fields] travel as the third frame.
 typedef struct br_population_info {
     br_hash hash;
-    uint32_t n;
+    uint32_t n; ///< 0: no population has this hash
     uint32_t n_investor_fields;
 } br_population_info;
+
+/// The bytes from `offset` on of the codes [n, n_investor_fields] travel as the third frame.
+typedef struct br_population_part {
+    br_population_info info;
+    uint32_t offset;
+} br_population_part;
 
 BR_CODEC_PAIR(br_ready);
 BR_CODEC_PAIR(br_job_body);
@@ -80,7 +86,7 @@ BR_CODEC_PAIR(br_result);
 BR_CODEC_PAIR(br_result_ack);
 BR_CODEC_PAIR(br_heartbeat);
 BR_CODEC_PAIR(br_population_get);
-BR_CODEC_PAIR(br_population_info);
+BR_CODEC_PAIR(br_population_part);
 
 /// The id of a job: the hash of its packed body.
 br_status br_job_id(br_hash *out, const br_job_body *body) BR_MUST_CHECK;

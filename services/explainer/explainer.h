@@ -22,6 +22,14 @@ typedef struct held_population {
     uint64_t used; ///< the larger, the later
 } held_population;
 
+/// The block that is being fetched, part after part: one question at a time, so that a slow link never has more than one answer to carry.
+typedef struct fetched_population {
+    br_population_info info; ///< n = 0: no part is there yet
+    uint8_t *codes;
+    size_t n_received;
+    int64_t asked_ms; ///< when the next part was asked for; 0 = not yet
+} fetched_population;
+
 /// A job as it came, packed; it waits here for its population and its turn.
 typedef struct held_job {
     uint8_t *bytes;
@@ -29,7 +37,6 @@ typedef struct held_job {
     br_hash job_id;
     br_hash population;
     char version[BR_VERSION_TEXT]; ///< of the snapshot
-    int64_t asked_ms;              ///< when the population was asked for; 0 = not yet
 } held_job;
 
 /// The job under work. Until it has ended, what goes in is not touched and what comes out is the thread's.
@@ -59,6 +66,7 @@ typedef struct explainer {
     char models[BR_PATH_BYTES];
     br_served *served[EXPLAINER_SNAPSHOTS]; ///< newest first
     held_population populations[EXPLAINER_POPULATIONS];
+    fetched_population fetched;
     uint64_t uses;
     held_job jobs[BR_MAX_HELD_JOBS]; ///< the one under work, then in order of arrival
     uint32_t n_jobs;
@@ -80,9 +88,12 @@ void explainer_keep_snapshot(explainer *self, br_served **served);
 const held_population *explainer_find_population(explainer *self, const br_hash *hash);
 /// Is it one of the EXPLAINER_POPULATIONS that the oldest jobs need? Only those are asked for, and they are never given up for another.
 bool explainer_wants(const explainer *self, const br_hash *population);
-/// Keep a block, checked against its hash, in place of the one used longest ago among those that are not wanted.
-br_status explainer_keep_population(explainer *self, const br_population_info *info, const uint8_t *codes,
-                                    size_t n) BR_MUST_CHECK;
+/// Which block to fetch: the one begun if it is still wanted, else the first that a job lacks, begun anew. NULL: none.
+fetched_population *explainer_fetch(explainer *self);
+/// Take the next part of it; another one is dropped. With the last the block is checked against its hash and kept in place of the one used
+/// longest ago among those that are not wanted. Errors: BR_ERR_CORRUPT (it will be fetched anew), BR_ERR_NO_MEMORY.
+br_status explainer_take_part(explainer *self, const br_population_part *part, const uint8_t *bytes,
+                              size_t n) BR_MUST_CHECK;
 void explainer_forget_all(explainer *self);
 
 /// Begin with jobs[0], whose population is held. The service is woken when it has ended.

@@ -9,10 +9,10 @@
 
 enum {
     HEARTBEAT_MS = 1000,
-    DEAD_MS = 3000,      // three heartbeats missed
-    ASK_AGAIN_MS = 1000, // for a population block
-    RECONNECT_MS = 5000, // without a word from the dispatcher
-    HUNG_MS = 10000,     // after a job had to end
+    DEAD_MS = 3000,       // three heartbeats missed
+    ASK_AGAIN_MS = 10000, // for a part of a population block
+    RECONNECT_MS = 5000,  // without a word from the dispatcher
+    HUNG_MS = 10000,      // after a job had to end
 };
 
 static br_status say(explainer *self, br_message_type type)
@@ -59,6 +59,7 @@ static uint32_t n_under_work(const explainer *self)
 static br_status introduce(explainer *self)
 {
     self->ready_ms = br_clock_ms();
+    self->fetched.asked_ms = 0;
     while (self->n_jobs > n_under_work(self)) {
         br_free(self->jobs[--self->n_jobs].bytes);
     }
@@ -105,33 +106,20 @@ static br_status beat(void *state)
     return now - self->beat_ms >= HEARTBEAT_MS ? name_jobs(self, now) : BR_OK;
 }
 
-static br_status ask_population(explainer *self, const br_hash *hash)
+// Ask for the next part of a block that a job lacks; again when no answer has come for a time that a slow link can keep, because question or answer
+// may be lost with a connection.
+static br_status ask_population(explainer *self)
 {
-    br_population_get get = {.hash = *hash};
+    int64_t now = br_clock_ms();
+    fetched_population *wanted = explainer_fetch(self);
+    if (wanted == NULL || (wanted->asked_ms != 0 && now - wanted->asked_ms < ASK_AGAIN_MS)) {
+        return BR_OK;
+    }
+    wanted->asked_ms = now;
+    br_population_get get = {.hash = wanted->info.hash, .offset = (uint32_t)wanted->n_received};
     br_buf_clear(&self->buffer);
     br_status status = br_population_get_pack(&get, &self->buffer);
     return status == BR_OK ? say(self, BR_MSG_POPULATION_GET) : status;
-}
-
-// Ask for the blocks that the oldest jobs lack; again when no answer has come, because question or answer may be lost with a connection.
-static br_status ask_populations(explainer *self)
-{
-    int64_t now = br_clock_ms();
-    br_status status = BR_OK;
-    for (uint32_t i = 0; i < self->n_jobs && status == BR_OK; i++) {
-        const br_hash *population = &self->jobs[i].population;
-        bool asked = self->jobs[i].asked_ms != 0 && now - self->jobs[i].asked_ms < ASK_AGAIN_MS;
-        if (asked || !explainer_wants(self, population) || explainer_find_population(self, population) != NULL) {
-            continue;
-        }
-        status = ask_population(self, population);
-        for (uint32_t k = i; k < self->n_jobs; k++) {
-            if (br_hash_equal(&self->jobs[k].population, population)) {
-                self->jobs[k].asked_ms = now;
-            }
-        }
-    }
-    return status;
 }
 
 static bool holds(const explainer *self, const br_hash *job)
@@ -196,20 +184,20 @@ static br_status fail_jobs_of(explainer *self, const br_hash *population)
 
 static br_status on_population(explainer *self, const br_message *message)
 {
-    br_population_info info;
+    br_population_part part;
     br_arena_reset(self->arena);
-    br_status status = br_population_info_unpack(&info, self->arena, message->body, message->n_body);
-    if (status == BR_OK && info.n == 0) {
-        return fail_jobs_of(self, &info.hash);
+    br_status status = br_population_part_unpack(&part, self->arena, message->body, message->n_body);
+    if (status == BR_OK && part.info.n == 0) {
+        return fail_jobs_of(self, &part.info.hash);
     }
     if (status == BR_OK) {
-        status = explainer_keep_population(self, &info, message->extra, message->n_extra);
+        status = explainer_take_part(self, &part, message->extra, message->n_extra);
     }
     if (status == BR_ERR_NO_MEMORY) {
         return status;
     }
     if (status != BR_OK) {
-        br_log_error("EXPLAIN-POPULATION-BAD", "reason=\"%s\" next=\"dropped\"", br_why(status));
+        br_log_error("EXPLAIN-POPULATION-BAD", "reason=\"%s\" next=\"dropped and fetched anew\"", br_why(status));
     }
     return BR_OK;
 }
@@ -280,7 +268,7 @@ static br_status work_next(void *state)
         br_service_finish(self->service);
         return BR_OK;
     }
-    status = ask_populations(self);
+    status = ask_population(self);
     if (status == BR_OK && self->current.held == NULL) {
         status = begin_next(self);
     }
@@ -308,7 +296,7 @@ static br_status open_work(explainer *self)
                                  .kind = BR_SOCKET_DEALER,
                                  .endpoint = config->work.connect,
                                  .curve = &self->curve,
-                                 .max_message_bytes = BR_MAX_POPULATION_BYTES,
+                                 .max_message_bytes = BR_MAX_FRAME_BYTES,
                              },
                              on_message);
 }

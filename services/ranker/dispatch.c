@@ -463,37 +463,56 @@ static br_status on_heartbeat(ranker *self, const br_message *message)
     return BR_OK;
 }
 
+static br_status read_block(ranker *self, const br_hash *hash)
+{
+    dispatcher *d = &self->dispatcher;
+    if (d->block != NULL && br_hash_equal(&d->block_info.hash, hash)) {
+        return BR_OK;
+    }
+    br_free(d->block);
+    d->block = NULL;
+    return br_recommendations_get_population(self->store, hash, &d->block, &d->block_info);
+}
+
+static br_status send_part(ranker *self, const br_peer *peer, const br_population_part *part, br_span bytes)
+{
+    dispatcher *d = &self->dispatcher;
+    br_buf_clear(&d->buffer);
+    br_status status = br_population_part_pack(part, &d->buffer);
+    if (status == BR_OK) {
+        br_status sent = say(self, peer, BR_MSG_POPULATION, span_of(&d->buffer), bytes);
+        (void)sent; // a worker that is gone asks again when it is back
+    }
+    return status;
+}
+
 static br_status on_population_get(ranker *self, const br_message *message)
 {
     dispatcher *d = &self->dispatcher;
     br_population_get get;
-    br_population_info info;
-    uint8_t *codes = NULL;
     br_arena_reset(d->arena);
     br_status status = br_population_get_unpack(&get, d->arena, message->body, message->n_body);
     if (status == BR_OK) {
-        status = br_recommendations_get_population(self->store, &get.hash, &codes, &info);
+        status = read_block(self, &get.hash);
+    }
+    if (status == BR_ERR_NOT_FOUND) {
+        br_log_warn("DISPATCH-POPULATION-UNKNOWN", "reason=\"%s\" next=\"the job fails\"", br_why(status));
+        return send_part(self, &message->peer, &(br_population_part){.info.hash = get.hash}, (br_span){0});
+    }
+    size_t n = status == BR_OK ? (size_t)d->block_info.n * d->block_info.n_investor_fields : 0;
+    if (status == BR_OK && get.offset >= n) {
+        status = br_fail(BR_ERR_INVALID, "the part from byte %u of a block of %zu", get.offset, n);
     }
     if (status == BR_ERR_INVALID) {
         br_log_warn("DISPATCH-MESSAGE-BAD", "reason=\"%s\" next=\"dropped\"", br_why(status));
         return BR_OK;
     }
-    if (status == BR_ERR_NOT_FOUND) {
-        br_log_warn("DISPATCH-POPULATION-UNKNOWN", "reason=\"%s\" next=\"the job fails\"", br_why(status));
-        info = (br_population_info){.hash = get.hash};
-        status = BR_OK;
+    if (status != BR_OK) {
+        return status;
     }
-    br_buf_clear(&d->buffer);
-    if (status == BR_OK) {
-        status = br_population_info_pack(&info, &d->buffer);
-    }
-    if (status == BR_OK) {
-        br_status sent = say(self, &message->peer, BR_MSG_POPULATION, span_of(&d->buffer),
-                             (br_span){codes, (size_t)info.n * info.n_investor_fields});
-        (void)sent; // a worker that is gone asks again when it is back
-    }
-    br_free(codes);
-    return status;
+    size_t rest = n - get.offset;
+    return send_part(self, &message->peer, &(br_population_part){d->block_info, get.offset},
+                     (br_span){d->block + get.offset, rest < BR_MAX_PART_BYTES ? rest : BR_MAX_PART_BYTES});
 }
 
 br_status dispatcher_on_message(void *state, br_socket *socket, br_message *message)
@@ -648,6 +667,7 @@ void dispatcher_stop(ranker *self)
     }
     br_curve_deinit(&self->curve);
     br_free(d->queue);
+    br_free(d->block);
     br_arena_free(&d->arena);
     br_buf_deinit(&d->buffer);
 }

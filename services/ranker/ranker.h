@@ -70,6 +70,8 @@ typedef struct dispatcher {
     bool open; ///< a transaction with results is open
     pending_ack acks[RANKER_MAX_LEASES];
     uint32_t n_acks;
+    uint8_t *block; ///< the population asked for last: it is read once for all its parts
+    br_population_info block_info;
     br_arena *arena;
     br_buf buffer;
     br_metric *depth, *in_flight, *done, *failed, *redelivered, *dead, *workers_gauge;

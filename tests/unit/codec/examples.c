@@ -249,15 +249,15 @@ const br_heartbeat *example_br_heartbeat(void)
 const br_population_get *example_br_population_get(void)
 {
     static br_population_get get;
-    get = (br_population_get){hash_from(3)};
+    get = (br_population_get){hash_from(3), 65536};
     return &get;
 }
 
-const br_population_info *example_br_population_info(void)
+const br_population_part *example_br_population_part(void)
 {
-    static br_population_info info;
-    info = (br_population_info){hash_from(3), BR_MAX_POPULATION, 268};
-    return &info;
+    static br_population_part part;
+    part = (br_population_part){{hash_from(3), BR_MAX_POPULATION, 268}, 66000000};
+    return &part;
 }
 
 // --- stored ---
@@ -444,7 +444,7 @@ CASE(br_result)
 CASE(br_result_ack)
 CASE(br_heartbeat)
 CASE(br_population_get)
-CASE(br_population_info)
+CASE(br_population_part)
 CASE(br_list)
 CASE(br_dead_job)
 CASE(br_snapshot_event)
@@ -488,7 +488,7 @@ const codec_case codec_cases[] = {
     ENTRY(br_result_ack),
     ENTRY(br_heartbeat),
     ENTRY(br_population_get),
-    ENTRY(br_population_info),
+    ENTRY(br_population_part),
     ENTRY(br_list),
     ENTRY(br_dead_job),
     ENTRY(br_snapshot_event),

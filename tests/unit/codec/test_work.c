@@ -204,15 +204,21 @@ Test(codec_work, the_largest_result_fits_its_limit)
 Test(codec_work, small_messages_come_back)
 {
     COMES_BACK(br_result_ack, (void)0, SAME_HASH(job_id));
-    COMES_BACK(br_population_get, (void)0, SAME_HASH(hash));
-    COMES_BACK(br_population_info, (void)0, {
+    COMES_BACK(br_population_get, (void)0, {
         SAME_HASH(hash);
-        SAME(n);
-        SAME(n_investor_fields);
+        SAME(offset);
     });
-    REFUSED(br_population_info, "Population.n", m.n = BR_MAX_POPULATION + 1);
-    REFUSED(br_population_info, "Population.n", m.n_investor_fields = 269);
-    REFUSED(br_population_info, "Population.n_investor_fields", m.n_investor_fields = BR_MAX_FIELDS + 1);
+    REFUSED(br_population_get, "PopulationGet.offset", m.offset = BR_MAX_POPULATION_BYTES + 1);
+    COMES_BACK(br_population_part, (void)0, {
+        SAME_HASH(info.hash);
+        SAME(info.n);
+        SAME(info.n_investor_fields);
+        SAME(offset);
+    });
+    REFUSED(br_population_part, "Population.n", m.info.n = BR_MAX_POPULATION + 1);
+    REFUSED(br_population_part, "Population.n", m.info.n_investor_fields = 269);
+    REFUSED(br_population_part, "Population.n_investor_fields", m.info.n_investor_fields = BR_MAX_FIELDS + 1);
+    REFUSED(br_population_part, "Population.offset", m.offset = BR_MAX_POPULATION * 268 + 1);
 }
 
 Test(codec_work, a_short_hash_is_refused)
