@@ -6,10 +6,9 @@ import os
 import re
 import shutil
 import socket
-import subprocess
 import tempfile
 
-from installation import BIN, Installation, fetch, metric, simulate
+from installation import Host, Installation, fetch, free_port, keys, metric, simulate
 
 
 # A search that takes long, one job at a time: all explainers are needed.
@@ -91,45 +90,6 @@ def damage(place):
 # --- over the network ---
 
 DONE = 'bookrunner_messages_total{stage="explain",outcome="done"}'
-
-
-def keys(*words):
-    return subprocess.run([os.path.join(BIN, "bookrunner"), "keys", *words], capture_output=True, text=True)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Host:
-    """Another host: a directory of its own with the models, and one explainer that reaches the ranker over tcp."""
-
-    def __init__(self, root, name, port, key_directory, models):
-        self.dir = os.path.join(root, name)
-        os.makedirs(self.dir)
-        shutil.copytree(models, os.path.join(self.dir, "models"))
-        with open(os.path.join(self.dir, "bookrunner.yaml"), "w") as file:
-            file.write(f"work: {{connect: 'tcp://127.0.0.1:{port}', keys: '{key_directory}'}}\n"
-                       "http: {port: 0, telemetry_port: 0}\n")
-        self.page = os.path.join(self.dir, "run", "explainer-1.http")
-        self.log = open(os.path.join(self.dir, "log.txt"), "w")
-        self.process = subprocess.Popen([os.path.join(BIN, "bookrunner-explainer"), "--dir", self.dir, "--name", "1"],
-                                        stdout=self.log, stderr=self.log)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, value, trace):
-        self.process.terminate()
-        code = self.process.wait(30)
-        self.log.close()
-        if kind is not None:
-            with open(self.log.name) as file:
-                print(file.read())
-        else:
-            assert code == 0, f"the explainer at {self.dir} ended with {code}"
 
 
 def plain_peer(port):
