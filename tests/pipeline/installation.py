@@ -184,6 +184,16 @@ def simulate(directory, size="tiny", seed=1):
                    check=True, capture_output=True, text=True)
 
 
+def copy_investors(market, copies):
+    """Every investor of a market folder once more, so many times: they bid on nothing, but they are ranked."""
+    with open(os.path.join(market, "investors.csv")) as file:
+        rows = list(csv.DictReader(file))
+    with open(os.path.join(market, "investors.csv"), "a") as out:
+        writer = csv.DictWriter(out, rows[0])
+        for copy in range(copies):
+            writer.writerows(dict(row, investor_id=f"{row['investor_id']}-{copy}") for row in rows)
+
+
 def cut_market(source, target, until):
     """The part of a simulated market that is known on the day `until`: bonds announced and bids made by then."""
     os.makedirs(target)

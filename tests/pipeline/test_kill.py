@@ -122,6 +122,7 @@ def main():
         kinds[what] = kinds.get(what, 0) + 1
     print("undisturbed:", kinds)
     assert kinds["list"] == kinds["explanations"] > 10 and kinds["quality"] > 5, kinds
+    assert kinds["backtest"] == kinds["backtest explanations"] > 10, kinds
     found, kills, redelivered, replayed = disturbed(markets, models, seed=1)
     compare(expected, found)
     assert kills >= len(VICTIMS) * ROUNDS // 2, f"only {kills} kills hit"

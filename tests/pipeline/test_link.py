@@ -7,7 +7,7 @@ import socket
 import tempfile
 import threading
 
-from installation import Host, Installation, free_port, keys, metric, simulate
+from installation import Host, Installation, copy_investors, free_port, keys, metric, simulate
 
 RATE = 400_000  # bytes a second towards the explainer
 PIECE = 16_384
@@ -56,15 +56,6 @@ class SlowLink:
         self.listener.close()
 
 
-def copy_investors(market):
-    with open(os.path.join(market, "investors.csv")) as file:
-        rows = list(csv.DictReader(file))
-    with open(os.path.join(market, "investors.csv"), "a") as out:
-        writer = csv.DictWriter(out, rows[0])
-        for copy in range(COPIES):
-            writer.writerows(dict(row, investor_id=f"{row['investor_id']}-{copy}") for row in rows)
-
-
 def count_in(path, event):
     with open(path) as file:
         return sum(event in line for line in file)
@@ -77,7 +68,7 @@ def over_the_link(root, market, bonds, key_directory):
         place.up()
         place.run("import", market)
         place.run("train", "--seed", "7")
-        copy_investors(market)
+        copy_investors(market, COPIES)
         place.run("import", market)
         models = place.path("models")
         with Host(root, "far", link.port, os.path.join(key_directory, "for-explainer"), models) as host:

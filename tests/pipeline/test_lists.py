@@ -57,7 +57,7 @@ def ranked_afterwards(place, market, bonds):
 def check_shown(place, live, later):
     for bond, explained in later.items():
         assert explained["backtest"] and "made in hindsight" in place.run("explain", bond).stdout, explained
-        assert api(place, f"bonds/{bond}")["list"]["backtest"]
+        place.wait("the desk has seen it", lambda _: api(place, f"bonds/{bond}")["list"]["backtest"])
         assert api(place, f"bonds/{bond}/recommendations")["backtest"]
         if bond in live:
             assert not live[bond]["backtest"] and live[bond]["snapshot"] != explained["snapshot"], bond

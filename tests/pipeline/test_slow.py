@@ -9,15 +9,15 @@ import signal
 import tempfile
 import threading
 
-from installation import Installation, fetch, metric, simulate
+from installation import Installation, copy_investors, fetch, metric, simulate
 
-WORK = "ranking: {objective: plain, certify: true, top: 300, reasons: 16}\n"
+WORK = "ranking: {objective: plain, certify: true, top: 600, reasons: 16}\n"
 JOBS = 3
-RUNS_S, STANDS_S = 0.02, 0.48
+RUNS_S, STANDS_S = 0.04, 0.46
 
 
 class Brake:
-    """While it holds, a process runs one twenty-fifth of the time."""
+    """While it holds, a process runs a twelfth of the time."""
 
     def __init__(self, pid):
         self.pid = pid
@@ -93,15 +93,15 @@ def check_given_up(place, bonds):
         assert not shown["pending"] and shown["failure"] == job["reason"] and "reasons" not in shown["investors"][0], shown
         assert "jobs retry " + job["job"] in place.run("explain", bond).stdout
         place.wait("the page says so", lambda _: "max_work_ms" in fetch(place.path("run", "desk.http"), f"/bonds/{bond}")[1])
-        _, listed = fetch(place.path("run", "desk.http"), f"/api/v1/bonds/{bond}")
-        assert json.loads(listed)["list"]["dead"], listed
+        place.wait("the desk has seen it", lambda _: json.loads(fetch(place.path("run", "desk.http"), f"/api/v1/bonds/{bond}")[1])
+                   ["list"]["dead"])
     return jobs
 
 
 def given_up(market, models):
     """Jobs that take too long are dead, with the reason; asked for again on a host that is not slow, they are done."""
     bonds = last_bonds(market)
-    with Installation(explainers=1, config=WORK + "work: {max_work_ms: 1000, max_attempts: 1}\n") as place:
+    with Installation(explainers=1, config=WORK + "work: {max_work_ms: 2500, max_attempts: 1}\n") as place:
         prepare(place, market, models)
         with Brake(place.processes()["explainer-1"]["pid"]):
             place.run("rank", *bonds)
@@ -123,6 +123,7 @@ def main():
     root = tempfile.mkdtemp(prefix="bookrunner-slow-")
     market, models = os.path.join(root, "market"), os.path.join(root, "models")
     simulate(market)
+    copy_investors(market, 1)
     seconds = slow_host(market, models)
     standing_still(market, models)
     given_up(market, models)

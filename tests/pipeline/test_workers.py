@@ -42,7 +42,7 @@ def one_explainer(market, root):
         place.run("down")
         models = os.path.join(root, "models")
         shutil.copytree(place.path("models"), models)
-    lists, explanations = rows(digest, "list"), rows(digest, "explanations")
+    lists, explanations = rows(digest, "backtest"), rows(digest, "backtest explanations")
     assert sorted(lists) == sorted(explanations) and len(lists) > 50, (len(lists), len(explanations))
     return digest, models
 
@@ -53,7 +53,7 @@ def three_explainers(market, models, expected):
         place.wait_explained()
         assert place.digest() == expected, "three explainers give other bytes than one"
         done = [metric(place.path("run", f"explainer-{i}.http"), DONE) for i in (1, 2, 3)]
-        assert min(done) > 0 and sum(done) >= len(rows(expected, "explanations")), done
+        assert min(done) > 0 and sum(done) >= len(rows(expected, "backtest explanations")), done
         place.run("replay", "--all")
         place.run("down")
         damage(place)
@@ -127,12 +127,12 @@ def network(market, models, root, expected):
                    lambda _: "is not heard" in fetch(stranger.page, "/readyz")[1])
         plain_peer(port)
         stores = place.stores()
-        assert stores["results"] == 0 and stores["todo"] == len(rows(expected, "list")), stores
+        assert stores["results"] == 0 and stores["todo"] == len(rows(expected, "backtest")), stores
         assert metric(place.path("run", "ranker.http"), "bookrunner_explainers") == 0
         with Host(root, "host", port, os.path.join(server, "for-far"), models) as host:
             place.wait_explained()
             assert place.digest() == expected, "an explainer over the network gives other bytes"
-            assert metric(host.page, DONE) >= len(rows(expected, "explanations"))
+            assert metric(host.page, DONE) >= len(rows(expected, "backtest explanations"))
         assert metric(stranger.page, DONE) == 0 and fetch(stranger.page, "/livez")[0] == 200
         restarts = {name: process["restarts"] for name, process in place.processes().items()}
         assert not any(restarts.values()), restarts
