@@ -50,7 +50,7 @@ typedef struct array {
 static br_status write_array(const export *it, const char *part, const array *a)
 {
     char path[PATH_BYTES];
-    snprintf(path, sizeof path, "%s/%s%s.npy", it->destination, part, a->name);
+    snprintf(path, sizeof path, "%s/%s%s%s.npy", it->destination, part, *part == '\0' ? "" : ".", a->name);
     char shape[64];
     int n = a->columns > 0 ? snprintf(shape, sizeof shape, "(%zu, %zu)", a->rows, a->columns)
                            : snprintf(shape, sizeof shape, "(%zu,)", a->rows);
@@ -125,7 +125,7 @@ static br_status export_part(const export *it, const char *part, br_day from, br
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0] && status == BR_OK; i++) {
         status = write_array(it, part, &arrays[i]);
     }
-    printf("%s%u bonds, %zu of %zu pairs, %zu with a bid\n", part, data->n_bonds, data->n, data->n_pairs,
+    printf("%s: %u bonds, %zu of %zu pairs, %zu with a bid\n", part, data->n_bonds, data->n, data->n_pairs,
            data->n_positive);
     return status;
 }
@@ -146,14 +146,14 @@ static br_status export_market(export *it, const char *source, uint64_t seed)
     const br_config config = br_config_default();
     br_dataset_options options = {config.dataset_max_bytes / 4 * 3, config.pool_negatives, seed};
     if (status == BR_OK) {
-        status = export_part(it, "train.", split.train_from, split.train_until, &options);
+        status = export_part(it, "train", split.train_from, split.train_until, &options);
     }
     options.max_bytes = config.dataset_max_bytes / 4;
     if (status == BR_OK) {
-        status = export_part(it, "valid.", split.train_until, split.valid_until, &options);
+        status = export_part(it, "valid", split.train_until, split.valid_until, &options);
     }
     options = (br_dataset_options){.seed = seed}; // every pair of the test range counts
-    return status == BR_OK ? export_part(it, "test.", split.valid_until, split.test_until, &options) : status;
+    return status == BR_OK ? export_part(it, "test", split.valid_until, split.test_until, &options) : status;
 }
 
 int main(int argc, char **argv)
