@@ -14,11 +14,6 @@ enum {
     STARTUP_TODO = 4096, // to-do entries read at once
 };
 
-static br_span span_of(const br_buf *buf)
-{
-    return (br_span){buf->data, buf->length};
-}
-
 static bool same_peer(const br_peer *a, const br_peer *b)
 {
     return a->n == b->n && memcmp(a->id, b->id, a->n) == 0;
@@ -237,7 +232,7 @@ static br_status send_job(ranker *self, worker *to, const queued_job *queued)
         }
     }
     br_peer peer = to->peer;
-    status = say(self, &peer, BR_MSG_JOB, span_of(&d->buffer), (br_span){0});
+    status = say(self, &peer, BR_MSG_JOB, br_span_of(&d->buffer), (br_span){0});
     if (status == BR_ERR_UNREACHABLE || status == BR_ERR_AGAIN) {
         status = forget_worker(self, to, br_status_name(status), false);
         return status == BR_OK ? dispatcher_enqueue(self, &queued->job, queued->attempts) : status;
@@ -284,7 +279,7 @@ static br_status commit_results(ranker *self)
         br_buf_clear(&d->buffer);
         status = br_result_ack_pack(&ack, &d->buffer);
         if (status == BR_OK) {
-            br_status sent = say(self, &d->acks[i].peer, BR_MSG_RESULT_ACK, span_of(&d->buffer), (br_span){0});
+            br_status sent = say(self, &d->acks[i].peer, BR_MSG_RESULT_ACK, br_span_of(&d->buffer), (br_span){0});
             (void)sent; // the worker keeps nothing that waits for it
         }
     }
@@ -480,7 +475,7 @@ static br_status send_part(ranker *self, const br_peer *peer, const br_populatio
     br_buf_clear(&d->buffer);
     br_status status = br_population_part_pack(part, &d->buffer);
     if (status == BR_OK) {
-        br_status sent = say(self, peer, BR_MSG_POPULATION, span_of(&d->buffer), bytes);
+        br_status sent = say(self, peer, BR_MSG_POPULATION, br_span_of(&d->buffer), bytes);
         (void)sent; // a worker that is gone asks again when it is back
     }
     return status;
