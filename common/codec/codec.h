@@ -20,14 +20,16 @@
 #include "base/hash.h"
 #include "market/row.h"
 
-#define BR_UNPACK_BYTES         ((size_t)64 << 20) ///< holds any message within its limits: bound for arenas
-#define BR_MAX_PROSE_BYTES      1023               ///< text for people: as long as a reason of br_fail()
-#define BR_MAX_YAML_BYTES       (1u << 20)         ///< schema.yaml
-#define BR_MAX_BOND_IDS         10000              ///< of one request
-#define BR_MAX_FIGURES          4096               ///< of one report
-#define BR_MAX_VERSIONS         64                 ///< an explainer may name
-#define BR_MAX_POPULATION       250000             ///< investors of one day
-#define BR_MAX_POPULATION_BYTES ((size_t)64 << 20) ///< their codes: 268 fields of that many investors
+#define BR_UNPACK_BYTES         ((size_t)64 << 20)  ///< holds any message within its limits: bound for arenas
+#define BR_MAX_PROSE_BYTES      1023                ///< text for people: as long as a reason of br_fail()
+#define BR_MAX_YAML_BYTES       (1u << 20)          ///< schema.yaml
+#define BR_MAX_BOND_IDS         10000               ///< of one request
+#define BR_MAX_FIGURES          4096                ///< of one report
+#define BR_MAX_VERSIONS         64                  ///< an explainer may name
+#define BR_MAX_POPULATION       250000              ///< investors of one day
+#define BR_MAX_POPULATION_BYTES ((size_t)64 << 20)  ///< their codes: 268 fields of that many investors
+#define BR_MAX_PART_BYTES       ((size_t)256 << 10) ///< of them in one message
+#define BR_MAX_FRAME_BYTES      ((size_t)4 << 20)   ///< of any message
 
 /// Message types, as the envelope carries them. The number is part of the protocol: never reuse one.
 typedef enum br_message_type {
@@ -44,6 +46,7 @@ typedef enum br_message_type {
     BR_MSG_STATUS_REQUEST = 15,
     BR_MSG_PROGRESS = 16,
     BR_MSG_REPORT = 17,
+    BR_MSG_RETRY_REQUEST = 18,
     // work.proto
     BR_MSG_READY = 30,
     BR_MSG_JOB = 31,

@@ -148,6 +148,32 @@ br_status br_rank_request_unpack(br_rank_request *out, br_arena *arena, const ui
     return in.status;
 }
 
+br_status br_retry_request_pack(const br_retry_request *request, br_buf *out)
+{
+    br_writing writing = {0};
+    Br__RetryRequest message = BR__RETRY_REQUEST__INIT;
+    message.job_id = br_write_bytes(request->job_id.bytes, request->all ? 0 : sizeof request->job_id.bytes);
+    return br_write_end(&writing, &message.base, br_message_max_bytes(BR_MSG_RETRY_REQUEST), out);
+}
+
+br_status br_retry_request_unpack(br_retry_request *out, br_arena *arena, const uint8_t *bytes, size_t n)
+{
+    br_reading in = {.arena = arena};
+    const Br__RetryRequest *message =
+        br_read_begin(&in, &br__retry_request__descriptor, bytes, n, br_message_max_bytes(BR_MSG_RETRY_REQUEST));
+    if (message == NULL) {
+        return in.status;
+    }
+    br_retry_request request = {.all = message->job_id.len == 0};
+    if (!request.all) {
+        request.job_id = br_read_hash(&in, "job_id", message->job_id);
+    }
+    if (in.status == BR_OK) {
+        *out = request;
+    }
+    return in.status;
+}
+
 // The two requests number their scopes for themselves.
 static const struct {
     Br__EvaluateRequest__Scope wire;

@@ -1,6 +1,7 @@
 #ifndef BR_CODEC_CONTROL_H
 #define BR_CODEC_CONTROL_H
 
+#include "base/hash.h"
 #include "codec/codec.h"
 
 typedef enum br_hint_kind {
@@ -35,6 +36,11 @@ typedef struct br_rank_request {
     uint32_t n_bond_ids;
     bool explain;
 } br_rank_request;
+
+typedef struct br_retry_request {
+    bool all; ///< else the one of job_id
+    br_hash job_id;
+} br_retry_request;
 
 typedef struct br_evaluate_request {
     br_scope scope; ///< CLOSED, TEST_RANGE or BONDS
@@ -71,6 +77,7 @@ BR_CODEC_PAIR(br_hint);
 BR_CODEC_PAIR(br_train_request);
 BR_CODEC_PAIR(br_rollback_request);
 BR_CODEC_PAIR(br_rank_request);
+BR_CODEC_PAIR(br_retry_request);
 BR_CODEC_PAIR(br_evaluate_request);
 BR_CODEC_PAIR(br_progress);
 BR_CODEC_PAIR(br_report);

@@ -39,6 +39,7 @@ br_status br_list_pack(const br_list *list, br_buf *out)
     message.job_id = write_job(list);
     message.n_eligible = list->n_eligible;
     message.population = br_write_bytes(list->population.bytes, sizeof list->population.bytes);
+    message.backtest = list->backtest;
     return br_write_end(&writing, &message.base, BR_MAX_STORED_BYTES, out);
 }
 
@@ -69,6 +70,7 @@ br_status br_list_unpack(br_list *out, br_arena *arena, const uint8_t *bytes, si
         .has_job = message->job_id.len > 0,
         .n_eligible = message->n_eligible,
         .population = br_read_hash(&in, "population", message->population),
+        .backtest = message->backtest != 0,
     };
     if (list.has_job) {
         list.job_id = br_read_hash(&in, "job_id", message->job_id);

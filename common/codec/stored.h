@@ -26,6 +26,7 @@ typedef struct br_list {
     br_hash job_id;
     uint32_t n_eligible;
     br_hash population;
+    bool backtest; ///< not made when the day before as_of was the last closed one: nobody could have called by it
 } br_list;
 
 typedef struct br_dead_job {

@@ -371,6 +371,42 @@ br_status br_result_ack_unpack(br_result_ack *out, br_arena *arena, const uint8_
     return in.status;
 }
 
+// --- heartbeats ---
+
+br_status br_heartbeat_pack(const br_heartbeat *heartbeat, br_buf *out)
+{
+    br_assert(heartbeat->n_jobs <= BR_MAX_HELD_JOBS);
+    br_writing writing = {0};
+    Br__Heartbeat message = BR__HEARTBEAT__INIT;
+    ProtobufCBinaryData jobs[BR_MAX_HELD_JOBS];
+    for (uint32_t i = 0; i < heartbeat->n_jobs; i++) {
+        jobs[i] = br_write_bytes(heartbeat->jobs[i].bytes, sizeof heartbeat->jobs[i].bytes);
+    }
+    message.jobs = jobs;
+    message.n_jobs = heartbeat->n_jobs;
+    return br_write_end(&writing, &message.base, br_message_max_bytes(BR_MSG_HEARTBEAT), out);
+}
+
+br_status br_heartbeat_unpack(br_heartbeat *out, br_arena *arena, const uint8_t *bytes, size_t n)
+{
+    br_reading in = {.arena = arena};
+    const Br__Heartbeat *message =
+        br_read_begin(&in, &br__heartbeat__descriptor, bytes, n, br_message_max_bytes(BR_MSG_HEARTBEAT));
+    if (message == NULL) {
+        return in.status;
+    }
+    uint32_t n_jobs = (uint32_t)br_read_range(&in, "jobs", message->n_jobs, 0, BR_MAX_HELD_JOBS);
+    br_hash *jobs = br_read_alloc(&in, n_jobs, sizeof *jobs);
+    for (uint32_t i = 0; i < n_jobs && in.status == BR_OK; i++) {
+        br_read_at(&in, 0, "jobs", i);
+        jobs[i] = br_read_hash(&in, "id", message->jobs[i]);
+    }
+    if (in.status == BR_OK) {
+        *out = (br_heartbeat){jobs, n_jobs};
+    }
+    return in.status;
+}
+
 // --- populations ---
 
 br_status br_population_get_pack(const br_population_get *get, br_buf *out)
@@ -378,6 +414,7 @@ br_status br_population_get_pack(const br_population_get *get, br_buf *out)
     br_writing writing = {0};
     Br__PopulationGet message = BR__POPULATION_GET__INIT;
     message.hash = br_write_bytes(get->hash.bytes, sizeof get->hash.bytes);
+    message.offset = get->offset;
     return br_write_end(&writing, &message.base, br_message_max_bytes(BR_MSG_POPULATION_GET), out);
 }
 
@@ -389,24 +426,28 @@ br_status br_population_get_unpack(br_population_get *out, br_arena *arena, cons
     if (message == NULL) {
         return in.status;
     }
-    br_population_get get = {.hash = br_read_hash(&in, "hash", message->hash)};
+    br_population_get get = {
+        .hash = br_read_hash(&in, "hash", message->hash),
+        .offset = (uint32_t)br_read_range(&in, "offset", message->offset, 0, BR_MAX_POPULATION_BYTES),
+    };
     if (in.status == BR_OK) {
         *out = get;
     }
     return in.status;
 }
 
-br_status br_population_info_pack(const br_population_info *info, br_buf *out)
+br_status br_population_part_pack(const br_population_part *part, br_buf *out)
 {
     br_writing writing = {0};
     Br__Population message = BR__POPULATION__INIT;
-    message.hash = br_write_bytes(info->hash.bytes, sizeof info->hash.bytes);
-    message.n = info->n;
-    message.n_investor_fields = info->n_investor_fields;
+    message.hash = br_write_bytes(part->info.hash.bytes, sizeof part->info.hash.bytes);
+    message.n = part->info.n;
+    message.n_investor_fields = part->info.n_investor_fields;
+    message.offset = part->offset;
     return br_write_end(&writing, &message.base, br_message_max_bytes(BR_MSG_POPULATION), out);
 }
 
-br_status br_population_info_unpack(br_population_info *out, br_arena *arena, const uint8_t *bytes, size_t n)
+br_status br_population_part_unpack(br_population_part *out, br_arena *arena, const uint8_t *bytes, size_t n)
 {
     br_reading in = {.arena = arena};
     const Br__Population *message =
@@ -424,8 +465,10 @@ br_status br_population_info_unpack(br_population_info *out, br_arena *arena, co
         br_read_fail(&in, "n", "%u investors of %u fields are more than %zu bytes", info.n, info.n_investor_fields,
                      (size_t)BR_MAX_POPULATION_BYTES);
     }
+    uint32_t offset =
+        (uint32_t)br_read_range(&in, "offset", message->offset, 0, (uint64_t)info.n * info.n_investor_fields);
     if (in.status == BR_OK) {
-        *out = info;
+        *out = (br_population_part){info, offset};
     }
     return in.status;
 }

@@ -6,7 +6,9 @@
 #include "explain/explain.h"
 #include "model/snapshot.h"
 
-#define BR_MAX_CREDIT        16
+#define BR_MAX_CREDIT 16
+#define BR_MAX_HELD_JOBS                                                                                               \
+    (BR_MAX_CREDIT + 1) ///< by an explainer: its credit, and what it works when it says READY again
 #define BR_MAX_JOB_INVESTORS 1000
 #define BR_ENGINE_VERSION    1u ///< raised whenever the same job may give other bytes
 #define BR_MAX_LEASE_MS      600000u
@@ -54,24 +56,37 @@ typedef struct br_result_ack {
     br_hash job_id;
 } br_result_ack;
 
+/// The ranker's names no job.
+typedef struct br_heartbeat {
+    const br_hash *jobs; ///< [n_jobs], at most BR_MAX_HELD_JOBS
+    uint32_t n_jobs;
+} br_heartbeat;
+
 typedef struct br_population_get {
     br_hash hash;
+    uint32_t offset; ///< bytes it has
 } br_population_get;
 
-/// The codes [n, n_investor_fields] travel as the third frame.
 typedef struct br_population_info {
     br_hash hash;
-    uint32_t n;
+    uint32_t n; ///< 0: no population has this hash
     uint32_t n_investor_fields;
 } br_population_info;
+
+/// The bytes from `offset` on of the codes [n, n_investor_fields] travel as the third frame.
+typedef struct br_population_part {
+    br_population_info info;
+    uint32_t offset;
+} br_population_part;
 
 BR_CODEC_PAIR(br_ready);
 BR_CODEC_PAIR(br_job_body);
 BR_CODEC_PAIR(br_job);
 BR_CODEC_PAIR(br_result);
 BR_CODEC_PAIR(br_result_ack);
+BR_CODEC_PAIR(br_heartbeat);
 BR_CODEC_PAIR(br_population_get);
-BR_CODEC_PAIR(br_population_info);
+BR_CODEC_PAIR(br_population_part);
 
 /// The id of a job: the hash of its packed body.
 br_status br_job_id(br_hash *out, const br_job_body *body) BR_MUST_CHECK;

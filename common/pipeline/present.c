@@ -16,11 +16,11 @@ static void number_member(br_buf *out, const char *name, double value)
 
 const br_explanation *br_present_explanation(const br_presented *presented, uint32_t i)
 {
-    const br_result *result = presented->result;
-    if (result == NULL || i >= result->n_explanations) {
+    const br_outcome *outcome = presented->outcome;
+    if (outcome->state != BR_JOB_DONE || i >= outcome->result.n_explanations) {
         return NULL;
     }
-    const br_explanation *explanation = &result->explanations[i];
+    const br_explanation *explanation = &outcome->result.explanations[i];
     return explanation->investor == presented->list->entries[i].investor ? explanation : NULL;
 }
 
@@ -101,12 +101,12 @@ void br_present_json(br_buf *out, const br_presented *presented)
     string_member(out, "as_of", br_day_text(list->as_of, day));
     br_buf_string(out, ", ");
     string_member(out, "snapshot", list->version);
-    br_buf_printf(out, ", \"ledger_head\": %llu, \"eligible\": %u, \"pending\": %s",
-                  (unsigned long long)list->ledger_head, list->n_eligible,
-                  presented->result == NULL && list->has_job ? "true" : "false");
-    if (presented->result != NULL && presented->result->failure[0] != '\0') {
+    br_buf_printf(out, ", \"ledger_head\": %llu, \"eligible\": %u, \"backtest\": %s, \"pending\": %s",
+                  (unsigned long long)list->ledger_head, list->n_eligible, list->backtest ? "true" : "false",
+                  presented->outcome->state == BR_JOB_TODO ? "true" : "false");
+    if (presented->outcome->state == BR_JOB_DEAD) {
         br_buf_string(out, ", ");
-        string_member(out, "failure", presented->result->failure);
+        string_member(out, "failure", presented->outcome->dead.reason);
     }
     br_buf_string(out, ", \"investors\": [");
     bool first = true;

@@ -3,16 +3,18 @@
 
 /// A stored list with its reasons as JSON: what the API answers and what the command prints.
 ///
-///     {"bond": ..., "as_of": ..., "snapshot": ..., "pending": false, "investors": [{"rank": 1, "id": ..., "probability": ...,
+///     {"bond": ..., "as_of": ..., "snapshot": ..., "backtest": false, "pending": false, "investors": [{"rank": 1, "id": ..., "probability": ...,
 ///       "reasons": [{"tag": ..., "sentence": ..., "category": ..., "field": ..., "value": ..., "gain": ..., "backing": ..., "bids": ...}],
 ///       "against": {...} or null, "support": {"matching": 12, "mean_probability": 0.1}, "certified": true}]}
+///
+/// "pending" while the explanation is to do; "failure" says why there will be none unless its job is asked for again.
 
-#include "codec/stored.h"
 #include "pipeline/words.h"
+#include "store/recommendations.h"
 
 typedef struct br_presented {
     const br_list *list;
-    const br_result *result;   ///< NULL: the explanation is still to do, or none was asked for
+    const br_outcome *outcome; ///< of its explanation
     const br_encoder *encoder; ///< of the list's snapshot
     br_language language;
     const char *only_investor; ///< NULL: all of them

@@ -76,7 +76,9 @@ br_status br_recommend(br_recommendation *out, br_arena *arena, br_market *marke
         return status;
     }
     uint32_t n = br_day_population_n(population);
+    br_day closed = br_market_business_day(market);
     out->list.as_of = br_day_population_as_of(population);
+    out->list.backtest = closed == BR_DAY_NONE || out->list.as_of != closed + 1;
     out->list.ledger_head = options->ledger_head;
     out->list.population = br_hash_of(br_day_population_codes(population),
                                       (size_t)n * br_encoder_n_investor_fields(served->snapshot->encoder));
@@ -150,11 +152,15 @@ static const char *job_problem(const br_served *served, const br_job_body *body,
     return codes_fit(served, body, codes) ? NULL : "an investor code is out of range";
 }
 
-static br_status explain_all(br_result *out, br_explain_context *context, const br_job_body *body)
+static br_status explain_all(br_result *out, br_explain_context *explain, const br_job_body *body,
+                             br_job_watcher watcher, void *context)
 {
     for (uint32_t i = 0; i < body->n_investors; i++) {
+        if (watcher != NULL && !watcher(context)) {
+            return br_fail(BR_ERR_CANCELLED, "cancelled after %u of %u investors", i, body->n_investors);
+        }
         const uint32_t *warm = body->warm_start == NULL ? NULL : body->warm_start + (size_t)i * body->n_reasons;
-        br_status status = br_explain(context, body->investors[i], warm, &out->explanations[i]);
+        br_status status = br_explain(explain, body->investors[i], warm, &out->explanations[i]);
         if (status != BR_OK) {
             return status;
         }
@@ -164,7 +170,7 @@ static br_status explain_all(br_result *out, br_explain_context *context, const 
 }
 
 br_status br_job_work(br_result *out, br_arena *arena, const br_served *served, const br_job *job, const uint8_t *codes,
-                      uint32_t n_investor_fields)
+                      uint32_t n_investor_fields, br_job_watcher watcher, void *context)
 {
     const br_job_body *body = &job->body;
     *out = (br_result){.job_id = job->job_id, .failure = ""};
@@ -182,7 +188,7 @@ br_status br_job_work(br_result *out, br_arena *arena, const br_served *served, 
     options.certify = body->certify;
     br_population population = {
         .codes = codes, .logits = body->scores, .eligible = body->eligible, .n = body->n_population};
-    BR_AUTO(br_explain_context) *context = NULL;
+    BR_AUTO(br_explain_context) *explain = NULL;
     br_explain_bond bond = {
         .collapsed = served->collapsed,
         .encoder = served->snapshot->encoder,
@@ -190,9 +196,9 @@ br_status br_job_work(br_result *out, br_arena *arena, const br_served *served, 
         .mean_bond = served->snapshot->mean_bond,
         .codes = body->bond_codes.data,
     };
-    br_status status = br_explain_context_new(&context, &bond, &population, &options);
+    br_status status = br_explain_context_new(&explain, &bond, &population, &options);
     if (status == BR_OK) {
-        status = explain_all(out, context, body);
+        status = explain_all(out, explain, body, watcher, context);
     }
     return status == BR_ERR_INVALID ? refuse(out, arena, br_why(status)) : status;
 }

@@ -21,14 +21,17 @@ typedef struct br_recommendation {
     br_job_body job; ///< meaningful if list.has_job
 } br_recommendation;
 
-/// The list of `bond` as of the population's day. What the result points to lives in `arena`, in `market` and in `served`.
+/// The list of `bond` as of the population's day; a backtest unless the market's last closed day is the one before. What the result points to lives in `arena`, in `market` and in `served`.
 /// Errors: BR_ERR_NO_MEMORY, BR_ERR_LIMIT (arena).
 br_status br_recommend(br_recommendation *out, br_arena *arena, br_market *market, br_day_population *population,
                        const br_served *served, uint32_t bond, const br_recommend_options *options) BR_MUST_CHECK;
 
-/// Work a job: codes is its population block [n, n_investor_fields]. A job that cannot be done (values out of range) gives a result with
-/// `failure`; a status other than BR_OK means this process failed.
+/// Asked before each investor: false ends the work.
+typedef bool (*br_job_watcher)(void *context);
+
+/// Work a job: codes is its population block [n, n_investor_fields]; watcher may be NULL. A job that cannot be done (values out of range) gives a result
+/// with `failure`; a status other than BR_OK means this process failed, or BR_ERR_CANCELLED by the watcher.
 br_status br_job_work(br_result *out, br_arena *arena, const br_served *served, const br_job *job, const uint8_t *codes,
-                      uint32_t n_investor_fields) BR_MUST_CHECK;
+                      uint32_t n_investor_fields, br_job_watcher watcher, void *context) BR_MUST_CHECK;
 
 #endif

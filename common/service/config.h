@@ -33,7 +33,8 @@ typedef struct br_work_config {
     char connect[128];        ///< explainers on another host: the ranker's tcp://ADDRESS:PORT; "" = the local socket
     char keys[BR_PATH_BYTES]; ///< directory with server.key and clients/*.pub, or client.key and server.pub
     uint32_t credit;          ///< jobs an explainer holds; default 4, 1 to 16
-    uint32_t lease_ms;        ///< default 5,000
+    uint32_t lease_ms;        ///< default 5,000, 3,000 to 600,000
+    uint32_t max_work_ms;     ///< default 600,000
     uint32_t max_attempts;    ///< default 5
 } br_work_config;
 

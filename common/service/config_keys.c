@@ -70,7 +70,9 @@ static const br_config_key keys[] = {
         "explainers on another host: the ranker's tcp://ADDRESS:PORT"),
     KEY("work.keys", BR_CONFIG_PATH, work.keys, 0, 0, "", "directory with the keys of that endpoint"),
     WHOLE("work.credit", work.credit, 1, 16, "jobs", "jobs an explainer holds"),
-    WHOLE("work.lease_ms", work.lease_ms, 100, 3600000, "ms", "time after which an unanswered job goes to another"),
+    WHOLE("work.lease_ms", work.lease_ms, 3000, 600000, "ms",
+          "time after which a job goes to another if its explainer does not name it in a heartbeat"),
+    WHOLE("work.max_work_ms", work.max_work_ms, 1000, 86400000, "ms", "time an explainer works on one job at most"),
     WHOLE("work.max_attempts", work.max_attempts, 1, 100, "attempts", "attempts before a job is set aside"),
 };
 
@@ -99,7 +101,7 @@ br_config br_config_default(void)
         .snapshots_keep = 5,
         .gate = {.max_log_loss_ratio = 1.01, .max_recall_drop = 0.02},
         .http = {.listen = "127.0.0.1", .port = 8080, .telemetry_listen = "127.0.0.1", .telemetry_port = 9650},
-        .work = {.credit = 4, .lease_ms = 5000, .max_attempts = 5},
+        .work = {.credit = 4, .lease_ms = 5000, .max_work_ms = 600000, .max_attempts = 5},
     };
 }
 

@@ -64,9 +64,8 @@ br_status br_service_local_socket(br_service *service, br_socket **out, br_socke
     if (status != BR_OK) {
         return status;
     }
-    // Whoever can reach DIR/run is this user; the largest message is a population block.
     const br_socket_options options = {
-        .kind = kind, .endpoint = endpoint, .bind = bind, .max_message_bytes = BR_MAX_POPULATION_BYTES};
+        .kind = kind, .endpoint = endpoint, .bind = bind, .max_message_bytes = BR_MAX_FRAME_BYTES};
     return br_service_socket(service, out, &options, handler);
 }
 

@@ -250,8 +250,27 @@ static bool on_bond(const br_cursor *cursor, const char *bond_id)
     return cursor->key.data != NULL && cursor->key.n == n + 13 && memcmp(cursor->key.data, bond_id, n + 1) == 0;
 }
 
-// The last list of the bond with as_of <= the given one; BR_ERR_AGAIN if there is none.
-static br_status last_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of, br_list *out)
+typedef enum list_choice { ANY_LIST, LIVE_LIST, BACKTEST } list_choice;
+
+static br_status is_chosen(br_bytes value, list_choice choice, bool *out)
+{
+    *out = true;
+    if (choice == ANY_LIST) {
+        return BR_OK;
+    }
+    BR_AUTO(br_arena) *arena = NULL;
+    br_list list;
+    br_status status = br_arena_new(&arena, BR_UNPACK_BYTES);
+    if (status == BR_OK) {
+        status = br_list_unpack(&list, arena, value.data, value.n);
+    }
+    *out = status == BR_OK && list.backtest == (choice == BACKTEST);
+    return status;
+}
+
+// From the last list of the bond with as_of <= the given one back to the first that is chosen; BR_ERR_AGAIN if there is none.
+static br_status last_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of,
+                           list_choice choice, br_list *out)
 {
     BR_AUTO_DEINIT(br_view) view = {0};
     br_status status = br_view_init(&view, store->env);
@@ -260,24 +279,32 @@ static br_status last_list(br_recommendations *store, br_arena *arena, const cha
     }
     BR_AUTO_DEINIT(br_cursor) cursor = {0};
     uint8_t key[LIST_KEY_BYTES];
+    br_bytes before = list_key(key, bond_id, as_of, UINT64_MAX);
+    bool chosen = false;
     status = br_cursor_init(&cursor, &view, TABLE_LISTS);
-    if (status == BR_OK) {
-        status = br_cursor_before(&cursor, list_key(key, bond_id, as_of, UINT64_MAX));
-    }
-    if (status == BR_OK && !on_bond(&cursor, bond_id)) {
-        return BR_ERR_AGAIN;
+    while (status == BR_OK && !chosen) {
+        status = br_cursor_before(&cursor, before);
+        if (status == BR_OK && !on_bond(&cursor, bond_id)) {
+            return BR_ERR_AGAIN;
+        }
+        if (status == BR_OK) {
+            memcpy(key, cursor.key.data, cursor.key.n);
+            status = is_chosen(cursor.value, choice, &chosen);
+        }
     }
     return status == BR_OK ? br_list_unpack(out, arena, cursor.value.data, cursor.value.n) : status;
 }
 
 // Does the list say the same, its day included, as the last one of its bond up to that day? What else came into the ledger meanwhile does not count:
-// replay with the earlier head gives the same list.
+// replay with the earlier head gives the same list. Nor does a backtest made meanwhile: an event that is worked again after a kill must not
+// put its lists behind it.
 static br_status is_known(br_recommendations *store, const br_list *list, bool *out)
 {
     br_list last;
     *out = false;
     br_arena_reset(store->arena);
-    br_status status = last_list(store, store->arena, list->bond_id, list->as_of, &last);
+    br_status status =
+        last_list(store, store->arena, list->bond_id, list->as_of, list->backtest ? BACKTEST : LIVE_LIST, &last);
     if (status == BR_ERR_AGAIN) {
         return BR_OK;
     }
@@ -298,17 +325,29 @@ static br_status is_known(br_recommendations *store, const br_list *list, bool *
     return status;
 }
 
+static br_status put_todo(br_recommendations *store, const br_hash *job)
+{
+    uint64_t arrival = 0;
+    br_status status = take_number(store, "arrivals", &arrival);
+    uint8_t place[8];
+    br_be64_put(place, arrival);
+    uint8_t todo[TODO_BYTES] = {0};
+    memcpy(todo, job->bytes, sizeof job->bytes);
+    if (status == BR_OK) {
+        status = br_env_put(store->env, TABLE_TODO, br_bytes_of(place, sizeof place), br_bytes_of(todo, sizeof todo),
+                            BR_PUT_NEW);
+    }
+    return status == BR_OK
+               ? br_env_put(store->env, TABLE_TODO_OF, hash_key(job), br_bytes_of(place, sizeof place), BR_PUT_NEW)
+               : status;
+}
+
 // A job is done once: what was asked for before is not asked for again.
 static br_status put_job(br_recommendations *store, const br_hash *job, const br_job_body *body, bool *todo_out)
 {
     bool known = false;
     br_status status = has(store, TABLE_JOBS, job, &known);
     if (status != BR_OK || known) {
-        return status;
-    }
-    uint64_t arrival = 0;
-    status = take_number(store, "arrivals", &arrival);
-    if (status != BR_OK) {
         return status;
     }
     br_scratch_clear(&store->packed);
@@ -318,17 +357,9 @@ static br_status put_job(br_recommendations *store, const br_hash *job, const br
     }
     br_hash hash = br_hash_of(store->packed.data, store->packed.length);
     br_assert(br_hash_equal(&hash, job));
-    uint8_t place[8];
-    br_be64_put(place, arrival);
-    uint8_t todo[TODO_BYTES] = {0};
-    memcpy(todo, job->bytes, sizeof job->bytes);
     status = br_env_put(store->env, TABLE_JOBS, hash_key(job), packed_bytes(&store->packed), BR_PUT_NEW);
     if (status == BR_OK) {
-        status = br_env_put(store->env, TABLE_TODO, br_bytes_of(place, sizeof place), br_bytes_of(todo, sizeof todo),
-                            BR_PUT_NEW);
-    }
-    if (status == BR_OK) {
-        status = br_env_put(store->env, TABLE_TODO_OF, hash_key(job), br_bytes_of(place, sizeof place), BR_PUT_NEW);
+        status = put_todo(store, job);
     }
     *todo_out = status == BR_OK;
     return status;
@@ -366,18 +397,31 @@ br_status br_recommendations_put_list(br_recommendations *store, const br_list *
     return br_env_settle(store->env, put_list(store, list, job, todo_out));
 }
 
-br_status br_recommendations_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of,
-                                  br_list *out)
+static br_status read_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of,
+                           list_choice choice, br_list *out)
 {
     br_assert(store != NULL && arena != NULL && bond_id != NULL && out != NULL);
     size_t n = strlen(bond_id); // asked for by people, so a wrong id is not a bug
-    br_status status = n == 0 || n > BR_MAX_ID_BYTES ? BR_ERR_AGAIN : last_list(store, arena, bond_id, as_of, out);
+    br_status status =
+        n == 0 || n > BR_MAX_ID_BYTES ? BR_ERR_AGAIN : last_list(store, arena, bond_id, as_of, choice, out);
     if (status != BR_ERR_AGAIN) {
         return status;
     }
     char day[BR_DAY_TEXT];
     return br_fail(BR_ERR_NOT_FOUND, "no list for bond \"%.*s\" as of %s or before", BR_MAX_ID_BYTES, bond_id,
                    br_day_text(as_of, day));
+}
+
+br_status br_recommendations_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of,
+                                  br_list *out)
+{
+    return read_list(store, arena, bond_id, as_of, ANY_LIST, out);
+}
+
+br_status br_recommendations_live_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of,
+                                       br_list *out)
+{
+    return read_list(store, arena, bond_id, as_of, LIVE_LIST, out);
 }
 
 typedef struct list_walk {
@@ -546,6 +590,25 @@ br_status br_recommendations_put_dead(br_recommendations *store, const br_dead_j
     return br_env_settle(store->env, put_dead(store, dead));
 }
 
+static br_status put_again(br_recommendations *store, const br_hash *job, bool *again_out)
+{
+    *again_out = false;
+    bool dead = false;
+    br_status status = has(store, TABLE_DEAD, job, &dead);
+    if (status == BR_OK && dead) {
+        status = br_env_delete(store->env, TABLE_DEAD, hash_key(job));
+        status = status == BR_OK ? put_todo(store, job) : status;
+        *again_out = status == BR_OK;
+    }
+    return status;
+}
+
+br_status br_recommendations_put_again(br_recommendations *store, const br_hash *job, bool *again_out)
+{
+    br_assert(store != NULL && job != NULL && again_out != NULL && br_env_in_batch(store->env));
+    return br_env_settle(store->env, put_again(store, job, again_out));
+}
+
 br_status br_recommendations_put_attempt(br_recommendations *store, const br_hash *job, uint32_t attempt)
 {
     br_assert(store != NULL && job != NULL && br_env_in_batch(store->env));
@@ -629,6 +692,64 @@ br_status br_recommendations_result(br_recommendations *store, br_arena *arena, 
         return status;
     }
     return value.data == NULL ? absent(store, "result of job", job) : br_result_unpack(out, arena, value.data, value.n);
+}
+
+static br_status read_dead(br_recommendations *store, br_arena *arena, const br_hash *job, br_outcome *out)
+{
+    BR_AUTO_DEINIT(br_view) view = {0};
+    br_bytes value;
+    br_status status = find(store, &view, TABLE_DEAD, job, &value);
+    if (status == BR_OK && value.data != NULL) {
+        out->state = BR_JOB_DEAD;
+        status = br_dead_job_unpack(&out->dead, arena, value.data, value.n);
+    }
+    return status;
+}
+
+br_status br_recommendations_outcome(br_recommendations *store, br_arena *arena, const br_list *list, br_outcome *out)
+{
+    br_assert(store != NULL && arena != NULL && list != NULL && out != NULL);
+    *out = (br_outcome){.state = list->has_job ? BR_JOB_TODO : BR_JOB_NONE};
+    if (!list->has_job) {
+        return BR_OK;
+    }
+    br_status status = br_recommendations_result(store, arena, &list->job_id, &out->result);
+    if (status == BR_ERR_NOT_FOUND) {
+        return read_dead(store, arena, &list->job_id, out);
+    }
+    out->state = status == BR_OK ? BR_JOB_DONE : BR_JOB_TODO;
+    return status;
+}
+
+br_status br_recommendations_visit_dead(br_recommendations *store, br_dead_visitor visitor, void *context)
+{
+    br_assert(store != NULL && visitor != NULL);
+    BR_AUTO(br_arena) *arena = NULL;
+    BR_AUTO_DEINIT(br_view) view = {0};
+    br_status status = br_arena_new(&arena, BR_UNPACK_BYTES);
+    if (status == BR_OK) {
+        status = br_view_init(&view, store->env);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    BR_AUTO_DEINIT(br_cursor) cursor = {0};
+    status = br_cursor_init(&cursor, &view, TABLE_DEAD);
+    if (status == BR_OK) {
+        status = br_cursor_seek(&cursor, br_bytes_of("", 1));
+    }
+    while (status == BR_OK && cursor.key.data != NULL) {
+        br_dead_job dead;
+        br_arena_reset(arena);
+        status = br_dead_job_unpack(&dead, arena, cursor.value.data, cursor.value.n);
+        if (status == BR_OK) {
+            status = visitor(context, &dead);
+        }
+        if (status == BR_OK) {
+            status = br_cursor_next(&cursor);
+        }
+    }
+    return status;
 }
 
 // --- facts ---

@@ -29,7 +29,8 @@ br_status br_recommendations_commit(br_recommendations *store) BR_MUST_CHECK;
 void br_recommendations_abort(br_recommendations *store);
 
 /// Inside begin/commit: store a list and, unless it has no job (NULL) or the job was asked for before, its to-do entry (the packed
-/// job body). A list equal to the last one of its bond and as-of day, but for the ledger head it saw, changes nothing.
+/// job body). A list equal to the last one of its bond and as-of day (of the backtests, if it is one, else of the others), but for the
+/// ledger head it saw, changes nothing.
 br_status br_recommendations_put_list(br_recommendations *store, const br_list *list, const br_job_body *job,
                                       bool *todo_out) BR_MUST_CHECK; ///< *todo_out: a to-do entry was made
 /// Inside begin/commit: store a result once and delete its to-do entry. *first_out: false when the result was there already or the job
@@ -38,6 +39,9 @@ br_status br_recommendations_put_result(br_recommendations *store, const br_resu
                                         bool *first_out) BR_MUST_CHECK;
 /// Inside begin/commit: move a to-do entry to the dead letters. Nothing changes if it is not in the to-do list.
 br_status br_recommendations_put_dead(br_recommendations *store, const br_dead_job *dead) BR_MUST_CHECK;
+/// Inside begin/commit: a dead letter becomes the last thing to do, with no attempt made. *again_out: false when the job is not dead (nothing changes
+/// then).
+br_status br_recommendations_put_again(br_recommendations *store, const br_hash *job, bool *again_out) BR_MUST_CHECK;
 /// Inside begin/commit: set the attempt count of a to-do entry (kept from the second attempt on). Nothing changes if it is not in the
 /// to-do list.
 br_status br_recommendations_put_attempt(br_recommendations *store, const br_hash *job, uint32_t attempt) BR_MUST_CHECK;
@@ -56,9 +60,26 @@ br_status br_recommendations_job(br_recommendations *store, br_arena *arena, con
 br_status br_recommendations_result(br_recommendations *store, br_arena *arena, const br_hash *job,
                                     br_result *out) BR_MUST_CHECK;
 
+/// What has become of a list's explanation.
+typedef enum br_job_state { BR_JOB_NONE, BR_JOB_TODO, BR_JOB_DONE, BR_JOB_DEAD } br_job_state;
+typedef struct br_outcome {
+    br_job_state state;
+    br_result result; ///< meaningful if done
+    br_dead_job dead; ///< meaningful if dead
+} br_outcome;
+br_status br_recommendations_outcome(br_recommendations *store, br_arena *arena, const br_list *list,
+                                     br_outcome *out) BR_MUST_CHECK;
+/// Every dead letter, in order of job id. It lives during the call.
+typedef br_status (*br_dead_visitor)(void *context, const br_dead_job *dead);
+br_status br_recommendations_visit_dead(br_recommendations *store, br_dead_visitor visitor,
+                                        void *context) BR_MUST_CHECK;
+
 /// The last list of a bond with as_of <= `as_of` (BR_DAY_MAX: the newest). Errors: BR_ERR_NOT_FOUND.
 br_status br_recommendations_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of,
                                   br_list *out) BR_MUST_CHECK;
+/// The same among the lists that are no backtests: the one that the desk had before it on that day.
+br_status br_recommendations_live_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of,
+                                       br_list *out) BR_MUST_CHECK;
 /// Each bond's newest list in order of bond id. The list lives during the call.
 typedef br_status (*br_list_visitor)(void *context, const br_list *list);
 br_status br_recommendations_visit(br_recommendations *store, br_list_visitor visitor, void *context) BR_MUST_CHECK;

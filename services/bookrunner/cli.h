@@ -91,6 +91,7 @@ exit_code command_explain(const arguments *args);
 exit_code command_evaluate(const arguments *args);
 exit_code command_close_day(const arguments *args);
 exit_code command_snapshots(const arguments *args);
+exit_code command_jobs(const arguments *args);
 exit_code command_replay(const arguments *args);
 exit_code command_digest(const arguments *args);
 exit_code command_keys(const arguments *args);

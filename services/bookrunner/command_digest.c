@@ -48,7 +48,7 @@ static br_status add_record(void *context, uint64_t record, const br_row *row)
     return status == BR_OK ? add(d, "row", br_buf_text(&d->key), &d->packed) : status;
 }
 
-static br_status add_result(digest *d, const br_list *list, const char *key)
+static br_status add_result(digest *d, const char *kind, const br_list *list, const char *key)
 {
     br_result result;
     br_status status = br_recommendations_result(d->stores.recommendations, d->arena, &list->job_id, &result);
@@ -59,10 +59,22 @@ static br_status add_result(digest *d, const br_list *list, const char *key)
     if (status == BR_OK) {
         status = br_result_pack(&result, &d->packed);
     }
-    return status == BR_OK ? add(d, "explanations", key, &d->packed) : status;
+    return status == BR_OK ? add(d, kind, key, &d->packed) : status;
 }
 
-// A list, its explanations, and then the one before it.
+static br_status add_list(digest *d, const br_list *list, const char *key)
+{
+    br_buf_clear(&d->packed);
+    br_status status = br_list_pack(list, &d->packed);
+    if (status == BR_OK) {
+        status = add(d, list->backtest ? "backtest" : "list", key, &d->packed);
+    }
+    return status == BR_OK && list->has_job
+               ? add_result(d, list->backtest ? "backtest explanations" : "explanations", list, key)
+               : status;
+}
+
+// The newest list, that of the same day which a backtest hides, and then the one before them.
 static br_status add_lists_of(digest *d, const char *bond_id, br_day as_of)
 {
     char key[BR_MAX_ID_BYTES + BR_DAY_TEXT + 2];
@@ -75,18 +87,16 @@ static br_status add_lists_of(digest *d, const char *bond_id, br_day as_of)
             return status == BR_ERR_NOT_FOUND ? BR_OK : status;
         }
         snprintf(key, sizeof key, "%s %s", list.bond_id, br_day_text(list.as_of, day));
-        br_buf_clear(&d->packed);
-        status = br_list_pack(&list, &d->packed);
-        if (status == BR_OK) {
-            status = add(d, "list", key, &d->packed);
+        as_of = list.as_of;
+        status = add_list(d, &list, key);
+        if (status == BR_OK && list.backtest) {
+            status = br_recommendations_live_list(d->stores.recommendations, d->arena, bond_id, as_of, &list);
+            status = status == BR_OK && list.as_of == as_of ? add_list(d, &list, key) : status;
         }
-        if (status == BR_OK && list.has_job) {
-            status = add_result(d, &list, key);
-        }
-        if (status != BR_OK) {
+        if (status != BR_OK && status != BR_ERR_NOT_FOUND) {
             return status;
         }
-        as_of = list.as_of - 1;
+        as_of--;
     }
 }
 

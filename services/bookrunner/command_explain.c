@@ -40,7 +40,7 @@ static exit_code have_ranked(const arguments *args, const char *bond_id)
     return ask_rank(&request, arena, &report);
 }
 
-/// Wait until the explanation of the bond's list is there.
+/// Wait until the explanation of the bond's list is there, or given up.
 static br_status wait_explained(explained *e, stores *s, const arguments *args)
 {
     BR_AUTO(watch) *w = NULL;
@@ -50,7 +50,7 @@ static br_status wait_explained(explained *e, stores *s, const arguments *args)
     }
     progress shown = progress_start("explain", "");
     int64_t started = br_clock_ms();
-    while (status == BR_OK && e->list.has_job && !e->has_result) {
+    while (status == BR_OK && e->outcome.state == BR_JOB_TODO) {
         progress_show(&shown, 0, 0, 0, NULL);
         if ((double)(br_clock_ms() - started) > args->timeout_s * 1000) {
             status = br_fail(BR_ERR_TIMEOUT, "the explanation is still to do after %.0f s; do explainers run?",

@@ -103,25 +103,19 @@ static br_status set_stage(replay *r, const replayed_list *item)
 typedef struct stored_list {
     br_list list;
     br_job_body job;
-    br_result result;
-    bool has_result;
+    br_outcome outcome;
 } stored_list;
 
 static br_status read_stored(replay *r, const replayed_list *item, stored_list *out)
 {
-    *out = (stored_list){.has_result = false};
+    *out = (stored_list){.outcome.state = BR_JOB_NONE};
     br_recommendations *store = r->stores.recommendations;
     br_status status = br_recommendations_list(store, r->stored, item->bond_id, item->as_of, &out->list);
     if (status != BR_OK || !out->list.has_job) {
         return status;
     }
     status = br_recommendations_job(store, r->stored, &out->list.job_id, &out->job);
-    if (status == BR_OK) {
-        br_status found = br_recommendations_result(store, r->stored, &out->list.job_id, &out->result);
-        out->has_result = found == BR_OK;
-        status = found == BR_ERR_NOT_FOUND ? BR_OK : found;
-    }
-    return status;
+    return status == BR_OK ? br_recommendations_outcome(store, r->stored, &out->list, &out->outcome) : status;
 }
 
 /// Where two byte strings differ first; true when they are equal.
@@ -177,12 +171,12 @@ static br_status compare_result(replay *r, const stored_list *stored, const br_r
     const br_encoder *encoder = r->served->snapshot->encoder;
     br_result result = {.failure = ""};
     br_status status = br_job_work(&result, r->made, r->served, &job, br_day_population_codes(r->population),
-                                   br_encoder_n_investor_fields(encoder));
+                                   br_encoder_n_investor_fields(encoder), NULL, NULL);
     result.job_id = job.job_id;
     BR_AUTO_DEINIT(br_buf) a = {0};
     BR_AUTO_DEINIT(br_buf) b = {0};
     if (status == BR_OK) {
-        status = br_result_pack(&stored->result, &a);
+        status = br_result_pack(&stored->outcome.result, &a);
     }
     if (status == BR_OK) {
         status = br_result_pack(&result, &b);
@@ -224,7 +218,7 @@ static br_status replay_list(replay *r, const replayed_list *item, bool *equal)
     if (status == BR_OK) {
         status = compare_list(r, &stored.list, &made.list, equal);
     }
-    if (status == BR_OK && *equal && stored.has_result) {
+    if (status == BR_OK && *equal && stored.outcome.state == BR_JOB_DONE) {
         status = compare_result(r, &stored, &made, equal);
     }
     return status;

@@ -47,6 +47,13 @@ static const command commands[] = {
      "  bookrunner snapshots list\n"
      "  bookrunner snapshots rollback\n",
      NULL, command_snapshots},
+    {"jobs", "explanations that are to do or were given up, and those tried again", "list|retry [JOB]", 1, 2,
+     "dir all timeout format",
+     "  bookrunner jobs list\n"
+     "  bookrunner jobs retry --all\n",
+     "A job that was dealt out work.max_attempts times without a result is dead. Tried again, it has all its "
+     "attempts.\n",
+     command_jobs},
     {"replay", "make a stored list and its explanations again and compare the bytes", "[BOND]", 0, 1,
      "dir as-of all format",
      "  bookrunner replay B000123\n"

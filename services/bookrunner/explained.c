@@ -14,12 +14,9 @@ br_status explained_read(explained *out, stores *s, const char *bond_id)
         return status;
     }
     br_arena_reset(out->arena);
-    out->has_result = false;
     status = br_recommendations_list(s->recommendations, out->arena, bond_id, BR_DAY_MAX, &out->list);
-    if (status == BR_OK && out->list.has_job) {
-        br_status found = br_recommendations_result(s->recommendations, out->arena, &out->list.job_id, &out->result);
-        out->has_result = found == BR_OK;
-        status = found == BR_ERR_NOT_FOUND ? BR_OK : found;
+    if (status == BR_OK) {
+        status = br_recommendations_outcome(s->recommendations, out->arena, &out->list, &out->outcome);
     }
     if (status == BR_OK && strcmp(out->version, out->list.version) != 0) {
         br_snapshot_free(&out->snapshot);
@@ -32,7 +29,7 @@ br_status explained_read(explained *out, stores *s, const char *bond_id)
 br_presented explained_presented(const explained *e, const char *only_investor)
 {
     return (br_presented){.list = &e->list,
-                          .result = e->has_result ? &e->result : NULL,
+                          .outcome = &e->outcome,
                           .encoder = e->snapshot->encoder,
                           .language = BR_LANGUAGE_EN,
                           .only_investor = only_investor};
@@ -63,10 +60,14 @@ void explained_text(br_buf *out, const explained *e, const char *only_investor, 
 {
     char day[BR_DAY_TEXT];
     br_presented presented = explained_presented(e, only_investor);
-    br_buf_printf(out, "Bond %s as of %s: %u of %u eligible investors, snapshot %.12s\n", e->list.bond_id,
-                  br_day_text(e->list.as_of, day), e->list.n_entries, e->list.n_eligible, e->list.version);
-    if (e->has_result && e->result.failure[0] != '\0') {
-        br_buf_printf(out, "The explanation could not be made: %s\n", e->result.failure);
+    br_buf_printf(out, "Bond %s as of %s: %u of %u eligible investors, snapshot %.12s%s\n", e->list.bond_id,
+                  br_day_text(e->list.as_of, day), e->list.n_entries, e->list.n_eligible, e->list.version,
+                  e->list.backtest ? "; a backtest, made in hindsight" : "");
+    if (e->outcome.state == BR_JOB_DEAD) {
+        char job[BR_HASH_TEXT];
+        br_hash_text(&e->list.job_id, job);
+        br_buf_printf(out, "There are no reasons, %u attempts failed: %s\nTry again: bookrunner jobs retry %s\n",
+                      e->outcome.dead.attempts, e->outcome.dead.reason, job);
     }
     for (uint32_t i = 0, shown = 0; i < e->list.n_entries && shown < n_investors; i++) {
         const br_list_entry *entry = &e->list.entries[i];

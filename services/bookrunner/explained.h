@@ -9,13 +9,12 @@
 typedef struct explained {
     br_arena *arena;
     br_list list;
-    br_result result;
-    bool has_result;
+    br_outcome outcome;
     br_snapshot *snapshot;
     char version[BR_VERSION_TEXT]; ///< of `snapshot`; "" without one
 } explained;
 
-/// Read the newest list of the bond and, if it is there, its result. Errors: BR_ERR_NOT_FOUND without a list.
+/// Read the newest list of the bond and what has become of its explanation. Errors: BR_ERR_NOT_FOUND without a list.
 br_status explained_read(explained *out, stores *s, const char *bond_id) BR_MUST_CHECK;
 br_presented explained_presented(const explained *e, const char *only_investor);
 /// As text: at most n_investors with their reasons in words.

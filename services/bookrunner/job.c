@@ -191,7 +191,7 @@ exit_code job_rank_and_explain(job *j)
     }
     j->new_explanations = j->explanations > before ? j->explanations - before : 0;
     if (j->dead > 0) {
-        fprintf(stderr, "%llu explanations could not be made; DIR/log/ranker.log says why\n",
+        fprintf(stderr, "%llu explanations could not be made; `bookrunner jobs list` says why\n",
                 (unsigned long long)j->dead);
     }
     return status == BR_OK ? EXIT_CODE_OK : cli_failed(status, "explain");

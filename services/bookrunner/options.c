@@ -29,7 +29,7 @@ static const option_spec options[] = {
     {"test", NULL, OPTION_FLAG, AT(test), 0, "the bonds of the served snapshot's test range"},
     {"no-wait", NULL, OPTION_FLAG, AT(no_wait), 0, "do not wait until the others have taken the day in"},
     {"as-of", "DATE", OPTION_DAY, AT(as_of), 0, "the list as it stood on this day (default: the newest)"},
-    {"all", NULL, OPTION_FLAG, AT(all), 0, "every bond that has a list"},
+    {"all", NULL, OPTION_FLAG, AT(all), 0, "all there are: bonds with a list, dead jobs"},
     {"full", NULL, OPTION_FLAG, AT(full), 0, "verify every record of the ledger, not only the last 10,000"},
     {"market", "DIR", OPTION_TEXT, AT(market), 0, "market folder to use instead of a simulated one"},
     {"json", "FILE", OPTION_TEXT, AT(json), 0, "also write the result as JSON to FILE"},

@@ -11,14 +11,9 @@
 
 br_status stored_list_read(const desk *self, br_arena *arena, const char *bond_id, stored_list *out)
 {
-    *out = (stored_list){.has_result = false};
     br_status status = br_recommendations_list(self->recommendations, arena, bond_id, BR_DAY_MAX, &out->list);
-    if (status == BR_OK && out->list.has_job) {
-        br_status found = br_recommendations_result(self->recommendations, arena, &out->list.job_id, &out->result);
-        out->has_result = found == BR_OK;
-        status = found == BR_ERR_NOT_FOUND ? BR_OK : found;
-    }
-    return status;
+    return status == BR_OK ? br_recommendations_outcome(self->recommendations, arena, &out->list, &out->outcome)
+                           : status;
 }
 
 static bool known_state(const char *state)
@@ -71,7 +66,7 @@ static void answer_recommendations(desk *self, const br_http_request *request, b
         return;
     }
     br_presented presented = {.list = &stored.list,
-                              .result = stored.has_result ? &stored.result : NULL,
+                              .outcome = &stored.outcome,
                               .encoder = snapshot->snapshot->encoder,
                               .language = request_language(request)};
     br_present_json(&answer->body, &presented);

@@ -94,8 +94,9 @@ void bond_json(br_buf *out, const desk *self, uint32_t bond, bool with_features)
     if (list == NULL) {
         br_buf_string(out, "null");
     } else {
-        br_buf_printf(out, "{\"as_of\": \"%s\", \"investors\": %u, \"pending\": %s}", br_day_text(list->as_of, day),
-                      list->n_entries, list->pending ? "true" : "false");
+        br_buf_printf(out, "{\"as_of\": \"%s\", \"investors\": %u, \"backtest\": %s, \"pending\": %s, \"dead\": %s}",
+                      br_day_text(list->as_of, day), list->n_entries, list->backtest ? "true" : "false",
+                      list->pending ? "true" : "false", list->dead ? "true" : "false");
     }
     if (with_features) {
         features_json(out, market, bond);

@@ -19,7 +19,9 @@
 typedef struct listed_bond {
     br_day as_of;
     uint32_t n_entries;
+    bool backtest;
     bool pending;
+    bool dead; ///< its explanation was given up
 } listed_bond;
 
 typedef struct cached_snapshot {
@@ -106,11 +108,10 @@ void handle_home(void *context, const br_http_request *request, br_http_answer *
 void handle_bond_page(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_style(void *context, const br_http_request *request, br_http_answer *answer);
 
-/// A bond's list and, if it is there, its result, in the arena. Errors: BR_ERR_NOT_FOUND without a list.
+/// A bond's list and what has become of its explanation, in the arena. Errors: BR_ERR_NOT_FOUND without a list.
 typedef struct stored_list {
     br_list list;
-    br_result result;
-    bool has_result;
+    br_outcome outcome;
 } stored_list;
 br_status stored_list_read(const desk *self, br_arena *arena, const char *bond_id, stored_list *out) BR_MUST_CHECK;
 

@@ -21,8 +21,10 @@ typedef enum page_word {
     WORD_AGAINST,
     WORD_CHOOSE,
     WORD_PENDING,
+    WORD_FAILED,
     WORD_NO_LIST,
     WORD_AS_OF,
+    WORD_BACKTEST,
     WORD_SNAPSHOT,
     WORD_LATER,
     WORD_EARLIER,
@@ -46,8 +48,11 @@ static const char *const words[WORD_COUNT][2] = {
     [WORD_CHOOSE] = {"Choose a bond on the left.", "请在左侧选择债券。"},
     [WORD_PENDING] = {"The reasons are being worked out; load the page again in a moment.",
                       "理由正在计算，请稍后刷新。"},
+    [WORD_FAILED] = {"The reasons could not be worked out: ", "无法得出理由："},
     [WORD_NO_LIST] = {"This bond has no list yet.", "该债券尚无名单。"},
     [WORD_AS_OF] = {"as of", "截至"},
+    [WORD_BACKTEST] = {"A backtest, made in hindsight: nobody could have called by it.",
+                       "回测：事后生成，当时无人可据此联系。"},
     [WORD_SNAPSHOT] = {"snapshot", "模型"},
     [WORD_LATER] = {"later bonds", "较新的债券"},
     [WORD_EARLIER] = {"earlier bonds", "较早的债券"},
@@ -253,8 +258,15 @@ static void put_list(const page *p, const br_presented *presented)
                   word(p, WORD_SNAPSHOT));
     put_html(out, presented->list->version);
     br_buf_string(out, "</p>\n");
-    if (presented->result == NULL && presented->list->has_job) {
+    if (presented->list->backtest) {
+        br_buf_printf(out, "<p>%s</p>\n", word(p, WORD_BACKTEST));
+    }
+    if (presented->outcome->state == BR_JOB_TODO) {
         br_buf_printf(out, "<p role=\"status\">%s</p>\n", word(p, WORD_PENDING));
+    } else if (presented->outcome->state == BR_JOB_DEAD) {
+        br_buf_printf(out, "<p role=\"status\">%s", word(p, WORD_FAILED));
+        put_html(out, presented->outcome->dead.reason);
+        br_buf_string(out, "</p>\n");
     }
     br_buf_printf(out, "<table><thead><tr><th></th><th>%s</th><th>%s</th><th>%s</th></tr></thead><tbody>\n",
                   word(p, WORD_INVESTOR), word(p, WORD_PROBABILITY), word(p, WORD_REASONS));
@@ -307,7 +319,7 @@ void handle_bond_page(void *context, const br_http_request *request, br_http_ans
     desk *self = context;
     page p;
     BR_AUTO(br_arena) *arena = NULL;
-    stored_list stored = {.has_result = false};
+    stored_list stored = {.outcome.state = BR_JOB_NONE};
     cached_snapshot *snapshot = NULL;
     if (!begin_request(&p, context, request, answer)) {
         return;
@@ -330,7 +342,7 @@ void handle_bond_page(void *context, const br_http_request *request, br_http_ans
     br_buf_string(p.out, "</h2>\n");
     if (snapshot != NULL) {
         br_presented presented = {.list = &stored.list,
-                                  .result = stored.has_result ? &stored.result : NULL,
+                                  .outcome = &stored.outcome,
                                   .encoder = snapshot->snapshot->encoder,
                                   .language = p.language};
         put_list(&p, &presented);

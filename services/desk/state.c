@@ -135,10 +135,19 @@ static br_status note_list(void *context, const br_list *list)
     if (status != BR_OK) {
         return status;
     }
-    l->bonds[number] = (listed_bond){.as_of = list->as_of, .n_entries = list->n_entries};
+    l->bonds[number] = (listed_bond){.as_of = list->as_of, .n_entries = list->n_entries, .backtest = list->backtest};
     l->jobs[number] = list->job_id;
     l->has_job[number] = list->has_job ? 1 : 0;
     l->n = br_index_count(l->ids);
+    return BR_OK;
+}
+
+static br_status note_dead(void *context, const br_dead_job *dead)
+{
+    listing *l = context;
+    for (uint32_t i = 0; i < l->n; i++) {
+        l->bonds[i].dead = l->bonds[i].dead || (l->has_job[i] != 0 && br_hash_equal(&l->jobs[i], &dead->job_id));
+    }
     return BR_OK;
 }
 
@@ -153,7 +162,7 @@ static br_status make_listing(const desk *self, listing *l)
             status = br_recommendations_is_todo(self->recommendations, &l->jobs[i], &l->bonds[i].pending);
         }
     }
-    return status;
+    return status == BR_OK ? br_recommendations_visit_dead(self->recommendations, note_dead, l) : status;
 }
 
 static br_status refresh_lists(desk *self)

@@ -90,18 +90,22 @@ static br_status read_bids(evaluation *self, br_market *market, uint32_t bond, b
     return BR_OK;
 }
 
-static br_status count_list_hits(evaluation *self, const br_market *market, br_bond_quality *out)
+typedef br_status (*list_reader)(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of,
+                                 br_list *out);
+
+static br_status count_list_hits(evaluation *self, const br_market *market, list_reader read, br_bond_quality *out,
+                                 bool *backtest_out)
 {
     br_list list;
     br_arena_reset(self->arena);
-    br_status status = br_recommendations_list(self->lists, self->arena, out->bond_id, out->issue_day, &list);
-    if (status == BR_ERR_NOT_FOUND) {
-        out->unranked = true;
-        return BR_OK;
-    }
+    out->hits = 0;
+    *backtest_out = false;
+    br_status status = read(self->lists, self->arena, out->bond_id, out->issue_day, &list);
+    out->unranked = status == BR_ERR_NOT_FOUND;
     if (status != BR_OK) {
-        return status;
+        return out->unranked ? BR_OK : status;
     }
+    *backtest_out = list.backtest;
     out->as_of = list.as_of;
     out->version = list.version;
     out->n_listed = list.n_entries;
@@ -161,9 +165,10 @@ br_status evaluate_bond(evaluation *self, uint32_t bond, evaluation_sums *sums)
         .n_top = self->config->n_top,
         .provisional = business != BR_DAY_NONE && business < facts->issue_day + br_market_schema(market)->late_days,
     };
+    bool backtest = false;
     br_status status = read_bids(self, market, bond, &quality);
     if (status == BR_OK) {
-        status = count_list_hits(self, market, &quality);
+        status = count_list_hits(self, market, br_recommendations_live_list, &quality, &backtest);
     }
     if (status == BR_OK) {
         status = count_activity_hits(self, market, &quality);
@@ -171,7 +176,11 @@ br_status evaluate_bond(evaluation *self, uint32_t bond, evaluation_sums *sums)
     if (status == BR_OK) {
         status = br_quality_put_bond(self->quality, &quality);
     }
+    if (status == BR_OK && sums != NULL && sums->of_newest) {
+        status = count_list_hits(self, market, br_recommendations_list, &quality, &backtest);
+    }
     if (status == BR_OK && sums != NULL) {
+        sums->n_backtests += backtest;
         add_to_sums(sums, &quality, self->config->n_top);
     }
     return status;

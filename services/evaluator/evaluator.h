@@ -30,9 +30,12 @@ typedef struct evaluation {
 
 /// Sums over the bonds of a request.
 typedef struct evaluation_sums {
-    uint32_t n_bonds;    ///< with a list and eligible bidders
-    uint32_t n_skipped;  ///< without bidders
-    uint32_t n_unranked; ///< without a list
+    bool
+        of_newest; ///< of each bond's newest list, even if it is a backtest; else of the one that stood before the issue
+    uint32_t n_backtests; ///< lists of those that were
+    uint32_t n_bonds;     ///< with a list and eligible bidders
+    uint32_t n_skipped;   ///< without bidders
+    uint32_t n_unranked;  ///< without a list
     uint64_t n_bidders, n_outside;
     double recall, precision, recall_activity, precision_activity;
 } evaluation_sums;
@@ -41,7 +44,8 @@ br_status evaluation_open(evaluation *self, const br_config *config, br_quality 
 void evaluation_close(evaluation *self);
 /// Make room for the market's investors; call after the follower moved.
 br_status evaluation_fit(evaluation *self) BR_MUST_CHECK;
-/// One bond's list against its bids, written into the open transaction of `quality`, added to `sums` (may be NULL).
+/// One bond's list against its bids, added to `sums` (may be NULL). What is written into the open transaction of `quality` is always about the list that
+/// stood before the issue: what was ranked afterwards moves no day's figures.
 br_status evaluate_bond(evaluation *self, uint32_t bond, evaluation_sums *sums) BR_MUST_CHECK;
 
 /// A request, worked on the task's thread with readers of its own; the loop leaves `quality` alone meanwhile.

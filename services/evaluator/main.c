@@ -198,6 +198,7 @@ static uint32_t fill_figures(evaluation_request *request, br_figure *figures)
     figures[i++] = (br_figure){"bonds", sums->n_bonds, ""};
     figures[i++] = (br_figure){"bonds_skipped", sums->n_skipped, ""};
     figures[i++] = (br_figure){"unranked", sums->n_unranked, ""};
+    figures[i++] = (br_figure){"backtests", sums->n_backtests, ""};
     figures[i++] = (br_figure){"bids", (double)sums->n_bidders, ""};
     figures[i++] = (br_figure){"bids_outside", (double)sums->n_outside, ""};
     if (sums->n_bonds > 0) {

@@ -151,6 +151,7 @@ static br_status evaluate_wanted(evaluation_request *self, br_market *market)
     if (status != BR_OK) {
         return status;
     }
+    self->sums.of_newest = self->wanted.scope != BR_SCOPE_CLOSED;
     switch (self->wanted.scope) {
     case BR_SCOPE_TEST_RANGE:
         status = evaluate_range(self, market, split.valid_until, split.test_until);

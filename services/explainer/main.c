@@ -4,23 +4,21 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
     HEARTBEAT_MS = 1000,
-    DEAD_MS = 3000,            // three heartbeats missed
-    ASK_AGAIN_MS = 1000,       // for a population block
-    RECONNECT_MS = 5000,       // without a word from the dispatcher
-    MAX_JOB_BYTES = 256 << 20, // a job, its population's view and its result in memory
+    DEAD_MS = 3000,       // three heartbeats missed
+    ASK_AGAIN_MS = 10000, // for a part of a population block
+    RECONNECT_MS = 5000,  // without a word from the dispatcher
+    HUNG_MS = 10000,      // after a job had to end
 };
 
 static br_status say(explainer *self, br_message_type type)
 {
     br_status status = br_socket_send(self->work, NULL, (uint16_t)type, 0,
                                       (br_span){self->buffer.data, self->buffer.length}, (br_span){0});
-    if (status == BR_OK) {
-        self->said_ms = br_clock_ms();
-    }
     // What cannot be said now is said again: READY by its timer, results by the job's next lease.
     return status == BR_ERR_AGAIN || status == BR_ERR_UNREACHABLE ? BR_OK : status;
 }
@@ -52,15 +50,32 @@ static br_status say_ready(explainer *self)
     return status == BR_OK ? say(self, BR_MSG_READY) : status;
 }
 
-// Before READY whatever is held is dropped: the dispatcher has given it to others, or will.
+static uint32_t n_under_work(const explainer *self)
+{
+    return self->current.held != NULL ? 1 : 0;
+}
+
+// Before READY whatever waits is dropped: the dispatcher has given it to others, or will. What is under work may still be the first result.
 static br_status introduce(explainer *self)
 {
     self->ready_ms = br_clock_ms();
-    for (uint32_t i = 0; i < self->n_jobs; i++) {
-        br_free(self->jobs[i].bytes);
+    self->fetched.asked_ms = 0;
+    while (self->n_jobs > n_under_work(self)) {
+        br_free(self->jobs[--self->n_jobs].bytes);
     }
-    self->n_jobs = 0;
     return say_ready(self);
+}
+
+static br_status name_jobs(explainer *self, int64_t now)
+{
+    br_hash jobs[BR_MAX_HELD_JOBS];
+    for (uint32_t i = 0; i < self->n_jobs; i++) {
+        jobs[i] = self->jobs[i].job_id;
+    }
+    self->beat_ms = now;
+    br_buf_clear(&self->buffer);
+    br_status status = br_heartbeat_pack(&(br_heartbeat){jobs, self->n_jobs}, &self->buffer);
+    return status == BR_OK ? say(self, BR_MSG_HEARTBEAT) : status;
 }
 
 static br_status reconnect(explainer *self, int64_t now)
@@ -80,44 +95,31 @@ static br_status beat(void *state)
 {
     explainer *self = state;
     int64_t now = br_clock_ms();
-    if (br_service_draining(self->service)) {
-        return BR_OK;
+    if (self->current.held != NULL && now > self->current.until_ms + HUNG_MS) {
+        return br_fail(BR_ERR_TIMEOUT, "one job hangs; its process ends, so that the others get done");
     }
-    if (now - self->heard_ms > DEAD_MS) {
+    if (!br_service_draining(self->service) && now - self->heard_ms > DEAD_MS) {
         br_ready_set(false, "the ranker's dispatcher is not heard");
         br_status status = reconnect(self, now);
         return status == BR_OK ? introduce(self) : status;
     }
-    return now - self->said_ms >= HEARTBEAT_MS ? say_empty(self, BR_MSG_HEARTBEAT) : BR_OK;
+    return now - self->beat_ms >= HEARTBEAT_MS ? name_jobs(self, now) : BR_OK;
 }
 
-static br_status ask_population(explainer *self, const br_hash *hash)
+// Ask for the next part of a block that a job lacks; again when no answer has come for a time that a slow link can keep, because question or answer
+// may be lost with a connection.
+static br_status ask_population(explainer *self)
 {
-    br_population_get get = {.hash = *hash};
+    int64_t now = br_clock_ms();
+    fetched_population *wanted = explainer_fetch(self);
+    if (wanted == NULL || (wanted->asked_ms != 0 && now - wanted->asked_ms < ASK_AGAIN_MS)) {
+        return BR_OK;
+    }
+    wanted->asked_ms = now;
+    br_population_get get = {.hash = wanted->info.hash, .offset = (uint32_t)wanted->n_received};
     br_buf_clear(&self->buffer);
     br_status status = br_population_get_pack(&get, &self->buffer);
     return status == BR_OK ? say(self, BR_MSG_POPULATION_GET) : status;
-}
-
-// Ask for the blocks that the oldest jobs lack; again when no answer has come, because question or answer may be lost with a connection.
-static br_status ask_populations(explainer *self)
-{
-    int64_t now = br_clock_ms();
-    br_status status = BR_OK;
-    for (uint32_t i = 0; i < self->n_jobs && status == BR_OK; i++) {
-        const br_hash *population = &self->jobs[i].population;
-        bool asked = self->jobs[i].asked_ms != 0 && now - self->jobs[i].asked_ms < ASK_AGAIN_MS;
-        if (asked || !explainer_wants(self, population) || explainer_find_population(self, population) != NULL) {
-            continue;
-        }
-        status = ask_population(self, population);
-        for (uint32_t k = i; k < self->n_jobs; k++) {
-            if (br_hash_equal(&self->jobs[k].population, population)) {
-                self->jobs[k].asked_ms = now;
-            }
-        }
-    }
-    return status;
 }
 
 static bool holds(const explainer *self, const br_hash *job)
@@ -142,7 +144,7 @@ static br_status on_job(explainer *self, const br_message *message)
     if (holds(self, &job.job_id)) {
         return BR_OK; // its lease ended while it waited here: one result answers both
     }
-    if (self->n_jobs == BR_MAX_CREDIT) {
+    if (self->n_jobs == BR_MAX_HELD_JOBS) {
         br_log_warn("EXPLAIN-JOB-OVER-CREDIT", "jobs=%u next=\"dropped; its lease ends\"", self->n_jobs);
         return BR_OK;
     }
@@ -150,20 +152,10 @@ static br_status on_job(explainer *self, const br_message *message)
     if (bytes == NULL) {
         return br_no_memory("job bytes", message->n_body);
     }
-    self->jobs[self->n_jobs++] = (held_job){bytes, message->n_body, job.job_id, job.body.population, 0};
+    held_job *held = &self->jobs[self->n_jobs++];
+    *held = (held_job){.bytes = bytes, .n = message->n_body, .job_id = job.job_id, .population = job.body.population};
+    snprintf(held->version, sizeof held->version, "%s", job.body.version);
     return BR_OK;
-}
-
-static br_status send_result(explainer *self, const br_result *result)
-{
-    br_buf_clear(&self->buffer);
-    br_status status = br_result_pack(result, &self->buffer);
-    if (status != BR_OK) {
-        return status;
-    }
-    br_metric_add(result->failure[0] == '\0' ? self->done : self->failed, 1);
-    br_metric_add(self->explained, result->n_explanations);
-    return say(self, BR_MSG_RESULT);
 }
 
 static void remove_job(explainer *self, uint32_t at)
@@ -177,10 +169,13 @@ static void remove_job(explainer *self, uint32_t at)
 static br_status fail_jobs_of(explainer *self, const br_hash *population)
 {
     br_status status = BR_OK;
-    for (uint32_t i = self->n_jobs; i > 0 && status == BR_OK; i--) {
+    for (uint32_t i = self->n_jobs; i > n_under_work(self) && status == BR_OK; i--) {
         if (br_hash_equal(&self->jobs[i - 1].population, population)) {
             br_result result = {.job_id = self->jobs[i - 1].job_id, .failure = "its population block is not to be had"};
-            status = send_result(self, &result);
+            br_metric_add(self->failed, 1);
+            br_buf_clear(&self->buffer);
+            status = br_result_pack(&result, &self->buffer);
+            status = status == BR_OK ? say(self, BR_MSG_RESULT) : status;
             remove_job(self, i - 1);
         }
     }
@@ -189,20 +184,20 @@ static br_status fail_jobs_of(explainer *self, const br_hash *population)
 
 static br_status on_population(explainer *self, const br_message *message)
 {
-    br_population_info info;
+    br_population_part part;
     br_arena_reset(self->arena);
-    br_status status = br_population_info_unpack(&info, self->arena, message->body, message->n_body);
-    if (status == BR_OK && info.n == 0) {
-        return fail_jobs_of(self, &info.hash);
+    br_status status = br_population_part_unpack(&part, self->arena, message->body, message->n_body);
+    if (status == BR_OK && part.info.n == 0) {
+        return fail_jobs_of(self, &part.info.hash);
     }
     if (status == BR_OK) {
-        status = explainer_keep_population(self, &info, message->extra, message->n_extra);
+        status = explainer_take_part(self, &part, message->extra, message->n_extra);
     }
     if (status == BR_ERR_NO_MEMORY) {
         return status;
     }
     if (status != BR_OK) {
-        br_log_error("EXPLAIN-POPULATION-BAD", "reason=\"%s\" next=\"dropped\"", br_why(status));
+        br_log_error("EXPLAIN-POPULATION-BAD", "reason=\"%s\" next=\"dropped and fetched anew\"", br_why(status));
     }
     return BR_OK;
 }
@@ -232,58 +227,58 @@ static br_status on_message(void *state, br_socket *socket, br_message *message)
     }
 }
 
-static br_status work_job(explainer *self, const held_job *held, const held_population *population)
+static br_status finish_job(explainer *self)
 {
-    br_job job;
-    br_arena_reset(self->arena);
-    br_status status = br_job_unpack(&job, self->arena, held->bytes, held->n);
-    if (status != BR_OK) {
-        return status;
+    const job_work *work = &self->current;
+    br_metric_add(work->n_explained > 0 ? self->done : self->failed, 1);
+    br_metric_add(self->explained, work->n_explained);
+    br_metric_observe(self->seconds, work->seconds);
+    remove_job(self, 0);
+    br_buf_clear(&self->buffer);
+    br_buf_append(&self->buffer, work->result.data, work->result.length);
+    return self->buffer.failed ? br_no_memory("result bytes", work->result.length) : say(self, BR_MSG_RESULT);
+}
+
+// The first job whose population is there goes to the front and is begun.
+static br_status begin_next(explainer *self)
+{
+    for (uint32_t i = 0; i < self->n_jobs; i++) {
+        const held_population *population = explainer_find_population(self, &self->jobs[i].population);
+        if (population != NULL) {
+            held_job next = self->jobs[i];
+            memmove(self->jobs + 1, self->jobs, i * sizeof next);
+            self->jobs[0] = next;
+            return explainer_begin_work(self, population);
+        }
     }
-    const br_served *served = NULL;
-    br_result result = {.job_id = job.job_id};
-    int64_t start = br_clock_ns();
-    status = explainer_snapshot(self, job.body.version, &served);
-    if (status == BR_ERR_NO_MEMORY) {
-        return status;
-    }
-    if (status != BR_OK) {
-        result.failure = br_why(status);
-        return send_result(self, &result);
-    }
-    if (job.body.n_population != population->info.n) {
-        result.failure = "the job's scores do not fit its population";
-        return send_result(self, &result);
-    }
-    status = br_job_work(&result, self->arena, served, &job, population->codes, population->info.n_investor_fields);
-    if (status != BR_OK) {
-        return status;
-    }
-    br_metric_observe(self->seconds, (double)(br_clock_ns() - start) * 1e-9);
-    return send_result(self, &result);
+    return BR_OK;
 }
 
 static br_status work_next(void *state)
 {
     explainer *self = state;
+    br_status status = explainer_end_work(self);
+    if (status == BR_OK) {
+        status = finish_job(self);
+    }
+    if (status != BR_OK && status != BR_ERR_AGAIN) {
+        return status;
+    }
     if (br_service_draining(self->service) && self->n_jobs == 0) {
         br_service_finish(self->service);
         return BR_OK;
     }
-    br_status asked = ask_populations(self);
-    if (asked != BR_OK) {
-        return asked;
+    status = ask_population(self);
+    if (status == BR_OK && self->current.held == NULL) {
+        status = begin_next(self);
     }
-    for (uint32_t i = 0; i < self->n_jobs; i++) {
-        const held_population *population = explainer_find_population(self, &self->jobs[i].population);
-        if (population == NULL) {
-            continue;
-        }
-        br_status status = work_job(self, &self->jobs[i], population);
-        remove_job(self, i);
-        return status;
-    }
-    return BR_ERR_AGAIN;
+    return status == BR_OK ? BR_ERR_AGAIN : status; // a message, the end of the job or a timer come next
+}
+
+static br_status on_wake(void *state)
+{
+    br_status status = work_next(state);
+    return status == BR_ERR_AGAIN ? BR_OK : status;
 }
 
 static br_status open_work(explainer *self)
@@ -301,7 +296,7 @@ static br_status open_work(explainer *self)
                                  .kind = BR_SOCKET_DEALER,
                                  .endpoint = config->work.connect,
                                  .curve = &self->curve,
-                                 .max_message_bytes = BR_MAX_POPULATION_BYTES,
+                                 .max_message_bytes = BR_MAX_FRAME_BYTES,
                              },
                              on_message);
 }
@@ -324,7 +319,7 @@ static br_status start(br_service *service, void *state)
     register_metrics(self);
     br_status status = br_place_path(self->models, br_service_directory(service), BR_PLACE_MODELS);
     if (status == BR_OK) {
-        status = br_arena_new(&self->arena, MAX_JOB_BYTES);
+        status = br_arena_new(&self->arena, BR_UNPACK_BYTES);
     }
     if (status == BR_OK) {
         status = open_work(self);
@@ -336,6 +331,7 @@ static br_status start(br_service *service, void *state)
         return status;
     }
     self->heard_ms = br_clock_ms();
+    br_service_on_wake(service, on_wake);
     br_service_idle(service, work_next);
     return introduce(self);
 }
@@ -352,6 +348,7 @@ static void drain(void *state)
 static void stop(void *state)
 {
     explainer *self = state;
+    explainer_stop_work(self);
     explainer_forget_all(self);
     br_arena_free(&self->arena);
     br_buf_deinit(&self->buffer);

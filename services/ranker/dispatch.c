@@ -14,11 +14,6 @@ enum {
     STARTUP_TODO = 4096, // to-do entries read at once
 };
 
-static br_span span_of(const br_buf *buf)
-{
-    return (br_span){buf->data, buf->length};
-}
-
 static bool same_peer(const br_peer *a, const br_peer *b)
 {
     return a->n == b->n && memcmp(a->id, b->id, a->n) == 0;
@@ -142,6 +137,31 @@ static void end_lease_of(dispatcher *d, const br_hash *job)
     }
 }
 
+// An explainer works its jobs one after the other, each for max_work_ms at most: what it names it may hold for as long as all of them take.
+static lease lease_of(const ranker *self, const worker *to, const queued_job *queued, uint32_t attempt)
+{
+    const br_work_config *config = &self->config->work;
+    int64_t now = br_clock_ms();
+    return (lease){.job = queued->job,
+                   .attempt = attempt,
+                   .ends_ms = now + config->lease_ms,
+                   .most_ms = now + (int64_t)config->max_work_ms * (to->credit + 1),
+                   .peer = to->peer};
+}
+
+static void prolong(ranker *self, const br_peer *peer, const br_hash *job)
+{
+    dispatcher *d = &self->dispatcher;
+    int64_t ends_ms = br_clock_ms() + self->config->work.lease_ms;
+    for (uint32_t i = 0; i < d->n_leases; i++) {
+        lease *held = &d->leases[i];
+        if (br_hash_equal(&held->job, job) && same_peer(&held->peer, peer)) {
+            held->ends_ms = ends_ms < held->most_ms ? ends_ms : held->most_ms;
+            return;
+        }
+    }
+}
+
 static br_status take_back(ranker *self, uint32_t at, const char *reason)
 {
     lease ended = self->dispatcher.leases[at];
@@ -212,13 +232,13 @@ static br_status send_job(ranker *self, worker *to, const queued_job *queued)
         }
     }
     br_peer peer = to->peer;
-    status = say(self, &peer, BR_MSG_JOB, span_of(&d->buffer), (br_span){0});
+    status = say(self, &peer, BR_MSG_JOB, br_span_of(&d->buffer), (br_span){0});
     if (status == BR_ERR_UNREACHABLE || status == BR_ERR_AGAIN) {
         status = forget_worker(self, to, br_status_name(status), false);
         return status == BR_OK ? dispatcher_enqueue(self, &queued->job, queued->attempts) : status;
     }
     if (status == BR_OK) {
-        d->leases[d->n_leases++] = (lease){queued->job, job.attempt, br_clock_ms() + self->config->work.lease_ms, peer};
+        d->leases[d->n_leases++] = lease_of(self, to, queued, job.attempt);
         to->held++;
         count_gauges(d);
     }
@@ -259,7 +279,7 @@ static br_status commit_results(ranker *self)
         br_buf_clear(&d->buffer);
         status = br_result_ack_pack(&ack, &d->buffer);
         if (status == BR_OK) {
-            br_status sent = say(self, &d->acks[i].peer, BR_MSG_RESULT_ACK, span_of(&d->buffer), (br_span){0});
+            br_status sent = say(self, &d->acks[i].peer, BR_MSG_RESULT_ACK, br_span_of(&d->buffer), (br_span){0});
             (void)sent; // the worker keeps nothing that waits for it
         }
     }
@@ -289,6 +309,62 @@ static br_status take_result(ranker *self, const br_peer *peer, const br_result 
     d->acks[d->n_acks++] = (pending_ack){*peer, result->job_id};
     count_gauges(d);
     return d->n_acks == RANKER_MAX_LEASES ? commit_results(self) : BR_OK;
+}
+
+// --- dead letters ---
+
+static br_status note_dead(void *context, const br_dead_job *dead)
+{
+    br_buf *jobs = context;
+    br_buf_append(jobs, &dead->job_id, sizeof dead->job_id);
+    return jobs->failed ? br_no_memory("dead jobs", jobs->length / sizeof dead->job_id) : BR_OK;
+}
+
+// Those of `jobs` that are dead stay in it, *n_io of them.
+static br_status put_again(ranker *self, br_hash *jobs, uint32_t *n_io)
+{
+    br_status status = br_recommendations_begin(self->store);
+    if (status != BR_OK) {
+        return status;
+    }
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < *n_io && status == BR_OK; i++) {
+        bool again = false;
+        status = br_recommendations_put_again(self->store, &jobs[i], &again);
+        if (again) {
+            jobs[n++] = jobs[i];
+        }
+    }
+    if (status != BR_OK) {
+        br_recommendations_abort(self->store);
+        return status;
+    }
+    *n_io = n;
+    return br_recommendations_commit(self->store);
+}
+
+br_status dispatcher_retry(ranker *self, const br_retry_request *wanted, uint32_t *n_out)
+{
+    BR_AUTO_DEINIT(br_buf) found = {0};
+    br_status status = commit_results(self);
+    if (status == BR_OK && wanted->all) {
+        status = br_recommendations_visit_dead(self->store, note_dead, &found);
+    } else if (status == BR_OK) {
+        status = note_dead(&found, &(br_dead_job){.job_id = wanted->job_id});
+    }
+    br_hash *jobs = (br_hash *)(void *)found.data;
+    uint32_t n = (uint32_t)(found.length / sizeof *jobs);
+    if (status == BR_OK) {
+        status = put_again(self, jobs, &n);
+    }
+    for (uint32_t i = 0; i < n && status == BR_OK; i++) {
+        status = dispatcher_enqueue(self, &jobs[i], 0);
+    }
+    if (status == BR_OK) {
+        br_log_info("DISPATCH-RETRY", "jobs=%u", n);
+        *n_out = n;
+    }
+    return status;
 }
 
 // A worker's word is taken only as far as it fits the job: one explanation per investor, in the job's order.
@@ -367,37 +443,71 @@ static br_status on_ready(ranker *self, const br_message *message)
     return sent == BR_ERR_AGAIN || sent == BR_ERR_UNREACHABLE ? BR_OK : sent;
 }
 
+static br_status on_heartbeat(ranker *self, const br_message *message)
+{
+    br_heartbeat heartbeat;
+    br_arena_reset(self->dispatcher.arena);
+    br_status status = br_heartbeat_unpack(&heartbeat, self->dispatcher.arena, message->body, message->n_body);
+    if (status != BR_OK) {
+        br_log_warn("DISPATCH-MESSAGE-BAD", "reason=\"%s\" next=\"dropped\"", br_why(status));
+        return status == BR_ERR_NO_MEMORY ? status : BR_OK;
+    }
+    for (uint32_t i = 0; i < heartbeat.n_jobs; i++) {
+        prolong(self, &message->peer, &heartbeat.jobs[i]);
+    }
+    return BR_OK;
+}
+
+static br_status read_block(ranker *self, const br_hash *hash)
+{
+    dispatcher *d = &self->dispatcher;
+    if (d->block != NULL && br_hash_equal(&d->block_info.hash, hash)) {
+        return BR_OK;
+    }
+    br_free(d->block);
+    d->block = NULL;
+    return br_recommendations_get_population(self->store, hash, &d->block, &d->block_info);
+}
+
+static br_status send_part(ranker *self, const br_peer *peer, const br_population_part *part, br_span bytes)
+{
+    dispatcher *d = &self->dispatcher;
+    br_buf_clear(&d->buffer);
+    br_status status = br_population_part_pack(part, &d->buffer);
+    if (status == BR_OK) {
+        br_status sent = say(self, peer, BR_MSG_POPULATION, br_span_of(&d->buffer), bytes);
+        (void)sent; // a worker that is gone asks again when it is back
+    }
+    return status;
+}
+
 static br_status on_population_get(ranker *self, const br_message *message)
 {
     dispatcher *d = &self->dispatcher;
     br_population_get get;
-    br_population_info info;
-    uint8_t *codes = NULL;
     br_arena_reset(d->arena);
     br_status status = br_population_get_unpack(&get, d->arena, message->body, message->n_body);
     if (status == BR_OK) {
-        status = br_recommendations_get_population(self->store, &get.hash, &codes, &info);
+        status = read_block(self, &get.hash);
+    }
+    if (status == BR_ERR_NOT_FOUND) {
+        br_log_warn("DISPATCH-POPULATION-UNKNOWN", "reason=\"%s\" next=\"the job fails\"", br_why(status));
+        return send_part(self, &message->peer, &(br_population_part){.info.hash = get.hash}, (br_span){0});
+    }
+    size_t n = status == BR_OK ? (size_t)d->block_info.n * d->block_info.n_investor_fields : 0;
+    if (status == BR_OK && get.offset >= n) {
+        status = br_fail(BR_ERR_INVALID, "the part from byte %u of a block of %zu", get.offset, n);
     }
     if (status == BR_ERR_INVALID) {
         br_log_warn("DISPATCH-MESSAGE-BAD", "reason=\"%s\" next=\"dropped\"", br_why(status));
         return BR_OK;
     }
-    if (status == BR_ERR_NOT_FOUND) {
-        br_log_warn("DISPATCH-POPULATION-UNKNOWN", "reason=\"%s\" next=\"the job fails\"", br_why(status));
-        info = (br_population_info){.hash = get.hash};
-        status = BR_OK;
+    if (status != BR_OK) {
+        return status;
     }
-    br_buf_clear(&d->buffer);
-    if (status == BR_OK) {
-        status = br_population_info_pack(&info, &d->buffer);
-    }
-    if (status == BR_OK) {
-        br_status sent = say(self, &message->peer, BR_MSG_POPULATION, span_of(&d->buffer),
-                             (br_span){codes, (size_t)info.n * info.n_investor_fields});
-        (void)sent; // a worker that is gone asks again when it is back
-    }
-    br_free(codes);
-    return status;
+    size_t rest = n - get.offset;
+    return send_part(self, &message->peer, &(br_population_part){d->block_info, get.offset},
+                     (br_span){d->block + get.offset, rest < BR_MAX_PART_BYTES ? rest : BR_MAX_PART_BYTES});
 }
 
 br_status dispatcher_on_message(void *state, br_socket *socket, br_message *message)
@@ -424,7 +534,7 @@ br_status dispatcher_on_message(void *state, br_socket *socket, br_message *mess
         }
         return BR_OK;
     case BR_MSG_HEARTBEAT:
-        return BR_OK;
+        return on_heartbeat(self, message);
     default:
         br_log_warn("DISPATCH-MESSAGE-UNKNOWN", "type=%u next=\"dropped\"", message->type);
         return BR_OK;
@@ -552,6 +662,7 @@ void dispatcher_stop(ranker *self)
     }
     br_curve_deinit(&self->curve);
     br_free(d->queue);
+    br_free(d->block);
     br_arena_free(&d->arena);
     br_buf_deinit(&d->buffer);
 }

@@ -96,6 +96,25 @@ static br_status keep_client(ranker *self, const br_message *message)
     return BR_OK;
 }
 
+static br_status retry(ranker *self, const rank_client *client, const br_message *message)
+{
+    br_retry_request wanted;
+    uint32_t n = 0;
+    br_arena_reset(self->arena);
+    br_status status = br_retry_request_unpack(&wanted, self->arena, message->body, message->n_body);
+    if (status == BR_ERR_INVALID || status == BR_ERR_LIMIT) {
+        return refuse(self, client, br_why(status));
+    }
+    if (status == BR_OK) {
+        status = dispatcher_retry(self, &wanted, &n);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    br_figure figures[] = {{"jobs", n, ""}};
+    return answer(self, client, &(br_report){.ok = true, .reason = "", .figures = figures, .n_figures = 1});
+}
+
 br_status ranker_on_request(void *state, br_socket *socket, br_message *message)
 {
     (void)socket;
@@ -105,8 +124,11 @@ br_status ranker_on_request(void *state, br_socket *socket, br_message *message)
         self->look = true;
         return keep_client(self, message);
     }
+    if (message->type == BR_MSG_RETRY_REQUEST) {
+        return retry(self, &client, message);
+    }
     if (message->type != BR_MSG_STATUS_REQUEST) {
-        return refuse(self, &client, "the ranker takes RANK_REQUEST and STATUS_REQUEST");
+        return refuse(self, &client, "the ranker takes RANK_REQUEST, RETRY_REQUEST and STATUS_REQUEST");
     }
     br_figure figures[] = {
         {"ledger_offset", (double)br_follower_head(self->follower), ""},
@@ -192,6 +214,14 @@ static br_status add_upcoming(ranker *self, br_market *market)
     return status;
 }
 
+// Each as of its issue day, or of today while that is not reached.
+static br_day day_of(const br_market *market, uint32_t bond)
+{
+    br_day business = br_market_business_day(market);
+    br_day issue = br_market_bond(market, bond)->issue_day;
+    return business != BR_DAY_NONE && business + 1 < issue ? business + 1 : issue;
+}
+
 static br_status add_range(ranker *self, br_market *market, br_day from, br_day until)
 {
     const uint32_t *bonds;
@@ -200,7 +230,7 @@ static br_status add_range(ranker *self, br_market *market, br_day from, br_day 
     for (uint32_t i = 0; i < n && status == BR_OK; i++) {
         br_day day = br_market_bond(market, bonds[i])->issue_day;
         if (day >= from && day < until) {
-            status = add_task(self, bonds[i], day);
+            status = add_task(self, bonds[i], day_of(market, bonds[i]));
         }
     }
     return status;
@@ -217,14 +247,12 @@ static int by_day(const void *a, const void *b)
 
 static br_status add_named(ranker *self, br_market *market, const br_rank_request *wanted)
 {
-    br_day business = br_market_business_day(market);
     for (uint32_t i = 0; i < wanted->n_bond_ids; i++) {
         uint32_t bond = br_market_find_bond(market, wanted->bond_ids[i]);
         if (bond == BR_INDEX_NONE || br_market_bond(market, bond)->cancelled) {
             return br_fail(BR_ERR_NOT_FOUND, "no bond %s is known", wanted->bond_ids[i]);
         }
-        br_day issue = br_market_bond(market, bond)->issue_day;
-        br_status status = add_task(self, bond, business != BR_DAY_NONE && business + 1 < issue ? business + 1 : issue);
+        br_status status = add_task(self, bond, day_of(market, bond));
         if (status != BR_OK) {
             return status;
         }

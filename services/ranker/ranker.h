@@ -45,7 +45,8 @@ typedef struct worker {
 typedef struct lease {
     br_hash job;
     uint32_t attempt;
-    int64_t ends_ms;
+    int64_t ends_ms; ///< moved on by each heartbeat that names the job
+    int64_t most_ms; ///< but never beyond this
     br_peer peer;
 } lease;
 
@@ -69,6 +70,8 @@ typedef struct dispatcher {
     bool open; ///< a transaction with results is open
     pending_ack acks[RANKER_MAX_LEASES];
     uint32_t n_acks;
+    uint8_t *block; ///< the population asked for last: it is read once for all its parts
+    br_population_info block_info;
     br_arena *arena;
     br_buf buffer;
     br_metric *depth, *in_flight, *done, *failed, *redelivered, *dead, *workers_gauge;
@@ -118,6 +121,8 @@ br_status dispatcher_start(ranker *self) BR_MUST_CHECK;
 void dispatcher_stop(ranker *self);
 /// A new to-do entry is stored.
 br_status dispatcher_enqueue(ranker *self, const br_hash *job, uint32_t attempts) BR_MUST_CHECK;
+/// Make dead jobs ones to do again; *n_out: how many.
+br_status dispatcher_retry(ranker *self, const br_retry_request *wanted, uint32_t *n_out) BR_MUST_CHECK;
 br_status dispatcher_on_message(void *state, br_socket *socket, br_message *message) BR_MUST_CHECK;
 /// Commit what came in, acknowledge it, deal out what may go.
 br_status dispatcher_work(ranker *self) BR_MUST_CHECK;

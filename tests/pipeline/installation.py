@@ -4,11 +4,14 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import tempfile
 import shutil
 import csv
 import io
+import urllib.error
+import urllib.request
 
 BIN = os.environ.get("BOOKRUNNER_BIN", os.path.join(os.path.dirname(__file__), "..", "..", "build", "bin"))
 
@@ -119,9 +122,76 @@ class Installation:
         return True
 
 
+def fetch(address_file, path):
+    """(code, text) of a process' own page, (0, "") while it has none."""
+    try:
+        with open(address_file) as file:
+            address = file.read().strip()
+        with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as page:
+            return page.status, page.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
+
+
+def metric(address_file, name):
+    _, text = fetch(address_file, "/metrics")
+    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name))
+
+
+def keys(*words):
+    return subprocess.run([os.path.join(BIN, "bookrunner"), "keys", *words], capture_output=True, text=True)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Host:
+    """Another host: a directory of its own with the models, and one explainer that reaches the ranker over tcp."""
+
+    def __init__(self, root, name, port, key_directory, models):
+        self.dir = os.path.join(root, name)
+        os.makedirs(self.dir)
+        shutil.copytree(models, os.path.join(self.dir, "models"))
+        with open(os.path.join(self.dir, "bookrunner.yaml"), "w") as file:
+            file.write(f"work: {{connect: 'tcp://127.0.0.1:{port}', keys: '{key_directory}'}}\n"
+                       "http: {port: 0, telemetry_port: 0}\n")
+        self.page = os.path.join(self.dir, "run", "explainer-1.http")
+        self.log = open(os.path.join(self.dir, "log.txt"), "w")
+        self.process = subprocess.Popen([os.path.join(BIN, "bookrunner-explainer"), "--dir", self.dir, "--name", "1"],
+                                        stdout=self.log, stderr=self.log)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.process.terminate()
+        code = self.process.wait(30)
+        self.log.close()
+        if kind is not None:
+            with open(self.log.name) as file:
+                print(file.read())
+        else:
+            assert code == 0, f"the explainer at {self.dir} ended with {code}"
+
+
 def simulate(directory, size="tiny", seed=1):
     subprocess.run([os.path.join(BIN, "bookrunner"), "simulate", directory, "--size", size, "--seed", str(seed)],
                    check=True, capture_output=True, text=True)
+
+
+def copy_investors(market, copies):
+    """Every investor of a market folder once more, so many times: they bid on nothing, but they are ranked."""
+    with open(os.path.join(market, "investors.csv")) as file:
+        rows = list(csv.DictReader(file))
+    with open(os.path.join(market, "investors.csv"), "a") as out:
+        writer = csv.DictWriter(out, rows[0])
+        for copy in range(copies):
+            writer.writerows(dict(row, investor_id=f"{row['investor_id']}-{copy}") for row in rows)
 
 
 def cut_market(source, target, until):

@@ -6,12 +6,9 @@ import os
 import re
 import shutil
 import socket
-import subprocess
 import tempfile
-import urllib.error
-import urllib.request
 
-from installation import BIN, Installation, simulate
+from installation import Host, Installation, fetch, free_port, keys, metric, simulate
 
 
 # A search that takes long, one job at a time: all explainers are needed.
@@ -45,7 +42,7 @@ def one_explainer(market, root):
         place.run("down")
         models = os.path.join(root, "models")
         shutil.copytree(place.path("models"), models)
-    lists, explanations = rows(digest, "list"), rows(digest, "explanations")
+    lists, explanations = rows(digest, "backtest"), rows(digest, "backtest explanations")
     assert sorted(lists) == sorted(explanations) and len(lists) > 50, (len(lists), len(explanations))
     return digest, models
 
@@ -56,7 +53,7 @@ def three_explainers(market, models, expected):
         place.wait_explained()
         assert place.digest() == expected, "three explainers give other bytes than one"
         done = [metric(place.path("run", f"explainer-{i}.http"), DONE) for i in (1, 2, 3)]
-        assert min(done) > 0 and sum(done) >= len(rows(expected, "explanations")), done
+        assert min(done) > 0 and sum(done) >= len(rows(expected, "backtest explanations")), done
         place.run("replay", "--all")
         place.run("down")
         damage(place)
@@ -95,63 +92,6 @@ def damage(place):
 DONE = 'bookrunner_messages_total{stage="explain",outcome="done"}'
 
 
-def fetch(address_file, path):
-    """(code, text) of a process' own page, (0, "") while it has none."""
-    try:
-        with open(address_file) as file:
-            address = file.read().strip()
-        with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as page:
-            return page.status, page.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-    except OSError:
-        return 0, ""
-
-
-def metric(address_file, name):
-    _, text = fetch(address_file, "/metrics")
-    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name))
-
-
-def keys(*words):
-    return subprocess.run([os.path.join(BIN, "bookrunner"), "keys", *words], capture_output=True, text=True)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Host:
-    """Another host: a directory of its own with the models, and one explainer that reaches the ranker over tcp."""
-
-    def __init__(self, root, name, port, key_directory, models):
-        self.dir = os.path.join(root, name)
-        os.makedirs(self.dir)
-        shutil.copytree(models, os.path.join(self.dir, "models"))
-        with open(os.path.join(self.dir, "bookrunner.yaml"), "w") as file:
-            file.write(f"work: {{connect: 'tcp://127.0.0.1:{port}', keys: '{key_directory}'}}\n"
-                       "http: {port: 0, telemetry_port: 0}\n")
-        self.page = os.path.join(self.dir, "run", "explainer-1.http")
-        self.log = open(os.path.join(self.dir, "log.txt"), "w")
-        self.process = subprocess.Popen([os.path.join(BIN, "bookrunner-explainer"), "--dir", self.dir, "--name", "1"],
-                                        stdout=self.log, stderr=self.log)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, value, trace):
-        self.process.terminate()
-        code = self.process.wait(30)
-        self.log.close()
-        if kind is not None:
-            with open(self.log.name) as file:
-                print(file.read())
-        else:
-            assert code == 0, f"the explainer at {self.dir} ended with {code}"
-
-
 def plain_peer(port):
     """A ZMTP 3.0 greeting without keys and the announcement of a worker: the ranker hangs up after its own greeting of 64 bytes at most."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as peer:
@@ -187,12 +127,12 @@ def network(market, models, root, expected):
                    lambda _: "is not heard" in fetch(stranger.page, "/readyz")[1])
         plain_peer(port)
         stores = place.stores()
-        assert stores["results"] == 0 and stores["todo"] == len(rows(expected, "list")), stores
+        assert stores["results"] == 0 and stores["todo"] == len(rows(expected, "backtest")), stores
         assert metric(place.path("run", "ranker.http"), "bookrunner_explainers") == 0
         with Host(root, "host", port, os.path.join(server, "for-far"), models) as host:
             place.wait_explained()
             assert place.digest() == expected, "an explainer over the network gives other bytes"
-            assert metric(host.page, DONE) >= len(rows(expected, "explanations"))
+            assert metric(host.page, DONE) >= len(rows(expected, "backtest explanations"))
         assert metric(stranger.page, DONE) == 0 and fetch(stranger.page, "/livez")[0] == 200
         restarts = {name: process["restarts"] for name, process in place.processes().items()}
         assert not any(restarts.values()), restarts

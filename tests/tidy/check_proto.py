@@ -107,7 +107,7 @@ def check(texts):
 FAULTS = [
     ("readme", "| HINT | 10 |", "| HINT | 18 |"),
     ("readme", "| 4 MiB | 0 | 1,000 rows", "| 5 MiB | 0 | 1,000 rows"),
-    ("readme", "| 256 B | 64 MiB |", "| 256 B | 32 MiB |"),
+    ("readme", "| 256 B | 256 KiB |", "| 256 B | 512 KiB |"),
     ("readme", "C:STOPPING", "C:STOPING"),
     ("readme", "*S:HINT", ""),
     ("readme", "*( job /", "*( jobs /"),
@@ -119,8 +119,8 @@ FAULTS = [
     ("header", "BR_MSG_STOPPING = 35,", ""),
     ("table", '{"JOB", 2 * MIB', '{"JOB", 3 * MIB'),
     ("table", '{"HINT", 256', '{"HINTS", 256'),
-    ("protos", "message Heartbeat {}", ""),
-    ("protos", "message Heartbeat {}", "message Heartbeat {}\nmessage Extra {}"),
+    ("protos", "message Stopping {}", ""),
+    ("protos", "message Stopping {}", "message Stopping {}\nmessage Extra {}"),
     ("protos", "  bytes name = 1;", "  optional bytes name = 1;"),
 ]
 

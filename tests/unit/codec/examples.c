@@ -114,6 +114,13 @@ const br_rank_request *example_br_rank_request(void)
     return &request;
 }
 
+const br_retry_request *example_br_retry_request(void)
+{
+    static br_retry_request request;
+    request = (br_retry_request){false, hash_from(9)};
+    return &request;
+}
+
 const br_evaluate_request *example_br_evaluate_request(void)
 {
     static const char *ids[1];
@@ -229,18 +236,28 @@ const br_result_ack *example_br_result_ack(void)
     return &ack;
 }
 
+const br_heartbeat *example_br_heartbeat(void)
+{
+    static br_hash jobs[2];
+    static br_heartbeat heartbeat;
+    jobs[0] = hash_from(11);
+    jobs[1] = hash_from(12);
+    heartbeat = (br_heartbeat){jobs, 2};
+    return &heartbeat;
+}
+
 const br_population_get *example_br_population_get(void)
 {
     static br_population_get get;
-    get = (br_population_get){hash_from(3)};
+    get = (br_population_get){hash_from(3), 65536};
     return &get;
 }
 
-const br_population_info *example_br_population_info(void)
+const br_population_part *example_br_population_part(void)
 {
-    static br_population_info info;
-    info = (br_population_info){hash_from(3), BR_MAX_POPULATION, 268};
-    return &info;
+    static br_population_part part;
+    part = (br_population_part){{hash_from(3), BR_MAX_POPULATION, 268}, 66000000};
+    return &part;
 }
 
 // --- stored ---
@@ -262,6 +279,7 @@ const br_list *example_br_list(void)
         .job_id = hash_from(9),
         .n_eligible = UINT32_MAX,
         .population = hash_from(3),
+        .backtest = true,
     };
     return &list;
 }
@@ -415,6 +433,7 @@ CASE(br_hint)
 CASE(br_train_request)
 CASE(br_rollback_request)
 CASE(br_rank_request)
+CASE(br_retry_request)
 CASE(br_evaluate_request)
 CASE(br_progress)
 CASE(br_report)
@@ -423,8 +442,9 @@ CASE(br_job_body)
 CASE(br_job)
 CASE(br_result)
 CASE(br_result_ack)
+CASE(br_heartbeat)
 CASE(br_population_get)
-CASE(br_population_info)
+CASE(br_population_part)
 CASE(br_list)
 CASE(br_dead_job)
 CASE(br_snapshot_event)
@@ -457,6 +477,7 @@ const codec_case codec_cases[] = {
     ENTRY(br_train_request),
     ENTRY(br_rollback_request),
     ENTRY(br_rank_request),
+    ENTRY(br_retry_request),
     ENTRY(br_evaluate_request),
     ENTRY(br_progress),
     ENTRY(br_report),
@@ -465,8 +486,9 @@ const codec_case codec_cases[] = {
     ENTRY(br_job),
     ENTRY(br_result),
     ENTRY(br_result_ack),
+    ENTRY(br_heartbeat),
     ENTRY(br_population_get),
-    ENTRY(br_population_info),
+    ENTRY(br_population_part),
     ENTRY(br_list),
     ENTRY(br_dead_job),
     ENTRY(br_snapshot_event),

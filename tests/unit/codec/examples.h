@@ -23,11 +23,13 @@ const br_job *example_br_job(void);
 const br_result *example_br_result(void);
 const br_result_ack *example_br_result_ack(void);
 const br_population_get *example_br_population_get(void);
-const br_population_info *example_br_population_info(void);
+const br_population_part *example_br_population_part(void);
 const br_list *example_br_list(void);
 const br_dead_job *example_br_dead_job(void);
 const br_snapshot_event *example_br_snapshot_event(void);
 const br_bond_quality *example_br_bond_quality(void);
+const br_heartbeat *example_br_heartbeat(void);
+const br_retry_request *example_br_retry_request(void);
 
 #define EXAMPLE_CHUNKS 3
 extern const br_hash example_chunks[EXAMPLE_CHUNKS];

@@ -94,6 +94,15 @@ Test(codec_control, a_figure_without_a_value_says_so)
     COMES_BACK(br_progress, m.rate = (double)INFINITY, cr_expect_eq(got.rate, 0.0));
 }
 
+Test(codec_control, one_dead_job_or_all_are_asked_for)
+{
+    COMES_BACK(br_retry_request, (void)0, {
+        SAME(all);
+        SAME_HASH(job_id);
+    });
+    COMES_BACK(br_retry_request, m.all = true, SAME(all));
+}
+
 Test(codec_control, a_rate_that_is_no_number_is_refused)
 {
     // Progress { rate = NaN }: our own pack never writes it.

@@ -19,6 +19,7 @@ Test(codec_stored, a_list_comes_back)
         SAME_HASH(job_id);
         SAME(n_eligible);
         SAME_HASH(population);
+        SAME(backtest);
     });
     COMES_BACK(br_list, m.has_job = false, SAME(has_job));
 }

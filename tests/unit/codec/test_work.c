@@ -67,6 +67,18 @@ Test(codec_work, each_wrong_field_of_a_body_is_refused_by_name)
     REFUSED(br_job_body, "JobBody.n_reasons", (m.n_reasons = BR_MAX_REASONS + 1, m.warm_start = NULL));
 }
 
+Test(codec_work, a_heartbeat_names_the_jobs_that_are_held)
+{
+    COMES_BACK(br_heartbeat, (void)0, {
+        SAME(n_jobs);
+        SAME_HASH(jobs[0]);
+        SAME_HASH(jobs[1]);
+    });
+    static br_hash jobs[BR_MAX_HELD_JOBS];
+    COMES_BACK(br_heartbeat, (m.jobs = jobs, m.n_jobs = BR_MAX_HELD_JOBS), SAME(n_jobs));
+    COMES_BACK(br_heartbeat, m.n_jobs = 0, SAME(n_jobs));
+}
+
 Test(codec_work, scores_must_fit_the_population)
 {
     // The bytes of a right body with one byte of `eligible` (field 12, 4 bytes, last) taken away.
@@ -192,15 +204,21 @@ Test(codec_work, the_largest_result_fits_its_limit)
 Test(codec_work, small_messages_come_back)
 {
     COMES_BACK(br_result_ack, (void)0, SAME_HASH(job_id));
-    COMES_BACK(br_population_get, (void)0, SAME_HASH(hash));
-    COMES_BACK(br_population_info, (void)0, {
+    COMES_BACK(br_population_get, (void)0, {
         SAME_HASH(hash);
-        SAME(n);
-        SAME(n_investor_fields);
+        SAME(offset);
     });
-    REFUSED(br_population_info, "Population.n", m.n = BR_MAX_POPULATION + 1);
-    REFUSED(br_population_info, "Population.n", m.n_investor_fields = 269);
-    REFUSED(br_population_info, "Population.n_investor_fields", m.n_investor_fields = BR_MAX_FIELDS + 1);
+    REFUSED(br_population_get, "PopulationGet.offset", m.offset = BR_MAX_POPULATION_BYTES + 1);
+    COMES_BACK(br_population_part, (void)0, {
+        SAME_HASH(info.hash);
+        SAME(info.n);
+        SAME(info.n_investor_fields);
+        SAME(offset);
+    });
+    REFUSED(br_population_part, "Population.n", m.info.n = BR_MAX_POPULATION + 1);
+    REFUSED(br_population_part, "Population.n", m.info.n_investor_fields = 269);
+    REFUSED(br_population_part, "Population.n_investor_fields", m.info.n_investor_fields = BR_MAX_FIELDS + 1);
+    REFUSED(br_population_part, "Population.offset", m.offset = BR_MAX_POPULATION * 268 + 1);
 }
 
 Test(codec_work, a_short_hash_is_refused)

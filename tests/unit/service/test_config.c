@@ -91,7 +91,7 @@ static const char *other_value(const br_config_key *key, bool file)
                : strcmp(key->path, "training.dataset_max_bytes") == 0 ? "1234567"
                : strcmp(key->path, "training.final_epochs") == 0      ? "2"
                : strstr(key->path, "few_max") != NULL                 ? "11"
-               : strcmp(key->path, "work.lease_ms") == 0              ? "777"
+               : strstr(key->path, "_ms") != NULL                     ? "7777"
                : strcmp(key->path, "ranking.reasons") == 0            ? "5"
                                                                       : "7";
     case BR_CONFIG_DECIMAL:

@@ -246,6 +246,37 @@ Test(store_recommendations, a_list_without_a_job_makes_no_work)
     br_recommendations_free(&store);
 }
 
+Test(store_recommendations, a_backtest_never_stands_before_the_list_that_was_live)
+{
+    br_recommendations *store = writer();
+    made_list live, later;
+    make_list(&live, "bond-1", 18000, 1);
+    put(store, &live);
+    br_list found;
+    for (uint32_t seed = 2; seed < 4; seed++) { // one as of the same day, one as of a later one
+        make_list(&later, "bond-1", 17998 + (br_day)seed, seed);
+        later.list.backtest = true;
+        cr_assert(put(store, &later));
+        cr_assert_not(put(store, &later));
+        found = list_of(store, "bond-1", BR_DAY_MAX);
+        cr_assert(found.backtest, "the newest is the backtest");
+        cr_assert_str_eq(found.entries[0].investor_id, later.ids[0]);
+        cr_assert_eq(br_recommendations_live_list(store, arena, "bond-1", BR_DAY_MAX, &found), BR_OK);
+        cr_assert(!found.backtest && found.as_of == 18000);
+        cr_assert_str_eq(found.entries[0].investor_id, live.ids[0]);
+    }
+    expect_counts(store, 3, 3, 0, 0);
+    cr_assert_not(put(store, &live), "an event worked again finds its list");
+    expect_counts(store, 3, 3, 0, 0);
+    cr_assert_eq(br_recommendations_live_list(store, arena, "bond-1", 17999, &found), BR_ERR_NOT_FOUND);
+    make_list(&later, "bond-2", 18000, 5);
+    later.list.backtest = true;
+    put(store, &later);
+    cr_assert_eq(br_recommendations_live_list(store, arena, "bond-2", BR_DAY_MAX, &found), BR_ERR_NOT_FOUND);
+    cr_assert_eq(br_recommendations_live_list(store, arena, "bond-10", BR_DAY_MAX, &found), BR_ERR_NOT_FOUND);
+    br_recommendations_free(&store);
+}
+
 Test(store_recommendations, a_result_counts_once)
 {
     br_recommendations *store = writer();
@@ -293,6 +324,61 @@ Test(store_recommendations, a_dead_job_leaves_the_list_of_things_to_do)
     cr_assert_not(put_result(store, &made.list.job_id, 1), "too late");
     cr_assert_not(put(store, &made));
     expect_counts(store, 1, 0, 0, 1);
+    br_recommendations_free(&store);
+}
+
+static br_status note_dead(void *context, const br_dead_job *dead)
+{
+    cr_assert_str_eq(dead->reason, "five attempts");
+    ++*(unsigned *)context;
+    return BR_OK;
+}
+
+static br_job_state state_of(br_recommendations *store, const br_list *list, br_outcome *outcome)
+{
+    cr_assert_eq(br_recommendations_outcome(store, arena, list, outcome), BR_OK);
+    return outcome->state;
+}
+
+Test(store_recommendations, a_dead_job_can_be_asked_for_again)
+{
+    enum { JOBS = 3 };
+    br_recommendations *store = writer();
+    made_list made[JOBS];
+    br_outcome outcome;
+    for (uint32_t i = 0; i < JOBS; i++) {
+        make_list(&made[i], "bond-1", 18000 + (br_day)i, i);
+        put(store, &made[i]);
+        begin(store);
+        cr_assert_eq(br_recommendations_put_attempt(store, &made[i].list.job_id, 5), BR_OK);
+        cr_assert_eq(br_recommendations_put_dead(store, &(br_dead_job){made[i].list.job_id, "five attempts", 5}),
+                     BR_OK);
+        commit(store);
+    }
+    unsigned n_dead = 0;
+    cr_assert_eq(br_recommendations_visit_dead(store, note_dead, &n_dead), BR_OK);
+    cr_assert_eq(n_dead, JOBS);
+    cr_assert_eq(state_of(store, &made[1].list, &outcome), BR_JOB_DEAD);
+    cr_assert_str_eq(outcome.dead.reason, "five attempts");
+    for (unsigned i = 0; i < 2; i++) {
+        bool again = false;
+        begin(store);
+        cr_assert_eq(br_recommendations_put_again(store, &made[1].list.job_id, &again), BR_OK);
+        commit(store);
+        cr_assert_eq(again, i == 0, "the second time it is not dead");
+        expect_counts(store, JOBS, 1, 0, 2);
+    }
+    br_hash job;
+    uint32_t attempts = 9, n = 0;
+    uint64_t after = 0;
+    cr_assert_eq(br_recommendations_todo(store, &after, &job, &attempts, 1, &n), BR_OK);
+    cr_assert(n == 1 && attempts == 0 && br_hash_equal(&job, &made[1].list.job_id));
+    cr_assert_eq(state_of(store, &made[1].list, &outcome), BR_JOB_TODO);
+    cr_assert(put_result(store, &made[1].list.job_id, 5));
+    cr_assert_eq(state_of(store, &made[1].list, &outcome), BR_JOB_DONE);
+    cr_assert_eq(outcome.result.n_explanations, 2);
+    made[0].list.has_job = false;
+    cr_assert_eq(state_of(store, &made[0].list, &outcome), BR_JOB_NONE);
     br_recommendations_free(&store);
 }
 
