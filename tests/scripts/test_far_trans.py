@@ -14,6 +14,7 @@ SCRIPTS = os.path.join(os.environ["BOOKRUNNER_SOURCE"], "scripts", "markets")
 FILES = ("schema.yaml", "bonds.csv", "investors.csv", "bids.csv", "exclusions.csv")
 ISSUE = "GRC123456789"  # sold by book building on 2020-10-19
 STOCK = "GRS123000000"
+HELD = f"{STOCK}@2017-12-31"  # stands for the opening holdings
 SOURCE = {
     "first_buys.csv": ["from,to,customerID,ISIN"]
     + [f"2018-01-02,2018-01-03,C{i},{STOCK}" for i in range(3)]
@@ -66,12 +67,15 @@ def made_up(folder):
     check(run("far_trans", source, again).returncode == 0, "a second run")
     check(filecmp.cmpfiles(market, again, FILES, shallow=False)[0] == list(FILES), "equal bytes from both runs")
     stock = f"{STOCK}@2019-08-12"
-    window = [row for row in rows(market, "bonds.csv") if row[10] == "secondary"]
+    window = [row for row in rows(market, "bonds.csv") if row[10] == "secondary" and row[0] != HELD]
     check(window == [], f"five buyers in two windows make no offering: {window}")
-    check(rows(market, "bonds.csv") == [[f"{ISSUE}@2020-10-19", "GR123", "2020-10-12", "2020-10-19", "Bond", "Corporate",
+    check(rows(market, "bonds.csv")[0][:4] == [HELD, "GR123", "2017-12-31", "2017-12-31"], "what was held before the data")
+    check(rows(market, "bonds.csv")[1:] == [[f"{ISSUE}@2020-10-19", "GR123", "2020-10-12", "2020-10-19", "Bond", "Corporate",
                                          "EBB", "Corporate", "Oil", "GR", "primary", "under 1 month", "100.0", "0"]],
           "the issue")
-    check(rows(market, "bids.csv")[0] == [f"C0-{ISSUE}", f"{ISSUE}@2020-10-19", "C0", "2020-10-19", "2020-10-29"],
+    check([row for row in rows(market, "bids.csv") if row[1] == HELD] ==
+          [[f"C{i}-{STOCK}", HELD, f"C{i}", "2018-01-02", "2018-01-03"] for i in range(3)], "opening holdings")
+    check(rows(market, "bids.csv")[3] == [f"C0-{ISSUE}", f"{ISSUE}@2020-10-19", "C0", "2020-10-19", "2020-10-29"],
           "a bid on the issue")
     check(rows(market, "investors.csv")[:3] == [["C0", "2018-01-02", "", "", ""],
                                                 ["C0", "2018-05-01", "Mass", "Income", ""],
@@ -84,11 +88,11 @@ def made_up(folder):
     make_source(source + "2", first_buys=clustered)
     check(run("far_trans", source + "2", market + "2").returncode == 0, "five buyers in one window")
     bonds = rows(market + "2", "bonds.csv")
-    check([row[0] for row in bonds] == [stock, f"{ISSUE}@2020-10-19"], f"an offering: {bonds}")
-    check(bonds[0][6:] == ["Athens", "Energy", "Oil", "GR", "secondary", "over 12 months", "3.5", "3"], bonds[0])
+    check([row[0] for row in bonds] == [HELD, stock, f"{ISSUE}@2020-10-19"], f"an offering: {bonds}")
+    check(bonds[1][6:] == ["Athens", "Energy", "Oil", "GR", "secondary", "over 12 months", "3.5", "3"], bonds[1])
     check(rows(market + "2", "exclusions.csv") == [[stock, f"C{i}", "2018-01-02"] for i in range(3)],
           "opening holdings exclude")
-    check(sum(row[1] == stock for row in rows(market + "2", "bids.csv")) == 5, "opening holdings are no bids")
+    check(sum(row[1] == stock for row in rows(market + "2", "bids.csv")) == 5, "opening holdings are no bids of a window")
     check([f"C3-{STOCK}", stock, "C3", "2019-08-20", "2019-08-21"] in rows(market + "2", "bids.csv"), "exact days")
 
 
