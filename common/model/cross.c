@@ -67,9 +67,9 @@ BR_WIDE static void add(float *restrict to, const float *restrict from, size_t n
 /// What layer l's product is added to: q_l, or for a stacked tower T.
 static br_matrix target_of(const br_tile *tile, const br_tables *tables, uint32_t l)
 {
-    const br_model_config *config = &tables->model->config;
-    return l < config->n_cross ? br_matrix_of(tile->q[l], tile->n, config->rank)
-                               : br_matrix_of(tile->dq[l], tile->n, config->hidden[0]);
+    const br_model *model = tables->model;
+    return l < model->n_low ? br_matrix_of(tile->q[l], tile->n, model->config.rank)
+                            : br_matrix_of(tile->dq[l], tile->n, model->config.hidden[0]);
 }
 
 /// Layer l's product over the fields that are shown.
@@ -98,12 +98,12 @@ void br_cross_forward(br_tile *tile, const br_tables *tables)
     const br_model *model = tables->model;
     const br_model_config *config = &model->config;
     size_t r = config->rank;
-    for (uint32_t l = 0; l < config->n_cross; l++) {
+    for (uint32_t l = 0; l < model->n_low; l++) {
         copy_matrix(br_matrix_of(tile->q[l], tile->n, r), part_of(tile, tables, tile->state, tables->layout.p[l], r));
     }
     for (uint32_t l = 1; l <= br_n_inner(model); l++) {
         br_matrix target = target_of(tile, tables, l);
-        bool tower = l == config->n_cross;
+        bool tower = l == model->n_low;
         if (tower) {
             memset(target.data, 0, target.rows * target.columns * sizeof(float));
         }
@@ -176,8 +176,8 @@ void br_cross_backward(br_gradient_part *part, br_tile *tile, const br_tables *t
     if (tables->n_gathered > 0) {
         memset(tile->d_gathered, 0, model->width * BR_TILE_ROWS * sizeof(float));
     }
-    if (config->stacked && config->n_cross > 0) {
-        copy_matrix(br_matrix_of(tile->dq[config->n_cross], tile->n, config->hidden[0]),
+    if (config->stacked && model->n_low > 0) {
+        copy_matrix(br_matrix_of(tile->dq[model->n_low], tile->n, config->hidden[0]),
                     part_of(tile, tables, tile->d_state, tables->layout.t, config->hidden[0]));
     }
     for (uint32_t l = br_n_inner(model); l > 0; l--) {
@@ -190,7 +190,7 @@ void br_cross_backward(br_gradient_part *part, br_tile *tile, const br_tables *t
         }
         shown_backward(part, tile, tables, l);
     }
-    for (uint32_t l = 0; l < config->n_cross; l++) {
+    for (uint32_t l = 0; l < model->n_low; l++) {
         add_matrix(part_of(tile, tables, tile->d_state, tables->layout.p[l], r), br_matrix_of(tile->dq[l], tile->n, r));
     }
 }

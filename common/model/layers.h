@@ -27,15 +27,19 @@ typedef struct br_tile {
     float *dq[BR_MAX_CROSS + 1]; ///< [T, columns of l]
     float *s[BR_MAX_CROSS + 1];  ///< [F, T, d] sum_{m<l} U_m q_m where the field is shown
     float *ds;                   ///< [F, T, d]
-    float *d_gathered;       ///< [F, T, d] of gathered fields: what the cross layers add to their embeddings' gradients
-    float *x;                ///< [T, d] of one field
-    float *y;                ///< likewise
-    float *dy;               ///< likewise
-    float *h[BR_MAX_HIDDEN]; ///< [T, hidden[i]]
-    float *dh[BR_MAX_HIDDEN]; ///< likewise
-    float *logit;             ///< [T]
-    float *dlogit;            ///< [T] set by the caller before backward
-    float *block;             ///< the memory of all floats above
+    float *d_gathered;   ///< [F, T, d] of gathered fields: what the cross layers add to their embeddings' gradients
+    const uint32_t *row; ///< [n, F] embedding rows; borrowed, of full rank
+    float *xs[BR_MAX_CROSS + 1]; ///< [T, W] x_l of full rank
+    float *zs[BR_MAX_CROSS + 1]; ///< [T, W] M_l x_l of full rank; the last is scratch
+    float *dx;                   ///< [T, W] gradient of x_l of full rank
+    float *x;                    ///< [T, d] of one field
+    float *y;                    ///< likewise
+    float *dy;                   ///< likewise
+    float *h[BR_MAX_HIDDEN];     ///< [T, hidden[i]]
+    float *dh[BR_MAX_HIDDEN];    ///< likewise
+    float *logit;                ///< [T]
+    float *dlogit;               ///< [T] set by the caller before backward
+    float *block;                ///< the memory of all floats above
 } br_tile;
 
 br_status br_tile_new(br_tile **out, const br_tables *tables) BR_MUST_CHECK;
@@ -54,6 +58,12 @@ void br_embedding_rows(uint32_t *row, const br_model *model, const uint8_t *bond
 void br_cross_forward(br_tile *tile, const br_tables *tables);
 /// From dq and, for a stacked tower, d_state's T to d_state's P, and to the part's shown, u, out and k.
 void br_cross_backward(br_gradient_part *part, br_tile *tile, const br_tables *tables);
+
+// --- full.c ---
+
+/// The cross layers of full rank: logit += w_cross . x_L, or for a stacked tower its T. Nothing to do for other models.
+void br_full_forward(br_tile *tile, const br_tables *tables);
+void br_full_backward(br_gradient_part *part, br_tile *tile, const br_tables *tables);
 
 // --- tower.c ---
 

@@ -28,7 +28,7 @@ br_status br_model_config_check(const br_model_config *config)
         status = check_range("n_cross", config->n_cross, 0, config->architecture == BR_DCN ? BR_MAX_CROSS : 0);
     }
     if (status == BR_OK) {
-        status = check_range("rank", config->rank, 1, MAX_RANK);
+        status = check_range("rank", config->rank, 0, MAX_RANK);
     }
     if (status == BR_OK) {
         status = check_range("n_hidden", config->n_hidden, 1, BR_MAX_HIDDEN);
@@ -54,11 +54,14 @@ static void place_views(br_model *model, float *block)
     bool has_linear = config->architecture == BR_WIDE_DEEP || config->architecture == BR_DEEPFM;
     model->embedding = take(block, &used, model->row_of[model->n_fields] * config->d);
     model->linear = has_linear ? take(block, &used, model->row_of[model->n_fields]) : NULL;
-    for (uint32_t l = 0; l < config->n_cross; l++) {
+    for (uint32_t l = 0; l < model->n_low; l++) {
         model->u[l] = take(block, &used, model->width * config->rank);
     }
-    for (uint32_t l = 0; l < config->n_cross; l++) {
+    for (uint32_t l = 0; l < model->n_low; l++) {
         model->v[l] = take(block, &used, model->width * config->rank);
+    }
+    for (uint32_t l = model->n_low; l < config->n_cross; l++) {
+        model->m[l] = take(block, &used, model->width * model->width);
     }
     for (uint32_t l = 0; l < config->n_cross; l++) {
         model->b[l] = take(block, &used, model->width);
@@ -106,6 +109,7 @@ br_status br_model_new(br_model **out, const br_model_config *config, const br_m
     if (model == NULL) {
         return br_no_memory("model", 1);
     }
+    model->n_low = config->rank == 0 ? 0 : config->n_cross;
     model->config = *config;
     model->n_fields = n_fields;
     model->n_bond_fields = n_bond_fields;
@@ -173,9 +177,12 @@ void br_model_init(br_model *model, uint64_t seed)
     draw(model->embedding, model->row_of[model->n_fields] * config->d, 0.1, seed, part++);
     // Glorot for what is linear, He for what a relu follows.
     double cross_scale = sqrt(2.0 / (width + config->rank));
-    for (uint32_t l = 0; l < config->n_cross; l++) {
+    for (uint32_t l = 0; l < model->n_low; l++) {
         draw(model->u[l], model->width * config->rank, cross_scale, seed, part++);
         draw(model->v[l], model->width * config->rank, cross_scale, seed, part++);
+    }
+    for (uint32_t l = model->n_low; l < config->n_cross; l++) {
+        draw(model->m[l], model->width * model->width, sqrt(1.0 / width), seed, part++);
     }
     for (uint32_t i = 0; i < config->n_hidden; i++) {
         size_t fan_in = i == 0 ? model->width : config->hidden[i - 1];
@@ -230,24 +237,34 @@ static double plain_wide(const br_model *model, const size_t *rows, const double
     return sum;
 }
 
+/// product = b_l + U_l V_l^T x, or with full rank b_l + M_l x
+static void plain_product(const br_model *model, uint32_t l, const double *x, double *product)
+{
+    size_t width = model->width;
+    size_t rank = model->config.rank;
+    for (size_t i = 0; i < width; i++) {
+        product[i] = (double)model->b[l][i];
+        for (size_t k = 0; l >= model->n_low && k < width; k++) {
+            product[i] += (double)model->m[l][i * width + k] * x[k];
+        }
+    }
+    for (size_t k = 0; l < model->n_low && k < rank; k++) {
+        double q = 0.0;
+        for (size_t i = 0; i < width; i++) {
+            q += (double)model->v[l][i * rank + k] * x[i];
+        }
+        for (size_t i = 0; i < width; i++) {
+            product[i] += (double)model->u[l][i * rank + k] * q;
+        }
+    }
+}
+
 /// x = x_L
 static void plain_cross(const br_model *model, const double *x0, double *x, double *product)
 {
-    size_t rank = model->config.rank;
     memcpy(x, x0, model->width * sizeof *x);
     for (uint32_t l = 0; l < model->config.n_cross; l++) {
-        for (size_t i = 0; i < model->width; i++) {
-            product[i] = (double)model->b[l][i];
-        }
-        for (size_t k = 0; k < rank; k++) {
-            double q = 0.0;
-            for (size_t i = 0; i < model->width; i++) {
-                q += (double)model->v[l][i * rank + k] * x[i];
-            }
-            for (size_t i = 0; i < model->width; i++) {
-                product[i] += (double)model->u[l][i * rank + k] * q;
-            }
-        }
+        plain_product(model, l, x, product);
         for (size_t i = 0; i < model->width; i++) {
             x[i] += x0[i] * product[i];
         }

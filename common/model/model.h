@@ -10,6 +10,7 @@
 ///   wide    logit = deep + sum_j linear[j, value of j] + bias                                     Wide & Deep (ref [4])
 ///   deepfm  logit = wide + sum_{i<j} x_0i . x_0j                                                  DeepFM (ref [13])
 ///   dcn     x_{l+1} = x_0 * (U_l V_l^T x_l + b_l) + x_l;  logit = w_cross . x_L + deep + bias     DCN-V2 (ref [30]);
+///           full rank: x_{l+1} = x_0 * (M_l x_l + b_l) + x_l
 ///           stacked: logit = deep + bias with h_1 = relu(W_1 x_L + c_1)
 ///
 /// Source:  4.2 Eq. (2), 4.3, 5.5; DCN-V2 sections 3.2 and 3.3 of ref [30].
@@ -27,7 +28,7 @@ typedef struct br_model_config {
     br_architecture architecture;
     uint32_t d;                     ///< embedding size, 1 to 64
     uint32_t n_cross;               ///< cross layers of BR_DCN, 0 to BR_MAX_CROSS; 0 elsewhere
-    uint32_t rank;                  ///< r of the low-rank product, 1 to 256
+    uint32_t rank;                  ///< r of the low-rank product, 1 to 256; 0 = full rank
     bool stacked;                   ///< of BR_DCN: the tower stands on x_L instead of beside it
     uint32_t n_hidden;              ///< layers of the deep tower, 1 to BR_MAX_HIDDEN
     uint32_t hidden[BR_MAX_HIDDEN]; ///< their widths, 1 to 1,024
@@ -56,8 +57,10 @@ typedef struct br_model {
     float *parameters;      ///< [n_parameters], 64-byte aligned
     float *embedding;       ///< [row_of[n_fields], d]
     float *linear;          ///< [row_of[n_fields]] of BR_WIDE_DEEP and BR_DEEPFM; NULL elsewhere
-    float *u[BR_MAX_CROSS]; ///< [width, rank]
-    float *v[BR_MAX_CROSS]; ///< [width, rank]
+    uint32_t n_low;         ///< cross layers of low rank: n_cross, or 0 with full rank
+    float *u[BR_MAX_CROSS]; ///< [width, rank], l < n_low
+    float *v[BR_MAX_CROSS]; ///< [width, rank], l < n_low
+    float *m[BR_MAX_CROSS]; ///< [width, width] of full rank, l < n_cross
     float *b[BR_MAX_CROSS]; ///< [width]
     float
         *w[BR_MAX_HIDDEN]; ///< w[0]: [width, hidden[0]], a field's rows side by side; w[i]: [hidden[i], hidden[i - 1]]

@@ -171,9 +171,10 @@ static br_status make_gradients(br_network *network)
     return BR_OK;
 }
 
-static uint32_t n_parts_for(size_t max_samples)
+static uint32_t n_parts_for(const br_model *model, size_t max_samples)
 {
-    size_t n = max_samples / PART_SAMPLES;
+    bool large = model->n_low < model->config.n_cross; // a part holds a gradient of every full-rank matrix
+    size_t n = large ? 0 : max_samples / PART_SAMPLES;
     return n < MIN_PARTS ? MIN_PARTS : n > BR_MAX_PARTS ? BR_MAX_PARTS : (uint32_t)n;
 }
 
@@ -186,7 +187,7 @@ br_status br_network_new(br_network **out, const br_model *model, br_workers *wo
     uint32_t n_threads = br_workers_n_threads(workers);
     network->model = model;
     network->workers = workers;
-    network->n_parts = n_parts_for(max_samples);
+    network->n_parts = n_parts_for(model, max_samples);
     network->n_slots = network->n_parts > n_threads ? network->n_parts : n_threads;
     network->capacity = (max_samples + network->n_parts - 1) / network->n_parts;
     if (network->capacity < LOGIT_SAMPLES) {
@@ -387,8 +388,9 @@ static void load_tile(const br_network *network, const part *it, size_t from, br
 {
     size_t n_fields = network->model->n_fields;
     tile->n = it->n - from < BR_TILE_ROWS ? it->n - from : BR_TILE_ROWS;
+    tile->row = it->row + from * n_fields;
     move_states(network->tables, &it->state, from, tile->n, tile->state, true);
-    if (br_n_inner(network->model) == 0) {
+    if (br_n_inner(network->model) == 0 && network->model->n_low == network->model->config.n_cross) {
         return; // nothing asks which fields are shown
     }
     const uint32_t *row = it->row + from * n_fields;
@@ -433,7 +435,7 @@ static void linear_forward(br_tile *tile, const br_tables *tables)
     const br_model_config *config = &model->config;
     for (size_t t = 0; t < tile->n; t++) {
         float logit = model->bias[0] + *at_state(tables, tile->state, t, tables->layout.c);
-        for (uint32_t l = 0; l < config->n_cross && model->w_cross != NULL; l++) {
+        for (uint32_t l = 0; l < model->n_low && model->w_cross != NULL; l++) {
             logit += tables->kernels->dot(at_state(tables, tile->state, t, tables->layout.g[l]),
                                           tile->q[l] + t * config->rank, config->rank);
         }
@@ -451,14 +453,14 @@ static void linear_backward(br_gradient_part *gradient, br_tile *tile, const br_
     const br_model_config *config = &model->config;
     size_t r = config->rank;
     memset(tile->d_state, 0, tile->n * tables->layout.n * sizeof(float));
-    for (uint32_t l = 0; l < config->n_cross; l++) {
+    for (uint32_t l = 0; l < model->n_low; l++) {
         memset(tile->dq[l], 0, tile->n * r * sizeof(float));
     }
     for (size_t t = 0; t < tile->n; t++) {
         float d = tile->dlogit[t];
         gradient->bias[0] += d;
         *at_state(tables, tile->d_state, t, tables->layout.c) = d;
-        for (uint32_t l = 0; l < config->n_cross && model->w_cross != NULL; l++) {
+        for (uint32_t l = 0; l < model->n_low && model->w_cross != NULL; l++) {
             tables->kernels->axpy(tile->dq[l] + t * r, d, at_state(tables, tile->state, t, tables->layout.g[l]), r);
             tables->kernels->axpy(at_state(tables, tile->d_state, t, tables->layout.g[l]), d, tile->q[l] + t * r, r);
         }
@@ -474,6 +476,7 @@ static void tile_forward(br_tile *tile, const br_tables *tables)
 {
     br_cross_forward(tile, tables);
     linear_forward(tile, tables);
+    br_full_forward(tile, tables);
     br_tower_forward(tile, tables);
 }
 
@@ -482,6 +485,7 @@ static void tile_backward(br_gradient_part *gradient, br_tile *tile, const br_ta
     linear_backward(gradient, tile, tables);
     br_tower_backward(gradient, tile, tables);
     br_cross_backward(gradient, tile, tables);
+    br_full_backward(gradient, tile, tables);
 }
 
 // --- the phases of a step, in items ---
@@ -624,12 +628,25 @@ static void sum_parts(br_network *network)
     add_part(network, gradient->bias, (size_t)(first->bias - first->block), 1);
 }
 
+static void sum_full(br_network *network)
+{
+    const br_model *model = network->model;
+    br_model *gradient = network->gradient;
+    const br_gradient_part *first = &network->gradient_parts[0];
+    size_t width = model->width;
+    for (uint32_t l = model->n_low; l < model->config.n_cross; l++) {
+        memset(gradient->m[l], 0, width * width * sizeof(float));
+        add_part(network, gradient->m[l], (size_t)(first->m[l] - first->block), width * width);
+    }
+}
+
 static void sum_item(void *context, uint32_t worker, uint32_t item)
 {
     (void)worker;
     br_network *network = context;
     if (item == 0) {
         sum_parts(network);
+        sum_full(network);
     } else {
         sum_gradient_block(network, item - 1);
         sum_gathered_block(network, item - 1);

@@ -18,11 +18,11 @@ br_state_layout br_state_layout_of(const br_model *model)
     const br_model_config *config = &model->config;
     br_state_layout layout = {0};
     size_t n = rounded(config->hidden[0]);
-    for (uint32_t l = 0; l < config->n_cross; l++) {
+    for (uint32_t l = 0; l < model->n_low; l++) {
         layout.p[l] = n;
         n += rounded(config->rank);
     }
-    for (uint32_t l = 0; l < config->n_cross && model->w_cross != NULL; l++) {
+    for (uint32_t l = 0; l < model->n_low && model->w_cross != NULL; l++) {
         layout.g[l] = n;
         n += rounded(config->rank);
     }
@@ -193,6 +193,15 @@ static size_t place_part(br_gradient_part *part, const br_tables *tables, float 
             part->k[l][m] = take(block, &used, columns * config->rank);
         }
     }
+    if (model->n_low < config->n_cross) {
+        part->embedding = take(block, &used, tables->n_rows * config->d);
+        part->w_cross = take(block, &used, model->w_cross == NULL ? 0 : model->width);
+        part->w_tower = take(block, &used, config->stacked ? model->width * config->hidden[0] : 0);
+        for (uint32_t l = 0; l < config->n_cross; l++) {
+            part->m[l] = take(block, &used, model->width * model->width);
+            part->b[l] = take(block, &used, model->width);
+        }
+    }
     for (uint32_t i = 0; i < config->n_hidden; i++) {
         part->w[i] = i == 0 ? NULL : take(block, &used, config->hidden[i] * config->hidden[i - 1]);
         part->c[i] = take(block, &used, config->hidden[i]);
@@ -240,15 +249,17 @@ static void factor_row(const br_tables *tables, size_t at, float *row)
     const br_state_layout *layout = &tables->layout;
     size_t r = config->rank;
     memset(row, 0, layout->n * sizeof *row);
-    float whole = scale_at(model, config->n_cross, at);
-    scaled(row + layout->t, model->w[0] + at * config->hidden[0], config->stacked ? whole : 1.0f, config->hidden[0]);
-    for (uint32_t l = 0; l < config->n_cross; l++) {
+    bool full = model->n_low < config->n_cross;
+    float whole = scale_at(model, model->n_low, at);
+    float tower = !br_tower_is_tabled(model) ? 0.0f : config->stacked ? whole : 1.0f;
+    scaled(row + layout->t, model->w[0] + at * config->hidden[0], tower, config->hidden[0]);
+    for (uint32_t l = 0; l < model->n_low; l++) {
         scaled(row + layout->p[l], model->v[l] + at * r, scale_at(model, l, at), r);
         if (model->w_cross != NULL) {
             scaled(row + layout->g[l], model->u[l] + at * r, model->w_cross[at], r);
         }
     }
-    if (model->w_cross != NULL) {
+    if (model->w_cross != NULL && !full) {
         row[layout->c] = model->w_cross[at] * whole;
     }
     if (config->architecture == BR_DEEPFM) {
@@ -497,12 +508,14 @@ static void factor_backward(const br_tables *tables, const float *row, br_model 
     const br_model *model = tables->model;
     const br_model_config *config = &model->config;
     const br_state_layout *layout = &tables->layout;
-    uint32_t n_cross = config->n_cross;
+    uint32_t n_cross = model->n_low;
+    bool full = n_cross < config->n_cross;
     size_t r = config->rank;
     size_t h = config->hidden[0];
     float whole = scale_at(model, n_cross, at);
     float d_scale[BR_MAX_CROSS + 1] = {0}; // of 1 + B_l
-    scaled(gradient->w[0] + at * h, row + layout->t, config->stacked ? whole : 1.0f, h);
+    float tower = !br_tower_is_tabled(model) ? 0.0f : config->stacked ? whole : 1.0f;
+    scaled(gradient->w[0] + at * h, row + layout->t, tower, h);
     if (config->stacked) {
         d_scale[n_cross] = tables->kernels->dot(row + layout->t, model->w[0] + at * h, h);
     }
@@ -517,7 +530,7 @@ static void factor_backward(const br_tables *tables, const float *row, br_model 
             memset(gradient->u[l] + at * r, 0, r * sizeof(float));
         }
     }
-    if (model->w_cross != NULL) {
+    if (model->w_cross != NULL && !full) {
         gradient->w_cross[at] = d_w + row[layout->c] * whole;
         d_scale[n_cross] += row[layout->c] * model->w_cross[at];
     }
@@ -528,6 +541,37 @@ static void factor_backward(const br_tables *tables, const float *row, br_model 
 }
 
 /// What the shown fields' inner products left: u and out += the parts'.
+/// Gradients that full-rank layers leave beside the tables.
+static void full_backward(const br_tables *tables, const br_step_gradient *from, br_model *gradient, uint32_t j,
+                          float *d_embedding)
+{
+    const br_model *model = tables->model;
+    const br_model_config *config = &model->config;
+    size_t d = config->d;
+    size_t at = j * d;
+    for (uint32_t l = model->n_low; l < config->n_cross; l++) {
+        memset(gradient->b[l] + at, 0, d * sizeof(float));
+    }
+    if (model->w_cross != NULL && model->n_low < config->n_cross) {
+        memset(gradient->w_cross + at, 0, d * sizeof(float));
+    }
+    for (size_t k = 0; k < from->n_parts && model->n_low < config->n_cross; k++) {
+        const br_gradient_part *part = &from->parts[k];
+        for (uint32_t l = 0; l < config->n_cross; l++) {
+            add_to(gradient->b[l] + at, part->b[l] + at, d);
+        }
+        if (model->w_cross != NULL) {
+            add_to(gradient->w_cross + at, part->w_cross + at, d);
+        } else {
+            size_t h = config->hidden[0];
+            add_to(gradient->w[0] + at * h, part->w_tower + at * h, d * h);
+        }
+        if (!br_is_gathered(tables, j)) {
+            add_to(d_embedding, part->embedding + tables->first[j] * d, n_rows_of(model, j) * d);
+        }
+    }
+}
+
 static void parts_backward(const br_tables *tables, const br_step_gradient *from, br_model *gradient, uint32_t j)
 {
     const br_model *model = tables->model;
@@ -654,6 +698,7 @@ void br_tables_gradient(const br_tables *tables, const br_step_gradient *from, b
     }
     parts_backward(tables, from, gradient, j);
     if (gathered) {
+        full_backward(tables, from, gradient, j, NULL);
         return;
     }
     if (model->fields[j].maskable) {
@@ -665,5 +710,6 @@ void br_tables_gradient(const br_tables *tables, const br_step_gradient *from, b
         }
     }
     shown_backward(model, j, it.d_shown, gradient);
+    full_backward(tables, from, gradient, j, gradient->embedding + model->row_of[j] * d);
     beside_backward(tables, from, gradient, j);
 }

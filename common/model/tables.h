@@ -64,19 +64,25 @@ static inline float *br_states_at(const br_states *states, const br_state_layout
     return states->data + states->capacity * BR_STATE_BLOCK * block + i * br_state_block_columns(layout, block);
 }
 
+/// Are T and c sums over fields? Not where they come from x_L of full-rank layers.
+static inline bool br_tower_is_tabled(const br_model *model)
+{
+    return !(model->config.stacked && model->n_low < model->config.n_cross);
+}
+
 /// The inner products that are not sums over fields: x_0 * sum_{m<l} U_m q_m goes into V_l for 1 <= l < L, and for a stacked tower,
 /// as layer L, into W_1.
 static inline uint32_t br_n_inner(const br_model *model)
 {
-    uint32_t n_cross = model->config.n_cross;
-    return model->config.stacked || n_cross == 0 ? n_cross : n_cross - 1;
+    uint32_t n_low = model->n_low;
+    return model->config.stacked || n_low == 0 ? n_low : n_low - 1;
 }
 
 /// What layer l = 1 .. br_n_inner() multiplies with: [width, columns].
 static inline br_matrix br_inner_out(const br_model *model, uint32_t l)
 {
-    return l < model->config.n_cross ? br_matrix_of(model->v[l], model->width, model->config.rank)
-                                     : br_matrix_of(model->w[0], model->width, model->config.hidden[0]);
+    return l < model->n_low ? br_matrix_of(model->v[l], model->width, model->config.rank)
+                            : br_matrix_of(model->w[0], model->width, model->config.hidden[0]);
 }
 
 typedef struct br_tables {
@@ -117,6 +123,11 @@ void br_tables_update_base(br_tables *tables);
 /// The gradient that a part of a step's samples leaves beside the states; parts are added in their order.
 typedef struct br_gradient_part {
     float *shown;                             ///< [tables' n_rows, d] of the tables' `shown`
+    float *embedding;                         ///< [tables' n_rows, d] of the embeddings themselves; of full rank
+    float *m[BR_MAX_CROSS];                   ///< [width, width] of full rank
+    float *w_cross;                           ///< [width] of full rank
+    float *b[BR_MAX_CROSS];                   ///< [width] of full rank
+    float *w_tower;                           ///< [width, h_1] of a tower on full rank
     float *u[BR_MAX_CROSS];                   ///< [width, r] of what meets the shown fields, m < br_n_inner()
     float *out[BR_MAX_CROSS + 1];             ///< [width, columns of l] likewise
     float *k[BR_MAX_CROSS + 1][BR_MAX_CROSS]; ///< [columns of l, r]

@@ -17,17 +17,22 @@ static size_t place_views(br_tile *tile, const br_tables *tables, float *block)
     size_t used = 0;
     tile->state = take(block, &used, tables->layout.n);
     tile->d_state = take(block, &used, tables->layout.n);
-    for (uint32_t l = 0; l < config->n_cross; l++) {
+    for (uint32_t l = 0; l < model->n_low; l++) {
         tile->q[l] = take(block, &used, config->rank);
         tile->dq[l] = take(block, &used, config->rank);
     }
-    if (config->stacked && config->n_cross > 0) {
-        tile->dq[config->n_cross] = take(block, &used, config->hidden[0]);
+    if (config->stacked && model->n_low > 0) {
+        tile->dq[model->n_low] = take(block, &used, config->hidden[0]);
     }
     for (uint32_t l = 1; l <= n_inner; l++) {
         tile->s[l] = take(block, &used, model->width);
     }
     tile->ds = n_inner > 0 ? take(block, &used, model->width) : NULL;
+    for (uint32_t l = 0; model->n_low < config->n_cross && l <= config->n_cross; l++) {
+        tile->xs[l] = take(block, &used, model->width);
+        tile->zs[l] = take(block, &used, model->width);
+    }
+    tile->dx = model->n_low < config->n_cross ? take(block, &used, model->width) : NULL;
     tile->d_gathered = tables->n_gathered > 0 ? take(block, &used, model->width) : NULL;
     tile->x = take(block, &used, config->d);
     tile->y = take(block, &used, config->d);

@@ -24,6 +24,8 @@ static const br_model_config shapes[] = {
     {.d = 3, .n_cross = 2, .rank = 3, .stacked = true, .n_hidden = 2, .hidden = {6, 4}},
     {.d = 8, .n_cross = 3, .rank = 5, .stacked = true, .n_hidden = 1, .hidden = {20}},
     {.d = 4, .n_cross = 0, .rank = 1, .stacked = true, .n_hidden = 1, .hidden = {3}},
+    {.d = 2, .n_cross = 2, .rank = 0, .n_hidden = 2, .hidden = {6, 4}},
+    {.d = 3, .n_cross = 2, .rank = 0, .stacked = true, .n_hidden = 2, .hidden = {6, 4}},
     {.architecture = BR_DNN, .d = 5, .rank = 1, .n_hidden = 2, .hidden = {6, 4}},
     {.architecture = BR_WIDE_DEEP, .d = 4, .rank = 1, .n_hidden = 2, .hidden = {80, 4}},
     {.architecture = BR_DEEPFM, .d = 5, .rank = 1, .n_hidden = 2, .hidden = {6, 4}},
