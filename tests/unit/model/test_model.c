@@ -119,7 +119,7 @@ Test(model_model, bad_configurations_are_refused_with_the_value)
         br_model_config bad = good;
         uint32_t *const members[] = {&bad.d,        &bad.d,        &bad.n_cross,   &bad.rank,     &bad.rank,
                                      &bad.n_hidden, &bad.n_hidden, &bad.hidden[1], &bad.hidden[0]};
-        const uint32_t values[] = {0, 65, 9, 0, 257, 0, 5, 0, 1025};
+        const uint32_t values[] = {0, 65, 9, 1000, 257, 0, 5, 0, 1025};
         *members[k] = values[k];
         cr_assert_eq(br_model_config_check(&bad), BR_ERR_INVALID, "case %d", k);
         br_model *model = NULL;
