@@ -22,7 +22,8 @@ typedef enum br_stream {
     BR_STREAM_SIM_MARKET, ///< simulator: issuers, investors, tables
     BR_STREAM_SIM_BOND,
     BR_STREAM_SIM_INVESTOR,
-    BR_STREAM_SIM_BID
+    BR_STREAM_SIM_BID,
+    BR_STREAM_BENCH ///< made-up data to measure speed with
 } br_stream;
 
 typedef struct br_rng {

@@ -49,6 +49,11 @@ typedef struct arguments {
     const char *market;
     const char *json;
     uint64_t port;
+    const char *only;
+    const char *threads;
+    const char *batch;
+    double seconds;
+    bool no_masks;
     bool has_combinations;
     bool has_port;
     char **words; ///< [n_words] what is no option
@@ -96,6 +101,7 @@ exit_code command_replay(const arguments *args);
 exit_code command_digest(const arguments *args);
 exit_code command_keys(const arguments *args);
 exit_code command_doctor(const arguments *args);
+exit_code command_bench(const arguments *args);
 exit_code command_run(const arguments *args);
 
 #endif

@@ -72,6 +72,18 @@ static const command commands[] = {
      "  bookrunner doctor\n"
      "  bookrunner doctor --format nagios\n",
      "Exit code 5 when a check fails; with --format nagios the plugin codes 0, 1, 2.\n", command_doctor},
+    {"bench", "how fast this machine trains", "train", 1, 1, "only threads batch seconds no-masks format",
+     "  bookrunner bench train\n"
+     "  bookrunner bench train --only main --threads 2 --format json\n",
+     "Made-up data of the simulated paper-size market's shape: 32 bond and 259 investor fields. Wall time, without the "
+     "first\n"
+     "step of a run and without validation; run it when the machine does nothing else.\n"
+     "  dense_equivalent_gflops  samples_per_s times the arithmetic of a sample in a network computed densely; it may\n"
+     "                           exceed the peak, because work that the structure makes needless is not done\n"
+     "  sgemm_peak_gflops        OpenBLAS on large square matrices, as many threads, right before the run\n"
+     "  epoch_s                  for that market's 235,000 samples (each bid, and four others for it)\n"
+     "  peak_rss_mb              highest resident memory in the run\n",
+     command_bench},
     {0},
 };
 

@@ -35,6 +35,11 @@ static const option_spec options[] = {
     {"json", "FILE", OPTION_TEXT, AT(json), 0, "also write the result as JSON to FILE"},
     {"port", "N", OPTION_WHOLE, AT(port), AT(has_port),
      "port of the page (default: the configuration's, 8080; 0 = any free one)"},
+    {"only", "NAME", OPTION_TEXT, AT(only), 0, "this model alone, by its name in the output"},
+    {"threads", "LIST", OPTION_TEXT, AT(threads), 0, "numbers of threads to measure with (default 1,2)"},
+    {"batch", "LIST", OPTION_TEXT, AT(batch), 0, "samples per step (default 4096; compact and main 512,4096)"},
+    {"seconds", "S", OPTION_NUMBER, AT(seconds), 0, "how long each run is measured (default 3)"},
+    {"no-masks", NULL, OPTION_FLAG, AT(no_masks), 0, "show every sample whole"},
 };
 
 static const char *const format_names[] = {"table", "json", "ndjson", "csv", "nagios"};

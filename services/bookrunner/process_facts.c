@@ -5,24 +5,25 @@
 #include <stdio.h>
 #include <string.h>
 
-static void read_memory(process_facts *facts)
+bool process_memory(int pid, double *rss_mb, double *peak_mb)
 {
     char path[64];
     char line[256];
-    snprintf(path, sizeof path, "/proc/%d/status", facts->state.pid);
-    FILE *file = facts->state.pid > 0 ? fopen(path, "re") : NULL;
+    snprintf(path, sizeof path, "/proc/%d/status", pid);
+    FILE *file = pid > 0 ? fopen(path, "re") : NULL;
     if (file == NULL) {
-        return;
+        return false;
     }
     while (fgets(line, sizeof line, file) != NULL) {
         double kb = 0;
         if (sscanf(line, "VmRSS: %lf kB", &kb) == 1) {
-            facts->rss_mb = kb / 1024.0;
+            *rss_mb = kb / 1024.0;
         } else if (sscanf(line, "VmHWM: %lf kB", &kb) == 1) {
-            facts->peak_rss_mb = kb / 1024.0;
+            *peak_mb = kb / 1024.0;
         }
     }
     fclose(file);
+    return true;
 }
 
 br_status process_facts_read(const char *directory, process_facts *out, uint32_t *n_out)
@@ -42,7 +43,7 @@ br_status process_facts_read(const char *directory, process_facts *out, uint32_t
         (*n_out)++;
     }
     for (uint32_t i = 0; i < *n_out; i++) {
-        read_memory(&out[i]);
+        process_memory(out[i].state.pid, &out[i].rss_mb, &out[i].peak_rss_mb);
     }
     return status;
 }

@@ -15,4 +15,7 @@ typedef struct process_facts {
 /// The supervisor (first, if it runs) and its processes as they are now. Errors: BR_ERR_IO.
 br_status process_facts_read(const char *directory, process_facts *out, uint32_t *n_out) BR_MUST_CHECK;
 
+/// Resident memory of a process, now and at most. False when it does not run.
+bool process_memory(int pid, double *rss_mb, double *peak_mb);
+
 #endif

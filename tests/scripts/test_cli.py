@@ -80,7 +80,9 @@ class Usage(Case):
     def test_wrong_usage_is_exit_code_2(self):
         for words in (["nothing"], ["import"], ["import", "a", "b"], ["train", "--seed", "-1"], ["train", "--seed"], ["close-day", "May"],
                       ["train", "--before", "2026-02-30"], ["rank", "--test", "B1"], ["status", "--format", "xml"],
-                      ["up", "--detach=yes"], ["replay"], ["snapshots", "burn"], ["status", "-x"]):
+                      ["up", "--detach=yes"], ["replay"], ["snapshots", "burn"], ["status", "-x"], ["bench", "nothing"],
+                      ["bench", "train", "--only", "mian"], ["bench", "train", "--threads", "0"], ["bench", "train", "--threads", "1,,2"],
+                      ["bench", "train", "--batch", "512,4"], ["bench", "train", "--batch", "512,x"], ["bench", "train", "--seconds", "0"]):
             self.assertEqual(run(*words).returncode, 2, words)
 
     def test_version_names_the_libraries(self):
@@ -99,6 +101,33 @@ class Usage(Case):
         result = run("doctor", "--format", "nagios", directory=missing)
         self.assertEqual(result.returncode, 2)
         self.assertTrue(result.stdout.startswith("BOOKRUNNER CRITICAL"))
+
+
+class Bench(unittest.TestCase):
+    def runs(self, *words):
+        result = run("bench", "train", "--seconds", "0.2", "--format", "json", *words)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        report = json.loads(result.stdout)
+        for one in report["runs"]:
+            self.assertGreater(one["samples_per_s"], 0)
+            self.assertGreater(one["sgemm_peak_gflops"], 0)
+            self.assertGreater(one["peak_rss_mb"], 10)
+            self.assertAlmostEqual(one["epoch_s"] * one["samples_per_s"] / report["epoch_samples"], 1)
+        return report["runs"]
+
+    def test_each_batch_is_trained_with_each_number_of_threads(self):
+        runs = self.runs("--only", "compact", "--threads", "2,1", "--batch", "8,64")
+        self.assertEqual([(one["batch"], one["threads"]) for one in runs], [(8, 2), (8, 1), (64, 2), (64, 1)])
+        self.assertEqual([(one["name"], one["d"], one["rank"], one["layers"], one["hidden"], one["masks"]) for one in runs],
+                         [("compact", 8, 32, 2, "128-64", True)] * 4)
+
+    def test_the_arithmetic_is_that_of_the_dense_network(self):
+        main, = self.runs("--only", "main", "--threads", "2", "--batch", "64", "--no-masks")
+        self.assertFalse(main["masks"])
+        width = (32 + 259) * 8
+        products = 3 * 2 * width * 64 + width * 256 + 256 * 128 + 128 + width
+        flop = 3 * (2 * products + 3 * 3 * width)
+        self.assertAlmostEqual(main["dense_equivalent_gflops"] / main["samples_per_s"] * 1e9 / flop, 1)
 
 
 class Folder(Case):
