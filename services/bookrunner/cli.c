@@ -82,7 +82,6 @@ static int run_command(const command *c, int argc, char **argv)
                       .seed = 1,
                       .before = BR_DAY_NONE,
                       .as_of = BR_DAY_MAX,
-                      .threads = "1,2",
                       .seconds = 3};
     bool help = false;
     br_status status = options_parse(&args, c->options, argc, argv, &help);

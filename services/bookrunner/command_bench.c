@@ -1,4 +1,5 @@
-#include "base/alloc.h"
+#include "answer_speed.h"
+#include "linalg/fixed.h"
 #include "linalg/gemm.h"
 #include "made_up.h"
 #include "model/train.h"
@@ -29,32 +30,23 @@ typedef struct number_list {
 typedef struct shape {
     const char *name;
     br_model_config model;
-    number_list batches;
+    bool variation; ///< of the main model, to see what its numbers cost
 } shape;
 
-#define TOWER .n_hidden = 2, .hidden = {256, 128}
-#define LARGE                                                                                                          \
-    {                                                                                                                  \
-        {4096}, 1                                                                                                      \
-    }
-#define USUAL                                                                                                          \
-    {                                                                                                                  \
-        {512, 4096}, 2                                                                                                 \
-    }
 #define THREE(d_, r)                                                                                                   \
     {                                                                                                                  \
-        .d = (d_), .n_cross = 3, .rank = (r), TOWER                                                                    \
+        .d = (d_), .n_cross = 3, .rank = (r), .n_hidden = 2, .hidden = { 256, 128 }                                    \
     }
 
 static const shape shapes[] = {
-    {"d4-r16", THREE(4, 16), LARGE},
-    {"d4-r64", THREE(4, 64), LARGE},
-    {"d8-r16", THREE(8, 16), LARGE},
-    {"d8-r64", THREE(8, 64), LARGE},
-    {"d16-r16", THREE(16, 16), LARGE},
-    {"d16-r64", THREE(16, 64), LARGE},
-    {"compact", {.d = 8, .n_cross = 2, .rank = 32, .n_hidden = 2, .hidden = {128, 64}}, USUAL},
-    {"main", THREE(8, 64), USUAL},
+    {"d4-r16", THREE(4, 16), true},
+    {"d4-r64", THREE(4, 64), true},
+    {"d8-r16", THREE(8, 16), true},
+    {"d8-r64", THREE(8, 64), true},
+    {"d16-r16", THREE(16, 16), true},
+    {"d16-r64", THREE(16, 64), true},
+    {"compact", {.d = 8, .n_cross = 2, .rank = 32, .n_hidden = 2, .hidden = {128, 64}}, false},
+    {"main", THREE(8, 64), false},
 };
 enum { N_SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -76,11 +68,14 @@ static br_status parse_list(number_list *out, const char *option, const char *te
     }
 }
 
+static const number_list large_batch = {{4096}, 1};
+static const number_list usual_batches = {{512, 4096}, 2};
+
 /// What the options ask for.
 typedef struct bench_plan {
     const char *only; ///< NULL: all shapes
     number_list threads;
-    number_list batches; ///< none: each shape's own
+    number_list batches; ///< none: the shape's own
     double seconds;
     bool masks;
 } bench_plan;
@@ -105,7 +100,8 @@ static br_status make_plan(bench_plan *out, const arguments *args)
     if (!(args->seconds > 0.0 && args->seconds <= MAX_SECONDS)) {
         return br_fail(BR_ERR_INVALID, "--seconds %g is not above 0 and at most %g", args->seconds, MAX_SECONDS);
     }
-    br_status status = parse_list(&out->threads, "threads", args->threads, 1, BR_MAX_TRAIN_THREADS);
+    br_status status =
+        parse_list(&out->threads, "threads", args->threads == NULL ? "1,2" : args->threads, 1, BR_MAX_TRAIN_THREADS);
     if (status == BR_OK && args->batch != NULL) {
         status = parse_list(&out->batches, "batch", args->batch, BR_MIN_BATCH, BR_MAX_BATCH);
     }
@@ -142,7 +138,7 @@ static void add_row(table *t, const shape *of, const training_speed_options *opt
 static br_status measure_shape(table *t, const shape *of, const bench_plan *plan, const br_dataset *train,
                                const br_dataset *valid, progress *shown)
 {
-    const number_list *batches = plan->batches.n > 0 ? &plan->batches : &of->batches;
+    const number_list *batches = plan->batches.n > 0 ? &plan->batches : of->variation ? &large_batch : &usual_batches;
     br_status status = BR_OK;
     for (size_t i = 0; i < batches->n * plan->threads.n && status == BR_OK; i++) {
         training_speed_options options = {
@@ -187,44 +183,114 @@ static br_status measure_training(table *t, const bench_plan *plan)
     return status;
 }
 
-static exit_code print_runs(const table *runs, output_format format)
+/// `facts`: what holds for all runs, as members of the JSON object.
+static exit_code print_runs(const table *runs, output_format format, const char *facts)
 {
     if (format != FORMAT_JSON) {
         return table_print(runs, format, stdout);
     }
     BR_AUTO_DEINIT(br_buf) out = {0};
-    const char *blas = br_gemm_describe();
-    br_buf_printf(&out, "{\"epoch_samples\": %d, \"blas\": ", EPOCH_SAMPLES);
-    br_buf_json_string(&out, blas, strlen(blas));
-    br_buf_string(&out, ",\n\"runs\": ");
+    br_buf_printf(&out, "{%s,\n\"runs\": ", facts);
     table_json(runs, &out);
     br_buf_string(&out, "}\n");
     fwrite(out.data, 1, out.failed ? 0 : out.length, stdout);
     return out.failed ? EXIT_CODE_FAILED : EXIT_CODE_OK;
 }
 
-static exit_code bench_train(const arguments *args)
+static exit_code bench_train(const bench_plan *plan, output_format format)
 {
-    bench_plan plan;
-    br_status status = make_plan(&plan, args);
-    if (status != BR_OK) {
-        fprintf(stderr, "bookrunner bench: %s\n", br_why(status));
-        return EXIT_CODE_USAGE;
-    }
+    char facts[160];
     BR_AUTO_DEINIT(table)
     runs = {.columns = (const char *const[]){"name", "d", "rank", "layers", "hidden", "batch", "threads", "masks",
                                              "samples_per_s", "dense_equivalent_gflops", "sgemm_peak_gflops", "epoch_s",
                                              "peak_rss_mb"},
             .n_columns = 13};
-    status = measure_training(&runs, &plan);
-    return status == BR_OK ? print_runs(&runs, args->format) : cli_failed(status, "bench train");
+    br_status status = measure_training(&runs, plan);
+    snprintf(facts, sizeof facts, "\"epoch_samples\": %d, \"blas\": \"%s\"", EPOCH_SAMPLES, br_gemm_describe());
+    return status == BR_OK ? print_runs(&runs, format, facts) : cli_failed(status, "bench train");
+}
+
+// --- explain ---
+
+static void add_answer(table *t, const char *name, const char *what, const answer_speed *speed)
+{
+    table_text(t, name);
+    table_text(t, what);
+    table_whole(t, speed->n);
+    table_number(t, speed->p50_ms, 3);
+    table_number(t, speed->p99_ms, 3);
+    table_number(t, speed->per_s, 0);
+    table_number(t, speed->evaluations, 0);
+}
+
+static br_status measure_answers(table *t, const shape *of, double seconds, progress *shown)
+{
+    static const struct {
+        const char *what;
+        br_objective objective;
+        bool certify;
+    } ways[] = {
+        {"explain plain", BR_OBJECTIVE_PLAIN, false},
+        {"explain plain certified", BR_OBJECTIVE_PLAIN, true},
+        {"explain backed", BR_OBJECTIVE_BACKED, false},
+        {"explain backed certified", BR_OBJECTIVE_BACKED, true},
+    };
+    answer_speed speed;
+    BR_AUTO(answer_bench) *bench = NULL;
+    progress_show(shown, table_n_rows(t), 0, 0, of->name);
+    br_status status = answer_bench_new(&bench, &of->model);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways && status == BR_OK; i++) {
+        br_explain_options options = br_explain_options_default();
+        options.objective = ways[i].objective;
+        options.certify = ways[i].certify;
+        progress_show(shown, table_n_rows(t), 0, 0, of->name);
+        status = answer_bench_explain(bench, &options, seconds, &speed);
+        if (status == BR_OK) {
+            add_answer(t, of->name, ways[i].what, &speed);
+        }
+    }
+    for (int new_day = 0; new_day < 2 && status == BR_OK; new_day++) {
+        progress_show(shown, table_n_rows(t), 0, 0, of->name);
+        status = answer_bench_rank(bench, new_day == 1, seconds, &speed);
+        if (status == BR_OK) {
+            add_answer(t, of->name, new_day == 1 ? "rank on a new day" : "rank", &speed);
+        }
+    }
+    return status;
+}
+
+static exit_code bench_explain(const bench_plan *plan, output_format format)
+{
+    char facts[160];
+    BR_AUTO_DEINIT(table)
+    runs = {.columns = (const char *const[]){"name", "what", "n", "p50_ms", "p99_ms", "per_s", "evaluations"},
+            .n_columns = 7};
+    br_status status = br_gemm_start();
+    progress shown = progress_start("bench explain", "runs");
+    for (size_t i = 0; i < N_SHAPES && status == BR_OK; i++) {
+        if (plan->only == NULL ? !shapes[i].variation : strcmp(plan->only, shapes[i].name) == 0) {
+            status = measure_answers(&runs, &shapes[i], plan->seconds, &shown);
+        }
+    }
+    progress_end(&shown);
+    snprintf(facts, sizeof facts, "\"investors\": %d, \"list\": %d, \"kernels\": \"%s\"", ANSWER_INVESTORS, ANSWER_LIST,
+             br_fixed()->name);
+    return status == BR_OK ? print_runs(&runs, format, facts) : cli_failed(status, "bench explain");
 }
 
 exit_code command_bench(const arguments *args)
 {
-    if (strcmp(args->words[0], "train") == 0) {
-        return bench_train(args);
+    bench_plan plan;
+    bool train = strcmp(args->words[0], "train") == 0;
+    br_status status = make_plan(&plan, args);
+    if (!train && strcmp(args->words[0], "explain") != 0) {
+        status = br_fail(BR_ERR_INVALID, "use `bench train` or `bench explain`");
+    } else if (!train && (args->threads != NULL || args->batch != NULL || args->no_masks)) {
+        status = br_fail(BR_ERR_INVALID, "--threads, --batch and --no-masks are for `bench train`");
     }
-    fprintf(stderr, "bookrunner bench: use `bench train`\n");
-    return EXIT_CODE_USAGE;
+    if (status != BR_OK) {
+        fprintf(stderr, "bookrunner bench: %s\n", br_why(status));
+        return EXIT_CODE_USAGE;
+    }
+    return train ? bench_train(&plan, args->format) : bench_explain(&plan, args->format);
 }

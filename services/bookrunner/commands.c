@@ -72,17 +72,25 @@ static const command commands[] = {
      "  bookrunner doctor\n"
      "  bookrunner doctor --format nagios\n",
      "Exit code 5 when a check fails; with --format nagios the plugin codes 0, 1, 2.\n", command_doctor},
-    {"bench", "how fast this machine trains", "train", 1, 1, "only threads batch seconds no-masks format",
+    {"bench", "how fast this machine trains, ranks and explains", "train|explain", 1, 1,
+     "only threads batch seconds no-masks format",
      "  bookrunner bench train\n"
-     "  bookrunner bench train --only main --threads 2 --format json\n",
-     "Made-up data of the simulated paper-size market's shape: 32 bond and 259 investor fields. Wall time, without the "
-     "first\n"
-     "step of a run and without validation; run it when the machine does nothing else.\n"
+     "  bookrunner bench train --only main --threads 2 --format json\n"
+     "  bookrunner bench explain\n",
+     "Wall time on data that are made up or simulated; run it when the machine does nothing else.\n\n"
+     "train: 32 bond and 259 investor fields, as the simulated market of paper size has; the first step of a run and\n"
+     "validation do not count.\n"
      "  dense_equivalent_gflops  samples_per_s times the arithmetic of a sample in a network computed densely; it may\n"
      "                           exceed the peak, because work that the structure makes needless is not done\n"
      "  sgemm_peak_gflops        OpenBLAS on large square matrices, as many threads, right before the run\n"
      "  epoch_s                  for that market's 235,000 samples (each bid, and four others for it)\n"
-     "  peak_rss_mb              highest resident memory in the run\n",
+     "  peak_rss_mb              highest resident memory in the run\n\n"
+     "explain: a simulated market of 3,000 investors, one thread, lists of 50.\n"
+     "  rank                     a bond: all investors scored, the first 50 found\n"
+     "  rank on a new day        the same, and before it all investors encoded and their halves of the network made\n"
+     "  p50_ms, p99_ms           of one bond, of one explanation\n"
+     "  per_s                    explanations: with what is done once per bond\n"
+     "  evaluations              of the model, per explanation\n",
      command_bench},
     {0},
 };

@@ -36,7 +36,7 @@ static const option_spec options[] = {
     {"port", "N", OPTION_WHOLE, AT(port), AT(has_port),
      "port of the page (default: the configuration's, 8080; 0 = any free one)"},
     {"only", "NAME", OPTION_TEXT, AT(only), 0, "this model alone, by its name in the output"},
-    {"threads", "LIST", OPTION_TEXT, AT(threads), 0, "numbers of threads to measure with (default 1,2)"},
+    {"threads", "LIST", OPTION_TEXT, AT(threads), 0, "numbers of threads to train with (default 1,2)"},
     {"batch", "LIST", OPTION_TEXT, AT(batch), 0, "samples per step (default 4096; compact and main 512,4096)"},
     {"seconds", "S", OPTION_NUMBER, AT(seconds), 0, "how long each run is measured (default 3)"},
     {"no-masks", NULL, OPTION_FLAG, AT(no_masks), 0, "show every sample whole"},

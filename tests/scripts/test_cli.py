@@ -82,7 +82,8 @@ class Usage(Case):
                       ["train", "--before", "2026-02-30"], ["rank", "--test", "B1"], ["status", "--format", "xml"],
                       ["up", "--detach=yes"], ["replay"], ["snapshots", "burn"], ["status", "-x"], ["bench", "nothing"],
                       ["bench", "train", "--only", "mian"], ["bench", "train", "--threads", "0"], ["bench", "train", "--threads", "1,,2"],
-                      ["bench", "train", "--batch", "512,4"], ["bench", "train", "--batch", "512,x"], ["bench", "train", "--seconds", "0"]):
+                      ["bench", "train", "--batch", "512,4"], ["bench", "train", "--batch", "512,x"], ["bench", "train", "--seconds", "0"],
+                      ["bench", "explain", "--batch", "512"]):
             self.assertEqual(run(*words).returncode, 2, words)
 
     def test_version_names_the_libraries(self):
@@ -128,6 +129,25 @@ class Bench(unittest.TestCase):
         products = 3 * 2 * width * 64 + width * 256 + 256 * 128 + 128 + width
         flop = 3 * (2 * products + 3 * 3 * width)
         self.assertAlmostEqual(main["dense_equivalent_gflops"] / main["samples_per_s"] * 1e9 / flop, 1)
+
+    def test_ranking_and_every_way_to_explain_are_measured(self):
+        result = run("bench", "explain", "--only", "compact", "--seconds", "0.1", "--format", "json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        report = json.loads(result.stdout)
+        self.assertEqual((report["investors"], report["list"]), (3000, 50))
+        runs = {one["what"]: one for one in report["runs"]}
+        self.assertEqual(list(runs), ["explain plain", "explain plain certified", "explain backed", "explain backed certified", "rank",
+                                      "rank on a new day"])
+        for what, one in runs.items():
+            self.assertGreaterEqual(one["p99_ms"], one["p50_ms"], what)
+            self.assertGreater(one["p50_ms"], 0, what)
+            if what.startswith("explain"):
+                self.assertEqual(one["n"] % 50, 0, what)  # whole lists
+                self.assertGreater(one["evaluations"], 100, what)
+                self.assertLess(one["per_s"], 2000 / one["p50_ms"], what)
+        for way in ("plain", "backed"):
+            self.assertGreater(runs[f"explain {way} certified"]["evaluations"], runs[f"explain {way}"]["evaluations"])
+        self.assertIsNone(runs["rank"]["evaluations"])
 
 
 class Folder(Case):

@@ -1,0 +1,30 @@
+#ifndef BOOKRUNNER_ANSWER_SPEED_H
+#define BOOKRUNNER_ANSWER_SPEED_H
+
+/// How fast bonds are ranked and lists explained on this machine right now: one thread, wall time. The market is simulated, with
+/// ANSWER_INVESTORS investors, and the model has learned from it for one epoch.
+
+#include "explain/explain.h"
+
+enum { ANSWER_INVESTORS = 3000, ANSWER_LIST = 50 };
+
+typedef struct answer_speed {
+    uint64_t n; ///< rankings or explanations that were measured
+    double p50_ms;
+    double p99_ms;
+    double per_s;       ///< explanations: with what is done once per bond
+    double evaluations; ///< mean of explanations; NAN for rankings
+} answer_speed;
+
+typedef struct answer_bench answer_bench;
+/// Simulates, learns. br_gemm_start() must have been called. Errors: as br_train() and what it is given; BR_ERR_NO_MEMORY.
+br_status answer_bench_new(answer_bench **out, const br_model_config *model) BR_MUST_CHECK;
+/// All investors scored for a bond and the first ANSWER_LIST of them found, for at least `seconds` and at least once. new_day: each on a
+/// day of its own, whose codes and halves of all investors are made first.
+br_status answer_bench_rank(answer_bench *bench, bool new_day, double seconds, answer_speed *out) BR_MUST_CHECK;
+/// The lists of bonds, for at least `seconds` and at least one list. Errors: as br_explain_context_new() and br_explain().
+br_status answer_bench_explain(answer_bench *bench, const br_explain_options *options, double seconds,
+                               answer_speed *out) BR_MUST_CHECK;
+void answer_bench_free(answer_bench **bench);
+
+#endif
