@@ -13,20 +13,20 @@
 #include <string.h>
 
 enum {
-    EPOCH_SAMPLES =
-        235000, // all positives and four sampled negatives for each, of the simulated market of the paper's size
+    EPOCH_SAMPLES = 235000, // of the simulated market of paper size: all positives, and four negatives for each
     VALID_SAMPLES = 1000,
     MAX_LIST = 8,
 };
 #define PEAK_SHARE  0.25 ///< of the time of a run, for SGEMM before it
 #define MAX_SECONDS 3600.0
 
-/// A list of numbers, as options give it.
+/// Numbers as an option lists them.
 typedef struct number_list {
     uint32_t values[MAX_LIST];
     size_t n;
 } number_list;
 
+/// A model to measure with, under the name that --only takes.
 typedef struct shape {
     const char *name;
     br_model_config model;

@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { SIDE = 1024 }; // large enough for OpenBLAS's best, small enough for many products a second
+enum { SIDE = 2048 }; // a few hundredths faster than 1,024; 48 MB a thread
 
 typedef struct multiplier {
     pthread_t thread;
