@@ -41,10 +41,13 @@ typedef struct shape {
 static const shape shapes[] = {
     {"d4-r16", THREE(4, 16), true},
     {"d4-r64", THREE(4, 64), true},
+    {"d4-full", THREE(4, 0), true},
     {"d8-r16", THREE(8, 16), true},
     {"d8-r64", THREE(8, 64), true},
+    {"d8-full", THREE(8, 0), true},
     {"d16-r16", THREE(16, 16), true},
     {"d16-r64", THREE(16, 64), true},
+    {"d16-full", THREE(16, 0), true},
     {"compact", {.d = 8, .n_cross = 2, .rank = 32, .n_hidden = 2, .hidden = {128, 64}}, false},
     {"main", THREE(8, 64), false},
 };

@@ -80,6 +80,7 @@ static const command commands[] = {
      "Wall time on data that are made up or simulated; run it when the machine does nothing else.\n\n"
      "train: 32 bond and 259 investor fields, as the simulated market of paper size has; the first step of a run and\n"
      "validation do not count.\n"
+     "  rank                     of the cross layers; 0 is full rank\n"
      "  dense_equivalent_gflops  samples_per_s times the arithmetic of a sample in a network computed densely; it may\n"
      "                           exceed the peak, because work that the structure makes needless is not done\n"
      "  sgemm_peak_gflops        OpenBLAS on large square matrices, as many threads, right before the run\n"

@@ -83,7 +83,8 @@ br_status training_speed_measure(training_speed *out, const training_speed_optio
 double training_dense_flop(const br_model_config *config, size_t n_fields)
 {
     double width = (double)n_fields * config->d;
-    double products = config->n_cross * 2.0 * width * config->rank + width;
+    double mixed = config->rank == 0 ? width : 2.0 * config->rank; // products per element of a cross layer
+    double products = config->n_cross * width * mixed + width;
     double below = width;
     for (uint32_t i = 0; i < config->n_hidden; i++) {
         products += below * config->hidden[i];
