@@ -30,12 +30,10 @@ static void copy_matrix(br_matrix to, br_matrix from)
     }
 }
 
-static void add_matrix(br_matrix to, br_matrix from)
+static void add_matrix(const br_tables *tables, br_matrix to, br_matrix from)
 {
     for (size_t t = 0; t < to.rows; t++) {
-        for (size_t i = 0; i < to.columns; i++) {
-            to.data[t * to.stride + i] += from.data[t * from.stride + i];
-        }
+        tables->kernels->add(to.data + t * to.stride, from.data + t * from.stride, to.columns);
     }
 }
 
@@ -54,13 +52,6 @@ BR_WIDE static void multiply(float *restrict y, const float *restrict x, const f
 {
     for (size_t i = 0; i < n; i++) {
         y[i] = x[i] * s[i];
-    }
-}
-
-BR_WIDE static void add(float *restrict to, const float *restrict from, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        to[i] += from[i];
     }
 }
 
@@ -84,7 +75,7 @@ static void shown_forward(br_tile *tile, const br_tables *tables, uint32_t l, fl
         br_fixed_block u = block_of(tile, u_of(model, l - 1), j, d);
         tables->kernels->block_dots(&u, s, tile->q[l - 1]);
         if (l > 1) {
-            add(s, tile->s[l - 1] + at, n);
+            tables->kernels->add(s, tile->s[l - 1] + at, n);
         }
         take_shown(tile, tables, j, tile->x);
         multiply(tile->y, tile->x, s, n);
@@ -113,7 +104,7 @@ void br_cross_forward(br_tile *tile, const br_tables *tables)
         }
         shown_forward(tile, tables, l, target.data);
         if (tower) {
-            add_matrix(part_of(tile, tables, tile->state, tables->layout.t, target.columns), target);
+            add_matrix(tables, part_of(tile, tables, tile->state, tables->layout.t, target.columns), target);
         }
     }
 }
@@ -153,10 +144,13 @@ static void shown_backward(br_gradient_part *part, br_tile *tile, const br_table
         br_fixed_block to_u = block_of(tile, u_of(model, l - 1), j, d);
         kernels->block_dots(&to_out, tile->dy, tile->dq[l]);
         take_shown(tile, tables, j, tile->x);
+        if (l == br_n_inner(model)) {
+            memset(tile->ds + at, 0, n * d * sizeof(float)); // no layer above has asked yet
+        }
         split(tile->y, tile->ds + at, tile->dy, tile->x, tile->s[l] + at, n * d);
         kernels->block_outer(&to_out, part->out[l] + j * d * out.columns, tile->y, tile->dq[l]);
         if (br_is_gathered(tables, j)) {
-            add(tile->d_gathered + at, tile->dy, n * d);
+            kernels->add(tile->d_gathered + at, tile->dy, n * d);
         } else {
             scatter(part->shown, tile->value + (size_t)j * BR_TILE_ROWS, tile->dy, n, d);
         }
@@ -170,9 +164,6 @@ void br_cross_backward(br_gradient_part *part, br_tile *tile, const br_tables *t
     const br_model *model = tables->model;
     const br_model_config *config = &model->config;
     size_t r = config->rank;
-    if (br_n_inner(model) > 0) {
-        memset(tile->ds, 0, model->width * BR_TILE_ROWS * sizeof(float));
-    }
     if (tables->n_gathered > 0) {
         memset(tile->d_gathered, 0, model->width * BR_TILE_ROWS * sizeof(float));
     }
@@ -191,6 +182,7 @@ void br_cross_backward(br_gradient_part *part, br_tile *tile, const br_tables *t
         shown_backward(part, tile, tables, l);
     }
     for (uint32_t l = 0; l < model->n_low; l++) {
-        add_matrix(part_of(tile, tables, tile->d_state, tables->layout.p[l], r), br_matrix_of(tile->dq[l], tile->n, r));
+        add_matrix(tables, part_of(tile, tables, tile->d_state, tables->layout.p[l], r),
+                   br_matrix_of(tile->dq[l], tile->n, r));
     }
 }

@@ -459,13 +459,6 @@ size_t br_tables_scratch_floats(const br_tables *tables)
     return rounded(d * tables->layout.n) + rounded(most_rows(model) * d) + 2 * rounded(part_floats(model));
 }
 
-static void add_to(float *restrict to, const float *restrict from, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        to[i] += from[i];
-    }
-}
-
 /// d_shown and the gradient of A_j from the gradients of the field's rows.
 static void rows_backward(const br_tables *tables, const br_step_gradient *from, uint32_t j, const field_scratch *it)
 {
@@ -484,11 +477,11 @@ static void rows_backward(const br_tables *tables, const br_step_gradient *from,
         }
         br_fixed_block pass = {factor_block(tables, tables->factor, j, block), d, columns, tables->identity, n_rows};
         tables->kernels->block_dots(&pass, it->part, rows);
-        add_to(it->d_shown, it->part, n_rows * d);
+        tables->kernels->add(it->d_shown, it->part, n_rows * d);
         tables->kernels->block_outer(&pass, it->a + block * d * BR_STATE_BLOCK, tables->shown + first * d, rows);
     }
     for (size_t k = 0; k < from->n_parts; k++) {
-        add_to(it->d_shown, from->parts[k].shown + first * d, n_rows * d);
+        tables->kernels->add(it->d_shown, from->parts[k].shown + first * d, n_rows * d);
     }
 }
 
@@ -558,16 +551,16 @@ static void full_backward(const br_tables *tables, const br_step_gradient *from,
     for (size_t k = 0; k < from->n_parts && model->n_low < config->n_cross; k++) {
         const br_gradient_part *part = &from->parts[k];
         for (uint32_t l = 0; l < config->n_cross; l++) {
-            add_to(gradient->b[l] + at, part->b[l] + at, d);
+            tables->kernels->add(gradient->b[l] + at, part->b[l] + at, d);
         }
         if (model->w_cross != NULL) {
-            add_to(gradient->w_cross + at, part->w_cross + at, d);
+            tables->kernels->add(gradient->w_cross + at, part->w_cross + at, d);
         } else {
             size_t h = config->hidden[0];
-            add_to(gradient->w[0] + at * h, part->w_tower + at * h, d * h);
+            tables->kernels->add(gradient->w[0] + at * h, part->w_tower + at * h, d * h);
         }
         if (!br_is_gathered(tables, j)) {
-            add_to(d_embedding, part->embedding + tables->first[j] * d, n_rows_of(model, j) * d);
+            tables->kernels->add(d_embedding, part->embedding + tables->first[j] * d, n_rows_of(model, j) * d);
         }
     }
 }
@@ -581,9 +574,9 @@ static void parts_backward(const br_tables *tables, const br_step_gradient *from
         for (size_t k = 0; k < from->n_parts; k++) {
             const br_gradient_part *part = &from->parts[k];
             size_t at = j * d * d_out.columns;
-            add_to(d_out.data + at, part->out[l] + at, d * d_out.columns);
+            tables->kernels->add(d_out.data + at, part->out[l] + at, d * d_out.columns);
             at = j * d * model->config.rank;
-            add_to(gradient->u[l - 1] + at, part->u[l - 1] + at, d * model->config.rank);
+            tables->kernels->add(gradient->u[l - 1] + at, part->u[l - 1] + at, d * model->config.rank);
         }
     }
 }
