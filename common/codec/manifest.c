@@ -528,8 +528,7 @@ static br_status read_snapshot(br_reading *in, const Br__Manifest *message, br_s
     if (in->status != BR_OK) {
         return in->status;
     }
-    snapshot->mean_bond = br_calloc_aligned((size_t)snapshot->encoder->n_bond_fields * snapshot->model->config.d,
-                                            sizeof *snapshot->mean_bond);
+    snapshot->mean_bond = br_calloc_aligned(br_mean_bond_floats(snapshot->model), sizeof *snapshot->mean_bond);
     if (snapshot->mean_bond == NULL) {
         return br_no_memory("mean bond", snapshot->encoder->n_bond_fields);
     }

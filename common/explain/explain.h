@@ -93,7 +93,7 @@ typedef struct br_explain_bond {
     const br_collapsed *collapsed;
     const br_encoder *encoder; ///< for the fields' groups
     const br_record *record;   ///< NULL: nothing is backed; `backed` needs it
-    const float *mean_bond;    ///< [n_bond_fields * d]; NULL will do for `plain`
+    const float *mean_bond;    ///< [br_mean_bond_floats()]; NULL will do for `plain`
     const uint8_t *codes;      ///< [n_bond_fields]
 } br_explain_bond;
 

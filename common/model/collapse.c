@@ -1,13 +1,16 @@
 #include "model/collapse.h"
 
 #include "base/alloc.h"
+#include "model/tables.h"
 
 #include <string.h>
 
 // Legend: L = n_cross, R = rank rounded up to whole vectors (zeros), d = embedding size, m < l cross layers.
 //
-// A row (and the head of a state) is [P: L R][G: L R][T: h_1 rounded up][c, 15 zeros]. The rest of a state is K, one block per m:
-// K_m [R, (L - 1 - m) R] holds K_lm^T for l = m + 1, ..., so that q_m K_m is what layer m adds to all later ones.
+// A row (and the head of a state) is [P: L R][G: L R][T: h_1 rounded up][c, square, 14 zeros][F: d rounded up]: G only of the parallel
+// BR_DCN, F and the square only of BR_DEEPFM. The rest of a state is K, one block per m: K_m [R, (L - 1 - m) R] holds K_lm^T for
+// l = m + 1, ..., so that q_m K_m is what layer m adds to all later ones. For a stacked tower K_Lm^T stands in the same rows: G is
+// not there, so that T follows the last P and is one of the later ones.
 
 enum {
     BLOCK = 4,          // states that are evaluated together: what a product keeps in registers
@@ -28,7 +31,10 @@ struct br_collapsed {
     size_t n_layers, rank, d, width; // L, R, d, n_fields * d
     size_t n_bond, n_investor;       // fields
     size_t head;                     // floats of a row
-    size_t at_g, at_t, at_c;         // places in a row
+    size_t n_g, n_f;                 // floats of G and of F
+    size_t at_g, at_t, at_c, at_f;   // places in a row
+    size_t n_inner;                  // m < n_inner have a K_m
+    size_t reach;                    // floats from P_1 on that K adds to: the later layers and a stacked T
     size_t k_at[BR_MAX_CROSS];       // places of K_m in a state
     size_t state;
     size_t h1, h_max;
@@ -36,10 +42,10 @@ struct br_collapsed {
     float *rows;                      // [n_rows, head]; investor fields: value - mask
     float *embedding;                 // [n_rows, d]; the same
     float *hidden;                    // [state] all investor fields hidden
-    float *u;                         // [L - 1][width][R]           U_m
-    float *u_columns;                 // [L - 1][R][width]           U_m^T
-    float *v;                         // [width][(L - 1) R]          V_1 .. V_{L-1} side by side
-    float *v_columns;                 // [L - 1][R][width]           V_{m+1}^T
+    float *u;                         // [n_inner][width][R]  U_m
+    float *u_columns;                 // [n_inner][R][width]  U_m^T
+    float *v;                         // [width][reach]       V_1 .. V_{L-1}, and W_1 of a stacked tower, side by side
+    float *v_columns;                 // [reach][width]       their transposes one after the other
     deep_layer layers[BR_MAX_HIDDEN]; // from the second of the deep tower on
     size_t n_deep;
     float *w_deep; // [out of the last]
@@ -51,41 +57,76 @@ static size_t rounded(size_t n)
     return (n + BR_LANES - 1) / BR_LANES * BR_LANES;
 }
 
-// Layers that take part in K: those before the last give U, those after the first give V.
-static size_t n_inner(const br_collapsed *c)
-{
-    return c->n_layers == 0 ? 0 : c->n_layers - 1;
-}
-
 static size_t k_columns(const br_collapsed *c, size_t m)
 {
-    return (c->n_layers - 1 - m) * c->rank;
+    return c->reach - m * c->rank;
+}
+
+// What layer m + 1 takes of it: a P, or T.
+static size_t next_columns(const br_collapsed *c, size_t m)
+{
+    return m + 1 < c->n_layers ? c->rank : c->h1;
 }
 
 // --- tables ---
 
-// The head of one field with embedding e, added to `row` in double precision.
+// row[n] += factor * from[n]
+static void add_scaled(double *row, double factor, const float *from, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        row[k] += (double)from[k] * factor;
+    }
+}
+
+// What is linear in the embedding e of one field, added to `row` in double precision.
 static void head_add(const br_collapsed *c, double *row, size_t field, const double *e)
 {
     const br_model *model = c->model;
     size_t r = model->config.rank;
+    size_t h = model->config.hidden[0];
     for (size_t i = 0; i < c->d; i++) {
         size_t at = field * c->d + i;
         double scale = 1.0;
         for (size_t l = 0; l < c->n_layers; l++) {
-            const float *u = model->u[l] + at * r;
-            const float *v = model->v[l] + at * r;
-            double weight = (double)model->w_cross[at] * e[i];
-            for (size_t k = 0; k < r; k++) {
-                row[l * c->rank + k] += (double)v[k] * (e[i] * scale);
-                row[c->at_g + l * c->rank + k] += (double)u[k] * weight;
-            }
+            add_scaled(row + l * c->rank, e[i] * scale, model->v[l] + at * r, r);
             scale += (double)model->b[l][at];
         }
-        row[c->at_c] += (double)model->w_cross[at] * (e[i] * scale);
-        for (size_t k = 0; k < model->config.hidden[0]; k++) {
-            row[c->at_t + k] += (double)model->w[0][at * model->config.hidden[0] + k] * e[i];
+        if (model->w_cross != NULL) {
+            double weight = (double)model->w_cross[at] * e[i];
+            for (size_t l = 0; l < c->n_layers; l++) {
+                add_scaled(row + c->at_g + l * c->rank, weight, model->u[l] + at * r, r);
+            }
+            row[c->at_c] += (double)model->w_cross[at] * (e[i] * scale);
         }
+        add_scaled(row + c->at_t, model->config.stacked ? e[i] * scale : e[i], model->w[0] + at * h, h);
+        if (c->n_f > 0) {
+            row[c->at_f + i] += e[i];
+        }
+    }
+}
+
+static const float *embedding_of(const br_model *model, size_t field, size_t value)
+{
+    return model->embedding + (model->row_of[field] + value) * model->config.d;
+}
+
+static double square(const float *e, size_t d)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < d; i++) {
+        sum += (double)e[i] * (double)e[i];
+    }
+    return sum;
+}
+
+// What else a value brings: its linear weight and its embedding's square.
+static void beside_add(const br_collapsed *c, double *row, size_t field, size_t value, double sign)
+{
+    if (c->model->linear != NULL) {
+        row[c->at_c] += sign * (double)c->model->linear[c->model->row_of[field] + value];
+    }
+    if (c->n_f > 0) {
+        row[c->at_c + 1] += sign * square(embedding_of(c->model, field, value), c->d);
     }
 }
 
@@ -93,7 +134,7 @@ static void head_add(const br_collapsed *c, double *row, size_t field, const dou
 static void k_add(const br_collapsed *c, float *state, size_t field, const float *e, float sign)
 {
     float x[CHANGE_ROWS * MAX_D];
-    for (size_t m = 0; m + 1 < c->n_layers; m++) {
+    for (size_t m = 0; m < c->n_inner; m++) {
         const float *u = c->u_columns + m * c->rank * c->width + field * c->d;
         size_t columns = k_columns(c, m);
         for (size_t row = 0; row < c->rank; row += CHANGE_ROWS) {
@@ -107,8 +148,8 @@ static void k_add(const br_collapsed *c, float *state, size_t field, const float
                 .y_stride = columns,
                 .x = x,
                 .x_stride = c->d,
-                .a = c->v + field * c->d * n_inner(c) * c->rank + m * c->rank,
-                .a_stride = n_inner(c) * c->rank,
+                .a = c->v + field * c->d * c->reach + m * c->rank,
+                .a_stride = c->reach,
                 .n = CHANGE_ROWS,
                 .rows = c->d,
                 .columns = columns,
@@ -133,11 +174,6 @@ static void field_add(const br_collapsed *c, float *state, size_t field, const d
     head_add(c, row, field, e);
 }
 
-static const float *embedding_of(const br_model *model, size_t field, size_t value)
-{
-    return model->embedding + (model->row_of[field] + value) * model->config.d;
-}
-
 static void fill_tables(br_collapsed *c, double *row)
 {
     double e[MAX_D];
@@ -152,17 +188,22 @@ static void fill_tables(br_collapsed *c, double *row)
             }
             memset(row, 0, c->head * sizeof *row);
             head_add(c, row, field, e);
+            beside_add(c, row, field, value, 1.0);
+            if (masked) {
+                beside_add(c, row, field, n_values, -1.0);
+            }
             narrow(c->rows + at * c->head, row, c->head);
             narrow(c->embedding + at * c->d, e, c->d);
         }
     }
     memset(row, 0, c->head * sizeof *row);
     for (size_t field = c->n_bond; field < c->n_bond + c->n_investor; field++) {
-        const float *mask = embedding_of(c->model, field, c->model->fields[field].n_values);
+        uint32_t mask = c->model->fields[field].n_values;
         for (size_t i = 0; i < c->d; i++) {
-            e[i] = (double)mask[i];
+            e[i] = (double)embedding_of(c->model, field, mask)[i];
         }
         field_add(c, c->hidden, field, e, row);
+        beside_add(c, row, field, mask, 1.0);
     }
     narrow(c->hidden, row, c->head);
 }
@@ -170,14 +211,17 @@ static void fill_tables(br_collapsed *c, double *row)
 static void fill_layers(br_collapsed *c)
 {
     const br_model_config *config = &c->model->config;
-    for (size_t m = 0; m + 1 < c->n_layers; m++) {
+    for (size_t m = 0; m < c->n_inner; m++) {
+        br_matrix out = br_inner_out(c->model, (uint32_t)m + 1);
         for (size_t at = 0; at < c->width; at++) {
             for (size_t k = 0; k < config->rank; k++) {
                 float u = c->model->u[m][at * config->rank + k];
-                float v = c->model->v[m + 1][at * config->rank + k];
                 c->u[(m * c->width + at) * c->rank + k] = u;
                 c->u_columns[(m * c->rank + k) * c->width + at] = u;
-                c->v[(at * n_inner(c) + m) * c->rank + k] = v;
+            }
+            for (size_t k = 0; k < out.columns; k++) {
+                float v = out.data[at * out.columns + k];
+                c->v[at * c->reach + m * c->rank + k] = v;
                 c->v_columns[(m * c->rank + k) * c->width + at] = v;
             }
         }
@@ -207,11 +251,18 @@ static void shape(br_collapsed *c, const br_model *model)
     c->n_investor = model->n_fields - model->n_bond_fields;
     c->h1 = rounded(config->hidden[0]);
     c->at_g = c->n_layers * c->rank;
-    c->at_t = 2 * c->at_g;
+    c->n_g = model->w_cross != NULL ? c->at_g : 0;
+    c->at_t = c->at_g + c->n_g;
     c->at_c = c->at_t + c->h1;
-    c->head = c->at_c + BR_LANES;
+    c->at_f = c->at_c + BR_LANES;
+    c->n_f = config->architecture == BR_DEEPFM ? rounded(c->d) : 0;
+    c->head = c->at_f + c->n_f;
     c->state = c->head;
-    for (size_t m = 0; m + 1 < c->n_layers; m++) {
+    c->n_inner = br_n_inner(model);
+    for (size_t m = 0; m < c->n_inner; m++) {
+        c->reach += next_columns(c, m);
+    }
+    for (size_t m = 0; m < c->n_inner; m++) {
         c->k_at[m] = c->state;
         c->state += c->rank * k_columns(c, m);
     }
@@ -241,14 +292,15 @@ static br_status allocate(br_collapsed *c)
         c->first[field + 1] = c->first[field] + c->model->fields[field].n_values;
     }
     size_t n_rows = c->first[n_fields];
-    size_t inner = n_inner(c) * c->width * c->rank;
+    size_t n_u = c->n_inner * c->width * c->rank;
+    size_t n_v = c->reach * c->width;
     c->rows = floats(c, n_rows * c->head);
     c->embedding = floats(c, n_rows * c->d);
     c->hidden = floats(c, c->state);
-    c->u = floats(c, inner);
-    c->u_columns = floats(c, inner);
-    c->v = floats(c, inner);
-    c->v_columns = floats(c, inner);
+    c->u = floats(c, n_u);
+    c->u_columns = floats(c, n_u);
+    c->v = floats(c, n_v);
+    c->v_columns = floats(c, n_v);
     bool complete = c->rows != NULL && c->embedding != NULL && c->hidden != NULL && c->u != NULL &&
                     c->u_columns != NULL && c->v != NULL && c->v_columns != NULL;
     for (size_t i = 0; i < c->n_deep; i++) {
@@ -369,28 +421,46 @@ void br_collapsed_bond(const br_collapsed *c, const uint8_t *bond_codes, float *
     }
 }
 
-void br_collapsed_mean_bond(const br_collapsed *c, const float *mean_embedding, float *state)
+// state's head += one element of x_0.
+static void element_add(const br_collapsed *c, float *state, size_t at, float e)
+{
+    const br_model *model = c->model;
+    size_t r = model->config.rank;
+    size_t h = model->config.hidden[0];
+    float scale = 1.0f;
+    for (size_t l = 0; l < c->n_layers; l++) {
+        c->kernels->axpy(state + l * c->rank, e * scale, model->v[l] + at * r, r);
+        scale += model->b[l][at];
+    }
+    if (model->w_cross != NULL) {
+        for (size_t l = 0; l < c->n_layers; l++) {
+            c->kernels->axpy(state + c->at_g + l * c->rank, e * model->w_cross[at], model->u[l] + at * r, r);
+        }
+        state[c->at_c] += model->w_cross[at] * (e * scale);
+    }
+    float to_tower = model->config.stacked ? e * scale : e;
+    for (size_t k = 0; k < h; k++) {
+        state[c->at_t + k] += model->w[0][at * h + k] * to_tower;
+    }
+    if (c->n_f > 0) {
+        state[c->at_f + at % c->d] += e;
+        state[c->at_c + 1] += e * e;
+    }
+}
+
+void br_collapsed_mean_bond(const br_collapsed *c, const float *mean_bond, float *state)
 {
     memset(state, 0, c->state * sizeof *state);
     constants_add(c, state);
-    const br_model *model = c->model;
-    size_t r = model->config.rank;
     for (size_t field = 0; field < c->n_bond; field++) {
-        const float *e = mean_embedding + field * c->d;
+        const float *e = mean_bond + field * c->d;
         k_add(c, state, field, e, 1.0f);
         for (size_t i = 0; i < c->d; i++) {
-            size_t at = field * c->d + i;
-            float scale = 1.0f;
-            for (size_t l = 0; l < c->n_layers; l++) {
-                c->kernels->axpy(state + l * c->rank, e[i] * scale, model->v[l] + at * r, r);
-                c->kernels->axpy(state + c->at_g + l * c->rank, e[i] * model->w_cross[at], model->u[l] + at * r, r);
-                scale += model->b[l][at];
-            }
-            state[c->at_c] += model->w_cross[at] * (e[i] * scale);
-            for (size_t k = 0; k < model->config.hidden[0]; k++) {
-                state[c->at_t + k] += model->w[0][at * model->config.hidden[0] + k] * e[i];
-            }
+            element_add(c, state, field * c->d + i, e[i]);
         }
+    }
+    if (c->model->linear != NULL) {
+        state[c->at_c] += mean_bond[c->n_bond * c->d];
     }
 }
 
@@ -447,8 +517,8 @@ static void slice_fill(const br_collapsed *c, const k_slice *s, const uint8_t *p
                 .y_stride = s->columns,
                 .x = x,
                 .x_stride = c->d,
-                .a = c->v + (field * c->d * n_inner(c) + s->m) * c->rank,
-                .a_stride = n_inner(c) * c->rank,
+                .a = c->v + field * c->d * c->reach + s->m * c->rank,
+                .a_stride = c->reach,
                 .n = s->n_rows,
                 .rows = c->d,
                 .columns = s->columns,
@@ -460,7 +530,7 @@ static void slice_fill(const br_collapsed *c, const k_slice *s, const uint8_t *p
 static void slices_add(const br_collapsed *c, k_slice *s, const uint32_t *list, const uint8_t *present, size_t n,
                        float *halves)
 {
-    for (s->m = 0; s->m + 1 < c->n_layers; s->m++) {
+    for (s->m = 0; s->m < c->n_inner; s->m++) {
         s->columns = k_columns(c, s->m);
         size_t most = s->columns >= SLICE_FLOATS ? 1 : SLICE_FLOATS / s->columns;
         for (s->row = 0; s->row < c->rank; s->row += s->n_rows) {
@@ -479,7 +549,7 @@ br_status br_collapsed_investors(const br_collapsed *c, const uint8_t *investor_
 {
     size_t first = c->first[c->n_bond];
     size_t n_values = c->first[c->n_bond + c->n_investor] - first;
-    size_t widest = c->n_layers < 2 ? 0 : k_columns(c, 0) > SLICE_FLOATS ? k_columns(c, 0) : SLICE_FLOATS;
+    size_t widest = c->n_inner == 0 ? 0 : k_columns(c, 0) > SLICE_FLOATS ? k_columns(c, 0) : SLICE_FLOATS;
     uint32_t *list = br_calloc(n * c->n_investor, sizeof *list);
     uint8_t *present = br_calloc(n_values, sizeof *present);
     k_slice s = {.table = br_calloc_aligned(n_values * widest, sizeof(float))};
@@ -516,7 +586,7 @@ typedef struct eval_batch {
     const br_gate_change *change[BLOCK];
 } eval_batch;
 
-// What field j shown (hidden) adds to layer m + 1 and later ones through K_m'.. : e * sum of U_m q_m, then V.
+// What a field shown (hidden) adds to layer m + 1 through all K before it: e * sum of U_m q_m, then V, or W_1 for a stacked T.
 static void changed_field_add(const br_collapsed *c, const br_gate_change *changed, float *head, size_t m, float *sum)
 {
     size_t field = c->n_bond + changed->field;
@@ -531,19 +601,19 @@ static void changed_field_add(const br_collapsed *c, const br_gate_change *chang
         .y_stride = c->rank,
         .x = sum,
         .x_stride = c->d,
-        .a = c->v + (field * c->d * n_inner(c) + m) * c->rank,
-        .a_stride = n_inner(c) * c->rank,
+        .a = c->v + field * c->d * c->reach + m * c->rank,
+        .a_stride = c->reach,
         .n = 1,
         .rows = c->d,
-        .columns = c->rank,
+        .columns = next_columns(c, m),
     });
 }
 
-// Heads: P becomes q, layer by layer.
+// Heads: P becomes q, layer by layer, and a stacked T what it is.
 static void cross(const br_collapsed *c, const eval_batch *batch, float *heads)
 {
     float sum[BLOCK][MAX_D] = {{0.0f}};
-    for (size_t m = 0; m + 1 < c->n_layers; m++) {
+    for (size_t m = 0; m < c->n_inner; m++) {
         br_fixed_product product = {
             .y = heads + (m + 1) * c->rank,
             .y_stride = c->head,
@@ -617,8 +687,11 @@ static void evaluate(const br_collapsed *c, const eval_batch *batch, float *scra
     }
     for (size_t i = 0; i < batch->n; i++) {
         const float *head = heads + i * c->head;
-        float crossed = c->kernels->dot(head, head + c->at_g, c->at_g);
+        float crossed = c->kernels->dot(head, head + c->at_g, c->n_g);
         logits_out[i] = head[c->at_c] + crossed + c->kernels->dot(c->w_deep, last + i * stride, n_last);
+        if (c->n_f > 0) {
+            logits_out[i] += 0.5f * (c->kernels->dot(head + c->at_f, head + c->at_f, c->n_f) - head[c->at_c + 1]);
+        }
     }
 }
 
@@ -691,8 +764,8 @@ static void deep_backward(const br_collapsed *c, float *head, float *activations
     }
 }
 
-// y[investor part of x_0] = A q for A^T [R, width]
-static void times_columns(const br_collapsed *c, float *y, const float *columns, const float *q)
+// y[investor part of x_0] = A q for A^T [rows, width]
+static void times_columns(const br_collapsed *c, float *y, const float *columns, const float *q, size_t rows)
 {
     size_t bond_width = c->n_bond * c->d;
     size_t n = c->n_investor * c->d;
@@ -701,21 +774,32 @@ static void times_columns(const br_collapsed *c, float *y, const float *columns,
         .y = y,
         .y_stride = n,
         .x = q,
-        .x_stride = c->rank,
+        .x_stride = rows,
         .a = columns + bond_width,
         .a_stride = c->width,
         .n = 1,
-        .rows = c->rank,
+        .rows = rows,
         .columns = n,
     });
 }
 
-// The adjoints at a state. A row's part of the logit's derivative is row . adjoint (a head: P meets a_l, G meets q_m) plus
-// e . inner, inner = sum_l (V_l a_l) * (sum_{m<l} U_m q_m), which is what it changes through K.
+// The adjoints at a state. A row's part of the logit's derivative is row . adjoint (a head: P meets a_l, G meets q_m, F itself and the
+// square -1/2) plus e . inner, inner = sum_l (V_l a_l) * (sum_{m<l} U_m q_m), which is what it changes through K.
 typedef struct adjoints {
     const float *head;
     const float *inner; // [n_investor * d]
 } adjoints;
+
+// a_l = G_l + sum_{k>l} K_kl^T a_k, last layer first. `adjoint` holds T's.
+static void cross_backward(const br_collapsed *c, const float *state, const float *q, float *adjoint, float *part)
+{
+    memset(adjoint, 0, c->at_g * sizeof *adjoint);
+    c->kernels->add(adjoint, q + c->at_g, c->n_g);
+    for (size_t m = c->n_inner; m-- > 0;) {
+        c->kernels->matvec(part, state + c->k_at[m], adjoint + (m + 1) * c->rank, c->rank, k_columns(c, m));
+        c->kernels->add(adjoint + m * c->rank, part, c->rank);
+    }
+}
 
 static adjoints backward(const br_collapsed *c, const float *state, float *scratch)
 {
@@ -728,27 +812,24 @@ static adjoints backward(const br_collapsed *c, const float *state, float *scrat
     memcpy(q, state, c->head * sizeof *q);
     cross(c, &(eval_batch){.n = 1, .k = state}, q);
     deep_backward(c, q, activations);
-    // a_l = G_l + sum_{k>l} K_kl^T a_k, last layer first.
-    memcpy(adjoint, q + c->at_g, c->at_g * sizeof *adjoint);
-    for (size_t m = n_inner(c); m-- > 0;) {
-        c->kernels->matvec(part, state + c->k_at[m], adjoint + (m + 1) * c->rank, c->rank, k_columns(c, m));
-        c->kernels->add(adjoint + m * c->rank, part, c->rank);
-    }
+    memcpy(adjoint + c->at_t, q + c->at_t, c->h1 * sizeof *adjoint);
+    cross_backward(c, state, q, adjoint, part);
     size_t n = c->n_investor * c->d;
     memset(inner, 0, n * sizeof *inner);
     memset(u_sum, 0, n * sizeof *u_sum);
-    for (size_t m = 0; m + 1 < c->n_layers; m++) {
-        times_columns(c, part, c->u_columns + m * c->rank * c->width, q + m * c->rank);
+    for (size_t m = 0; m < c->n_inner; m++) {
+        times_columns(c, part, c->u_columns + m * c->rank * c->width, q + m * c->rank, c->rank);
         c->kernels->add(u_sum, part, n);
-        times_columns(c, part, c->v_columns + m * c->rank * c->width, adjoint + (m + 1) * c->rank);
+        times_columns(c, part, c->v_columns + m * c->rank * c->width, adjoint + (m + 1) * c->rank, next_columns(c, m));
         for (size_t i = 0; i < n; i++) {
             inner[i] += part[i] * u_sum[i];
         }
     }
-    memcpy(adjoint + c->at_g, q, c->at_g * sizeof *adjoint);
-    memcpy(adjoint + c->at_t, q + c->at_t, c->h1 * sizeof *adjoint);
+    memcpy(adjoint + c->at_g, q, c->n_g * sizeof *adjoint);
     memset(adjoint + c->at_c, 0, BR_LANES * sizeof *adjoint);
     adjoint[c->at_c] = 1.0f;
+    adjoint[c->at_c + 1] = -0.5f;
+    memcpy(adjoint + c->at_f, q + c->at_f, c->n_f * sizeof *adjoint);
     return (adjoints){adjoint, inner};
 }
 
@@ -759,6 +840,11 @@ static float row_gradient(const br_collapsed *c, const adjoints *a, size_t j, si
     float sum = 0.0f;
     for (size_t i = 0; i < c->d; i++) {
         sum += e[i] * inner[i];
+    }
+    if (c->n_f > 0) {
+        // Pairs of fields are linear in each gate: the slope of a hidden one is what showing it adds, to the second order.
+        const float *f = c->rows + row * c->head + c->at_f;
+        sum += 0.5f * c->kernels->dot(f, f, c->n_f);
     }
     return sum + c->kernels->dot(c->rows + row * c->head, a->head, c->head);
 }

@@ -8,13 +8,20 @@
 /// embedding e:
 ///
 ///   P_l  = V_lj^T (e * (1 + B_l))   r        K_lm = V_lj^T diag(e) U_mj   r x r, m < l
-///   G_m  = U_mj^T (w_j * e)         r        c    = w_j^T (e * (1 + B_L)) 1
+///   G_m  = U_mj^T (w_j * e)         r        c    = w_j^T (e * (1 + B_L)) 1, or the linear weight
 ///   T    = W_1j^T e                 h_1
+///   F    = e                        d        square = |e|^2               1
 ///   state = sum of the rows of all fields
 ///   q_0 = P_0;  q_l = P_l + sum_{m<l} K_lm q_m
-///   logit = c + sum_{m<L} G_m . q_m + deep(T) + bias
 ///
-/// P, G, T and c of every value are tabled once per model; K is worked out from U, V and e where it is needed (2 d r
+///   dnn     logit = deep(T) + bias
+///   wide    logit = c + deep(T) + bias
+///   deepfm  logit = c + (|F|^2 - square) / 2 + deep(T) + bias
+///   dcn     logit = c + sum_{m<L} G_m . q_m + deep(T) + bias
+///           stacked: T = W_1j^T (e * (1 + B_L)), K_Lm = W_1j^T diag(e) U_mj   h_1 x r
+///                    logit = deep(T + sum_{m<L} K_Lm q_m) + bias
+///
+/// P, G, T, c, F and the square of every value are tabled once per model; K is worked out from U, V and e where it is needed (2 d r
 /// multiplications for K q, d r^2 to change a state), so the tables stay in the cache. Investor fields are kept as
 /// differences to their mask embedding. c_1 and bias are counted with the bond.
 ///
@@ -44,14 +51,15 @@ typedef struct br_gate_change {
     bool hide;
 } br_gate_change;
 
-/// Kernels as br_fixed() chooses them. `model`: borrowed, must outlive it. Memory: per value of a field 2 L r + h_1 + 16
-/// floats, and 4 L r floats per element of x_0. Errors: BR_ERR_NO_MEMORY.
+/// Kernels as br_fixed() chooses them. `model`: borrowed, must outlive it. Memory: per value of a field 2 L r + h_1 + 2 d + 16
+/// floats, and 4 L r floats per element of x_0 (stacked: 2 h_1 more). Errors: BR_ERR_NO_MEMORY.
 br_status br_collapsed_new(br_collapsed **out, const br_model *model) BR_MUST_CHECK;
 void br_collapsed_free(br_collapsed **collapsed);
 size_t br_collapsed_bytes(const br_collapsed *collapsed);
 uint32_t br_collapsed_n_bond_fields(const br_collapsed *collapsed);
 uint32_t br_collapsed_n_investor_fields(const br_collapsed *collapsed);
-/// Floats of a state: 2 L r + h_1 + 16 + r^2 L (L - 1) / 2, r and h_1 rounded up to 16. Callers own the memory.
+/// Floats of a state, at most: 2 L r + h_1 + d + 16 + r^2 L (L - 1) / 2 (stacked: r L h_1 more), r, h_1 and d rounded up to 16. Callers
+/// own the memory.
 size_t br_collapsed_state_floats(const br_collapsed *collapsed);
 size_t br_collapsed_scratch_floats(const br_collapsed *collapsed);
 /// Number of the first code of investor field j among all codes of investor fields; j = n_investor_fields: how many.
@@ -59,8 +67,8 @@ uint32_t br_collapsed_first_code(const br_collapsed *collapsed, uint32_t j);
 
 /// state = the bond's half, [n_bond_fields] codes.
 void br_collapsed_bond(const br_collapsed *collapsed, const uint8_t *bond_codes, float *state);
-/// state = an average bond: the bond fields' embeddings replaced by `mean_embedding` [n_bond_fields * d].
-void br_collapsed_mean_bond(const br_collapsed *collapsed, const float *mean_embedding, float *state);
+/// state = an average bond, `mean_bond` [br_mean_bond_floats()]: its embeddings and its linear weights in place of a bond's.
+void br_collapsed_mean_bond(const br_collapsed *collapsed, const float *mean_bond, float *state);
 /// state += all investor fields hidden.
 void br_collapsed_add_hidden(const br_collapsed *collapsed, float *state);
 /// halves[i] = what investor i adds to a bond with all fields shown: [n, state_floats], codes [n, n_investor_fields]. The bytes
@@ -79,8 +87,9 @@ void br_collapsed_logits_if(const br_collapsed *collapsed, const float *state, c
 /// logits_out[i] = logit of bond_state + halves[i]: [n].
 void br_collapsed_logits(const br_collapsed *collapsed, const float *bond_state, const float *halves, size_t n,
                          float *logits_out, float *scratch);
-/// gradient_out[j] = d logit / d gate_j at `state` for each investor field j with codes[j], where x_0 of the field is
-/// (1 - gate_j) mask + gate_j value.
+/// gradient_out[j] = d logit / d gate_j at `state` for each investor field j with codes[j], where x_0 of the field, and
+/// its linear weight, is (1 - gate_j) mask + gate_j value. For BR_DEEPFM only of fields that are hidden at `state`: a state does not know which these are,
+/// and of a shown one |value - mask|^2 is counted that does not belong there.
 void br_collapsed_gate_gradient(const br_collapsed *collapsed, const float *state, const uint8_t *investor_codes,
                                 float *gradient_out, float *scratch);
 /// The same for every code of every investor field: gradient_out[br_collapsed_first_code(j) + code].

@@ -147,6 +147,11 @@ br_status br_model_new_for(br_model **out, const br_model_config *config, const 
     return status;
 }
 
+size_t br_mean_bond_floats(const br_model *model)
+{
+    return (size_t)model->n_bond_fields * model->config.d + (model->linear != NULL ? 1 : 0);
+}
+
 void br_model_free(br_model **model)
 {
     if (model == NULL || *model == NULL) {

@@ -14,7 +14,7 @@
 ///           stacked: logit = deep + bias with h_1 = relu(W_1 x_L + c_1)
 ///
 /// Source:  4.2 Eq. (2), 4.3, 5.5; DCN-V2 sections 3.2 and 3.3 of ref [30].
-/// Choice:  the paper names DCN-V2 without its form; low rank and parallel, because that form collapses exactly (collapse.h).
+/// Choice:  the paper names DCN-V2 without its form; low rank and parallel, because that form is quick to answer (collapse.h).
 
 #include "market/encoder.h"
 
@@ -80,6 +80,9 @@ void br_model_init(br_model *model, uint64_t seed);
 void br_model_free(br_model **model);
 /// BR_OK if every parameter is finite; BR_ERR_INVALID names the first that is not.
 br_status br_model_check_finite(const br_model *model) BR_MUST_CHECK;
+/// Floats of an average bond: [n_bond_fields * d] mean embeddings; of BR_WIDE_DEEP and BR_DEEPFM the mean sum of the bond fields' linear
+/// weights after them.
+size_t br_mean_bond_floats(const br_model *model);
 
 /// The plain network, one sample at a time in double precision, without BLAS: the twin every fast path is tested against.
 ///

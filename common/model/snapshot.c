@@ -17,6 +17,15 @@ void br_snapshot_free(br_snapshot **snapshot)
     *snapshot = NULL;
 }
 
+static double mean_linear(const br_model *model, const br_dataset *dataset)
+{
+    double sum = 0.0;
+    for (size_t at = 0; at < (size_t)dataset->n_bonds * model->n_bond_fields; at++) {
+        sum += (double)model->linear[model->row_of[at % model->n_bond_fields] + dataset->bond_codes[at]];
+    }
+    return sum / dataset->n_bonds;
+}
+
 void br_snapshot_mean_bond(float *mean, const br_model *model, const br_dataset *dataset)
 {
     br_assert(dataset->n_bond_fields == model->n_bond_fields && dataset->n_bonds > 0);
@@ -30,6 +39,9 @@ void br_snapshot_mean_bond(float *mean, const br_model *model, const br_dataset 
             }
             mean[j * d + i] = (float)(sum / dataset->n_bonds);
         }
+    }
+    if (model->linear != NULL) {
+        mean[model->n_bond_fields * d] = (float)mean_linear(model, dataset);
     }
 }
 

@@ -29,12 +29,12 @@ typedef struct br_snapshot {
     br_model *model;
     br_calibration calibration;
     br_record *record;
-    float *mean_bond; ///< [n_bond_fields * d] mean embedding over the training bonds
+    float *mean_bond; ///< [br_mean_bond_floats()] of the training bonds
     br_snapshot_facts facts;
 } br_snapshot;
 
 void br_snapshot_free(br_snapshot **snapshot);
-/// mean[n_bond_fields * d] = mean over the dataset's bonds of their embeddings: what an average bond looks like to the model.
+/// mean[br_mean_bond_floats()] = what an average of the dataset's bonds looks like to the model.
 void br_snapshot_mean_bond(float *mean, const br_model *model, const br_dataset *dataset);
 /// Probability a person sees for a raw logit; in (0, 1). Answer path.
 double br_snapshot_probability(const br_snapshot *snapshot, double logit);

@@ -20,11 +20,6 @@ static size_t record_cells(const br_snapshot *snapshot)
     return snapshot->record->offset[snapshot->record->n_investor_fields];
 }
 
-static size_t mean_bond_floats(const br_snapshot *snapshot)
-{
-    return (size_t)snapshot->model->n_bond_fields * snapshot->model->config.d;
-}
-
 static br_bytes bytes_of(const void *data, size_t n)
 {
     return (br_bytes){.data = data, .n = n};
@@ -33,7 +28,7 @@ static br_bytes bytes_of(const void *data, size_t n)
 static void chunks_of(const br_snapshot *snapshot, br_bytes out[N_CHUNKS])
 {
     size_t cells = record_cells(snapshot);
-    out[CHUNK_MEAN_BOND] = bytes_of(snapshot->mean_bond, mean_bond_floats(snapshot) * sizeof(float));
+    out[CHUNK_MEAN_BOND] = bytes_of(snapshot->mean_bond, br_mean_bond_floats(snapshot->model) * sizeof(float));
     out[CHUNK_PARAMETERS] =
         bytes_of(snapshot->model->parameters, snapshot->model->n_parameters * sizeof *snapshot->model->parameters);
     out[CHUNK_RECORD_BIDS] = bytes_of(snapshot->record->bids, cells * sizeof *snapshot->record->bids);

@@ -142,7 +142,7 @@ static br_status complete_snapshot(training *self, workshop *w)
     if (status != BR_OK) {
         return status;
     }
-    size_t mean_floats = (size_t)snapshot->model->n_bond_fields * snapshot->model->config.d;
+    size_t mean_floats = br_mean_bond_floats(snapshot->model);
     snapshot->mean_bond = br_calloc(mean_floats, sizeof *snapshot->mean_bond);
     if (snapshot->mean_bond == NULL) {
         return br_no_memory("mean bond", mean_floats);

@@ -64,11 +64,15 @@ static void make_mean_bond(br_test_bond *test)
 {
     const br_model *model = test->model;
     size_t d = model->config.d;
-    test->mean_bond = room(model->n_bond_fields * d, sizeof(float));
+    test->mean_bond = room(br_mean_bond_floats(model), sizeof(float));
     for (uint32_t field = 0; field < model->n_bond_fields; field++) {
         for (size_t at = 0; at < d * model->fields[field].n_values; at++) {
             test->mean_bond[field * d + at % d] +=
                 model->embedding[model->row_of[field] * d + at] / (float)model->fields[field].n_values;
+        }
+        for (uint32_t value = 0; model->linear != NULL && value < model->fields[field].n_values; value++) {
+            test->mean_bond[model->n_bond_fields * d] +=
+                model->linear[model->row_of[field] + value] / (float)model->fields[field].n_values;
         }
     }
 }

@@ -2,6 +2,7 @@
 
 #include "base/rng.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static void scale(float *values, size_t n, double factor)
@@ -33,7 +34,12 @@ br_model *br_test_network(const br_test_shape *shape)
     br_assert(status == BR_OK);
     free(fields);
     br_model_init(model, shape->seed);
-    scale(model->embedding, model->row_of[n_fields] * model->config.d, 5.0);
+    // The sum over all pairs of fields grows with their number.
+    bool pairs = model->config.architecture == BR_DEEPFM;
+    scale(model->embedding, model->row_of[n_fields] * model->config.d, pairs ? 20.0 / sqrt((double)model->width) : 5.0);
+    if (model->linear != NULL) {
+        draw(&rng, model->linear, model->row_of[n_fields], 1.0 / sqrt(n_fields));
+    }
     for (uint32_t l = 0; l < model->config.n_cross; l++) {
         draw(&rng, model->b[l], model->width, 0.1);
     }

@@ -27,6 +27,18 @@ static br_test_shape small_shape(uint64_t seed, uint32_t n_fields)
     };
 }
 
+// The same with another architecture for each n: all four, and the stacked tower.
+static br_test_shape shape_of(uint32_t n, uint64_t seed, uint32_t n_fields)
+{
+    br_test_shape shape = small_shape(seed, n_fields);
+    shape.config.stacked = n % 5 == 4;
+    if (!shape.config.stacked && n % 5 != BR_DCN) {
+        shape.config.architecture = (br_architecture)(n % 5);
+        shape.config.n_cross = 0;
+    }
+    return shape;
+}
+
 static br_explain_options options_of(br_objective objective, uint32_t k)
 {
     br_explain_options options = br_explain_options_default();
@@ -257,6 +269,9 @@ static void twin_init(twin *t, const br_test_bond *test, uint32_t k, bool groupe
     for (uint32_t field = 0; field < test->model->n_bond_fields; field++) {
         for (size_t row = t->mean->row_of[field]; row < t->mean->row_of[field + 1]; row++) {
             memcpy(t->mean->embedding + row * d, test->mean_bond + field * d, d * sizeof(float));
+            if (t->mean->linear != NULL) {
+                t->mean->linear[row] = field == 0 ? test->mean_bond[test->model->n_bond_fields * d] : 0.0f;
+            }
         }
     }
     float *state = aligned_alloc(64, (br_collapsed_state_floats(test->collapsed) + 15) / 16 * 64);
@@ -364,12 +379,11 @@ static uint32_t twin_greedy(const twin *t, uint32_t investor, uint32_t pool)
     return set;
 }
 
-static void compare_with_twin(uint64_t seed, uint32_t k, uint32_t n_preferences)
+static void compare_with_twin(const br_test_shape *shape, uint32_t k, uint32_t n_preferences)
 {
     br_test_bond test;
     twin t;
-    br_test_shape shape = small_shape(seed, N_FIELDS);
-    br_test_bond_init(&test, &shape, N_INVESTORS, n_preferences);
+    br_test_bond_init(&test, shape, N_INVESTORS, n_preferences);
     twin_init(&t, &test, k, n_preferences > 0);
     br_explain_options options = options_of(BR_OBJECTIVE_BACKED, k);
     options.certify = true;
@@ -377,7 +391,7 @@ static void compare_with_twin(uint64_t seed, uint32_t k, uint32_t n_preferences)
         br_explanation out = explain_one(&test, &options, investor, NULL);
         uint32_t pool = twin_pool(&t, investor), set = bits_of(&out);
         double reached = twin_objective(&t, investor, set);
-        cr_assert_eq(set, twin_greedy(&t, investor, pool), "seed %u investor %u: %x is not %x", (unsigned)seed,
+        cr_assert_eq(set, twin_greedy(&t, investor, pool), "seed %u investor %u: %x is not %x", (unsigned)shape->seed,
                      investor, set, twin_greedy(&t, investor, pool));
         cr_assert_float_eq(out.objective, reached, TOLERANCE);
         bool swap_optimal = true;
@@ -397,23 +411,35 @@ static void compare_with_twin(uint64_t seed, uint32_t k, uint32_t n_preferences)
 Test(explain_backed, does_what_its_definition_says)
 {
     for (uint64_t seed = 1; seed <= 8; seed++) {
-        compare_with_twin(seed, K, 6);
+        br_test_shape shape = small_shape(seed, N_FIELDS);
+        compare_with_twin(&shape, K, 6);
+    }
+}
+
+Test(explain_backed, does_so_in_every_architecture)
+{
+    for (uint32_t n = 0; n < 5; n++) {
+        br_test_shape shape = shape_of(n, 1, N_FIELDS);
+        compare_with_twin(&shape, K, 6);
+        compare_with_twin(&shape, K, 0);
     }
 }
 
 Test(explain_backed, a_small_group_leaves_its_places_to_the_other)
 {
-    compare_with_twin(1, K, 1);
-    compare_with_twin(2, K, 10);
-    compare_with_twin(3, K, 11);
-    compare_with_twin(4, 8, 5);
+    static const uint32_t cases[][2] = {{K, 1}, {K, 10}, {K, 11}, {8, 5}}; // reasons, preferences
+    for (uint32_t i = 0; i < 4; i++) {
+        br_test_shape shape = small_shape(i + 1, N_FIELDS);
+        compare_with_twin(&shape, cases[i][0], cases[i][1]);
+    }
 }
 
 Test(explain_backed, has_a_form_without_preferences)
 {
     for (uint64_t seed = 1; seed <= 4; seed++) {
-        compare_with_twin(seed, 2, 0);
-        compare_with_twin(seed, K, 0);
+        br_test_shape shape = small_shape(seed, N_FIELDS);
+        compare_with_twin(&shape, 2, 0);
+        compare_with_twin(&shape, K, 0);
     }
 }
 
@@ -460,7 +486,7 @@ Test(explain_explain, what_is_said_of_a_set_is_true)
 {
     for (uint64_t seed = 1; seed <= 6; seed++) {
         br_test_bond test;
-        br_test_shape shape = small_shape(seed, N_FIELDS);
+        br_test_shape shape = shape_of((uint32_t)seed, seed, N_FIELDS);
         shape.max_values = 3;
         br_test_bond_init(&test, &shape, N_INVESTORS, 5);
         br_explain_options options = options_of(seed % 2 == 0 ? BR_OBJECTIVE_PLAIN : BR_OBJECTIVE_BACKED, 2);

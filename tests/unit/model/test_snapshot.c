@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <string.h>
 
 Test(model_snapshot, probability_is_the_calibrated_sigmoid_inside_0_and_1)
 {
@@ -38,6 +39,27 @@ Test(model_snapshot, mean_bond_is_the_mean_of_the_bonds_embeddings)
     cr_assert_eq(mean[1], (1.0f + 9.0f + 2.0f * 25.0f) / 4.0f);
     cr_assert_eq(mean[2], (36.0f + 3.0f * 64.0f) / 4.0f);
     cr_assert_eq(mean[3], (49.0f + 3.0f * 81.0f) / 4.0f);
+    br_samples_free(&it);
+    br_model_free(&model);
+}
+
+Test(model_snapshot, mean_bond_has_the_mean_of_the_bonds_linear_weights)
+{
+    const br_model_config config = {.architecture = BR_WIDE_DEEP, .d = 1, .rank = 1, .n_hidden = 1, .hidden = {1}};
+    const br_model_field fields[] = {{3, false}, {2, false}, {2, true}};
+    br_model *model = NULL;
+    cr_assert_eq(br_model_new(&model, &config, fields, 3, 2), BR_OK);
+    for (size_t i = 0; i < 5; i++) {
+        model->linear[i] = (float)(1 << i);
+    }
+    br_dataset *it =
+        br_samples_new(&(br_dataset){.n_bond_fields = 2, .n_investor_fields = 1, .n_bonds = 4, .n_rows = 1, .n = 1});
+    const uint8_t codes[] = {0, 1, /**/ 2, 1, /**/ 2, 0, /**/ 1, 1};
+    memcpy(it->bond_codes, codes, sizeof codes);
+    float mean[3];
+    cr_assert_eq(br_mean_bond_floats(model), 3);
+    br_snapshot_mean_bond(mean, model, it);
+    cr_assert_eq(mean[2], (1.0f + 16.0f + 4.0f + 16.0f + 4.0f + 8.0f + 2.0f + 16.0f) / 4.0f);
     br_samples_free(&it);
     br_model_free(&model);
 }
