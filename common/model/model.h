@@ -14,7 +14,7 @@
 ///           stacked: logit = deep + bias with h_1 = relu(W_1 x_L + c_1)
 ///
 /// Source:  4.2 Eq. (2), 4.3, 5.5; DCN-V2 sections 3.2 and 3.3 of ref [30].
-/// Choice:  the paper names DCN-V2 without its form; low rank and parallel, because that form is quick to answer (collapse.h).
+/// Choice:  the paper names DCN-V2 without its form; low rank and parallel, because its state is the smaller one (collapse.h).
 
 #include "market/encoder.h"
 

@@ -308,6 +308,10 @@ br_status br_config_load(br_config *out, const char *directory)
     if (status == BR_OK) {
         status = load_environment(&config);
     }
+    if (config.model.architecture != BR_DCN) {
+        config.model.n_cross = 0;
+        config.model.stacked = false;
+    }
     if (status == BR_OK) {
         status = br_model_config_check(&config.model);
     }

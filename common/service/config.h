@@ -65,14 +65,14 @@ typedef struct br_config {
 typedef enum br_config_origin { BR_CONFIG_DEFAULT, BR_CONFIG_FILE, BR_CONFIG_ENVIRONMENT } br_config_origin;
 
 typedef enum br_config_kind {
-    BR_CONFIG_WHOLE,     ///< a whole number
-    BR_CONFIG_DECIMAL,   ///< a number
-    BR_CONFIG_FLAG,      ///< true or false
-    BR_CONFIG_OBJECTIVE, ///< plain or backed
-    BR_CONFIG_ADDRESS,   ///< numeric IPv4 or IPv6 address
-    BR_CONFIG_ENDPOINT,  ///< tcp://ADDRESS:PORT, or empty
-    BR_CONFIG_PATH,      ///< a path, or empty
-    BR_CONFIG_WHOLES     ///< a list of whole numbers, in the environment with commas between
+    BR_CONFIG_WHOLE,    ///< a whole number
+    BR_CONFIG_DECIMAL,  ///< a number
+    BR_CONFIG_FLAG,     ///< true or false
+    BR_CONFIG_CHOICE,   ///< one of some names
+    BR_CONFIG_ADDRESS,  ///< numeric IPv4 or IPv6 address
+    BR_CONFIG_ENDPOINT, ///< tcp://ADDRESS:PORT, or empty
+    BR_CONFIG_PATH,     ///< a path, or empty
+    BR_CONFIG_WHOLES    ///< a list of whole numbers, in the environment with commas between
 } br_config_kind;
 
 /// One thing that can be set.
@@ -81,10 +81,11 @@ typedef struct br_config_key {
     br_config_kind kind;
     size_t offset; ///< of the value in br_config
     size_t bytes;  ///< size of the value there
-    double min;    ///< of numbers
+    double min;    ///< of numbers; of a choice what its first name stands for
     double max;
     const char *unit; ///< "" = none
     const char *description;
+    const char *const *names; ///< [max - min + 1] of a choice; NULL elsewhere
 } br_config_key;
 
 /// All keys in the order of the file; *n_out of them.
@@ -98,7 +99,8 @@ void br_config_range(const br_config_key *key, br_buf *out);
 br_status br_config_set(br_config *config, const br_config_key *key, const char *text) BR_MUST_CHECK;
 
 br_config br_config_default(void);
-/// Defaults, then DIR/bookrunner.yaml if it is there, then the environment. Variables BOOKRUNNER_* that are no key are left alone.
+/// Defaults, then DIR/bookrunner.yaml if it is there, then the environment. Variables BOOKRUNNER_* that are no key are left alone. Cross
+/// layers and a stacked tower are off, whatever was set, when the architecture is not dcn.
 /// Errors: BR_ERR_INVALID with file, line and cause; BR_ERR_IO; BR_ERR_LIMIT (directory too long, file above 64 KiB).
 br_status br_config_load(br_config *out, const char *directory) BR_MUST_CHECK;
 

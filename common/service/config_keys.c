@@ -9,13 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY(path, kind, member, min, max, unit, description)                                                           \
+#define NAMED(path, kind, member, min, max, unit, description, names)                                                  \
     {                                                                                                                  \
-        path, kind, offsetof(br_config, member), sizeof(((br_config *)NULL)->member), min, max, unit, description      \
+        path, kind, offsetof(br_config, member), sizeof(((br_config *)NULL)->member), min, max, unit, description,     \
+            names                                                                                                      \
     }
+#define KEY(path, kind, member, min, max, unit, description)                                                           \
+    NAMED(path, kind, member, min, max, unit, description, NULL)
 #define WHOLE(path, member, min, max, unit, description) KEY(path, BR_CONFIG_WHOLE, member, min, max, unit, description)
 #define DECIMAL(path, member, min, max, unit, description)                                                             \
     KEY(path, BR_CONFIG_DECIMAL, member, min, max, unit, description)
+#define CHOICE(path, member, first, names, description)                                                                \
+    NAMED(path, BR_CONFIG_CHOICE, member, first, first + sizeof(names) / sizeof *(names)-1, "", description, names)
+
+static const char *const objectives[] = {"plain", "backed"};
+static const char *const architectures[] = {"dcn", "dnn", "wide_deep", "deepfm"};
 
 // Up to 2^53 a double holds every whole number, so that one kind of range serves all.
 #define MAX_EXACT 9007199254740992.0
@@ -24,10 +32,13 @@ static const br_config_key keys[] = {
     WHOLE("explainers", n_explainers, 0, 256, "processes", "local explainers under `bookrunner up`"),
     WHOLE("ranking.top", n_top, 1, 1000, "investors", "length of a bond's list"),
     WHOLE("ranking.reasons", n_reasons, 1, BR_MAX_REASONS, "reasons", "reasons for each investor"),
-    KEY("ranking.objective", BR_CONFIG_OBJECTIVE, objective, 0, 0, "", "what an explanation maximises"),
+    CHOICE("ranking.objective", objective, BR_OBJECTIVE_PLAIN, objectives, "what an explanation maximises"),
     KEY("ranking.certify", BR_CONFIG_FLAG, certify, 0, 0, "", "sweep all swaps before an explanation is stored"),
+    CHOICE("model.architecture", model.architecture, BR_DCN, architectures, "form of the network"),
     WHOLE("model.d", model.d, 1, 64, "numbers", "embedding size of a feature"),
-    WHOLE("model.cross_layers", model.n_cross, 0, BR_MAX_CROSS, "layers", "cross layers"),
+    WHOLE("model.cross_layers", model.n_cross, 0, BR_MAX_CROSS, "layers", "cross layers; none unless dcn"),
+    KEY("model.stacked", BR_CONFIG_FLAG, model.stacked, 0, 0, "",
+        "the deep tower stands on the cross layers instead of beside them; never unless dcn"),
     WHOLE("model.rank", model.rank, 1, 256, "", "rank of a cross layer's product"),
     KEY("model.hidden", BR_CONFIG_WHOLES, model.hidden, 1, 1024, "units", "widths of the deep tower's layers"),
     WHOLE("training.seed", training.seed, 0, MAX_EXACT, "", "seed of all random numbers of a training"),
@@ -107,6 +118,11 @@ br_config br_config_default(void)
 
 // --- ranges ---
 
+static size_t n_names(const br_config_key *key)
+{
+    return (size_t)(key->max - key->min) + 1;
+}
+
 void br_config_range(const br_config_key *key, br_buf *out)
 {
     switch (key->kind) {
@@ -119,8 +135,10 @@ void br_config_range(const br_config_key *key, br_buf *out)
     case BR_CONFIG_FLAG:
         br_buf_string(out, "true or false");
         break;
-    case BR_CONFIG_OBJECTIVE:
-        br_buf_string(out, "plain or backed");
+    case BR_CONFIG_CHOICE:
+        for (size_t i = 0; i < n_names(key); i++) {
+            br_buf_printf(out, "%s%s", i == 0 ? "" : i + 1 < n_names(key) ? ", " : " or ", key->names[i]);
+        }
         break;
     case BR_CONFIG_ADDRESS:
         br_buf_string(out, "a numeric IPv4 or IPv6 address");
@@ -212,11 +230,15 @@ static bool read_flag(const char *text, uint8_t *target)
     return value || strcmp(text, "false") == 0;
 }
 
-static bool read_objective(const char *text, uint8_t *target)
+static bool read_choice(const char *text, const br_config_key *key, uint8_t *target)
 {
-    br_objective value = strcmp(text, "plain") == 0 ? BR_OBJECTIVE_PLAIN : BR_OBJECTIVE_BACKED;
-    memcpy(target, &value, sizeof value);
-    return value == BR_OBJECTIVE_PLAIN || strcmp(text, "backed") == 0;
+    for (size_t i = 0; i < n_names(key); i++) {
+        if (strcmp(text, key->names[i]) == 0) {
+            store_whole(target, key->bytes, (uint64_t)key->min + i);
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool read_wholes(const char *text, const br_config_key *key, br_model_config *model)
@@ -266,8 +288,8 @@ static bool read_value(br_config *config, const br_config_key *key, const char *
         return true;
     case BR_CONFIG_FLAG:
         return read_flag(text, target);
-    case BR_CONFIG_OBJECTIVE:
-        return read_objective(text, target);
+    case BR_CONFIG_CHOICE:
+        return read_choice(text, key, target);
     case BR_CONFIG_WHOLES:
         return read_wholes(text, key, &config->model);
     case BR_CONFIG_ADDRESS:
@@ -327,8 +349,8 @@ void br_config_value(const br_config *config, const br_config_key *key, br_buf *
     case BR_CONFIG_FLAG:
         br_buf_string(out, *(const bool *)source ? "true" : "false");
         break;
-    case BR_CONFIG_OBJECTIVE:
-        br_buf_string(out, config->objective == BR_OBJECTIVE_PLAIN ? "plain" : "backed");
+    case BR_CONFIG_CHOICE:
+        br_buf_string(out, key->names[load_whole(source, key->bytes) - (uint64_t)key->min]);
         break;
     case BR_CONFIG_ADDRESS:
     case BR_CONFIG_ENDPOINT:

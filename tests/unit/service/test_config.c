@@ -103,8 +103,8 @@ static const char *other_value(const br_config_key *key, bool file)
                                                                       : "0.125";
     case BR_CONFIG_FLAG:
         return br_config_default().certify ? "false" : "true";
-    case BR_CONFIG_OBJECTIVE:
-        return "plain";
+    case BR_CONFIG_CHOICE:
+        return key->names[strcmp(key->path, "model.architecture") == 0 ? 3 : 0];
     case BR_CONFIG_ADDRESS:
         return file ? "\"::1\"" : "::1";
     case BR_CONFIG_ENDPOINT:
@@ -127,9 +127,12 @@ static void expect_all_set(const br_config *config, br_config_origin origin)
         BR_AUTO_DEINIT(br_buf) after = {0};
         br_config_value(&standard, &keys[i], &before);
         br_config_value(config, &keys[i], &after);
-        cr_assert_str_neq(br_buf_text(&before), br_buf_text(&after), "%s", keys[i].path);
+        bool off = strcmp(keys[i].path, "model.stacked") == 0; // because of the architecture
+        cr_assert_eq(strcmp(br_buf_text(&before), br_buf_text(&after)) == 0, off, "%s", keys[i].path);
         cr_assert_eq(config->origin[i], origin, "%s", keys[i].path);
     }
+    cr_assert_eq(config->model.architecture, BR_DEEPFM);
+    cr_assert_eq(config->model.n_cross, 0);
     cr_assert_eq(config->model.n_hidden, 3);
     cr_assert_eq(config->model.hidden[2], 8);
     cr_assert_eq(config->http.telemetry_port, 7);
@@ -182,6 +185,21 @@ Test(service_config, every_key_can_be_set_in_the_environment_over_the_file)
     expect_all_set(&config, BR_CONFIG_ENVIRONMENT);
 }
 
+Test(service_config, what_an_architecture_does_not_have_is_off)
+{
+    static const char *const names[] = {"dcn", "dnn", "wide_deep", "deepfm"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        br_config config;
+        char text[96];
+        snprintf(text, sizeof text, "model: {architecture: %s, cross_layers: 3, stacked: true}\n", names[i]);
+        write_file(text);
+        cr_assert_eq(br_config_load(&config, directory), BR_OK, "%s", br_why(BR_ERR_INVALID));
+        cr_assert_eq(config.model.architecture, BR_DCN + i);
+        cr_assert_eq(config.model.n_cross, i == BR_DCN ? 3 : 0);
+        cr_assert_eq(config.model.stacked, i == BR_DCN);
+    }
+}
+
 Test(service_config, files_without_settings_are_fine)
 {
     static const char *const texts[] = {"", "# nothing\n", "\n\n", "{}\n"};
@@ -207,6 +225,7 @@ Test(service_config, wrong_files_are_refused_with_line_and_cause)
     expect_refusal("training:\n  learning_rate: 1e400\n", "line 2", "1e400");
     expect_refusal("ranking:\n  certify: yes\n", "line 2", "true or false");
     expect_refusal("ranking:\n  objective: best\n", "line 2", "plain or backed");
+    expect_refusal("model:\n  architecture: fm\n", "line 2", "dcn, dnn, wide_deep or deepfm");
     expect_refusal("model:\n  d: 8\n  hidden: [128, 0]\n", "line 3", "\"128,0\"");
     expect_refusal("model:\n  hidden: [1, 2, 3, 4, 5]\n", "line 2", "model.hidden");
     expect_refusal("model:\n  hidden: []\n", "line 2", "model.hidden");
