@@ -111,6 +111,31 @@ Test(model_model, same_seed_same_parameters_and_every_matrix_is_drawn)
     br_model_free(&b);
 }
 
+// Logits that are large before anything is learned take many epochs to unlearn.
+Test(model_model, every_architecture_begins_undecided)
+{
+    enum { N = 291, N_BOND = 32, N_CODES = 8 };
+    br_model_field many[N];
+    for (uint32_t j = 0; j < N; j++) {
+        many[j] = (br_model_field){N_CODES, j >= N_BOND};
+    }
+    for (br_architecture architecture = BR_DCN; architecture <= BR_DEEPFM; architecture++) {
+        br_model_config config = br_model_config_default();
+        config.architecture = architecture;
+        config.n_cross = architecture == BR_DCN ? config.n_cross : 0;
+        br_model *model = NULL;
+        cr_assert_eq(br_model_new(&model, &config, many, N, N_BOND), BR_OK);
+        br_model_init(model, 1);
+        for (uint8_t code = 0; code < N_CODES; code++) {
+            uint8_t codes[N];
+            memset(codes, code, sizeof codes);
+            double logit = br_model_logit_plain(model, codes, codes + N_BOND, NULL);
+            cr_assert(fabs(logit) < 1.0, "architecture %d: %g", (int)architecture, logit);
+        }
+        br_model_free(&model);
+    }
+}
+
 Test(model_model, bad_configurations_are_refused_with_the_value)
 {
     br_model_config good = br_model_config_default();
