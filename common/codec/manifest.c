@@ -364,6 +364,7 @@ static void read_model(br_reading *in, const Br__ModelShape *message, br_snapsho
     }
     br_read_range(in, "model.hidden", message->n_hidden, 1, BR_MAX_HIDDEN);
     br_read_range(in, "model.architecture", message->architecture, 0, BR_DEEPFM);
+    br_read_range(in, "model.rank", message->rank, 1, UINT32_MAX); // full rank does not collapse
     if (in->status != BR_OK) {
         return;
     }

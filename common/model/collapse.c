@@ -314,6 +314,9 @@ static br_status allocate(br_collapsed *c)
 
 br_status br_collapsed_new(br_collapsed **out, const br_model *model)
 {
+    if (model->n_low < model->config.n_cross) {
+        return br_fail(BR_ERR_INVALID, "model: cross layers of full rank do not collapse");
+    }
     BR_AUTO(br_collapsed) *c = br_calloc(1, sizeof *c);
     if (c == NULL) {
         return br_no_memory("collapsed model", 1);

@@ -52,7 +52,8 @@ typedef struct br_gate_change {
 } br_gate_change;
 
 /// Kernels as br_fixed() chooses them. `model`: borrowed, must outlive it. Memory: per value of a field 2 L r + h_1 + 2 d + 16
-/// floats, and 4 L r floats per element of x_0 (stacked: 2 h_1 more). Errors: BR_ERR_NO_MEMORY.
+/// floats, and 4 L r floats per element of x_0 (stacked: 2 h_1 more). Errors: BR_ERR_NO_MEMORY, BR_ERR_INVALID
+/// (cross layers of full rank: they have no short q).
 br_status br_collapsed_new(br_collapsed **out, const br_model *model) BR_MUST_CHECK;
 void br_collapsed_free(br_collapsed **collapsed);
 size_t br_collapsed_bytes(const br_collapsed *collapsed);

@@ -36,7 +36,8 @@ br_model *br_test_network(const br_test_shape *shape)
     br_model_init(model, shape->seed);
     // The sum over all pairs of fields grows with their number.
     bool pairs = model->config.architecture == BR_DEEPFM;
-    scale(model->embedding, model->row_of[n_fields] * model->config.d, pairs ? 200.0 / sqrt((double)model->width) : 5.0);
+    scale(model->embedding, model->row_of[n_fields] * model->config.d,
+          pairs ? 200.0 / sqrt((double)model->width) : 5.0);
     if (model->linear != NULL) {
         draw(&rng, model->linear, model->row_of[n_fields], 1.0 / sqrt(n_fields));
     }

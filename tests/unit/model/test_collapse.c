@@ -437,6 +437,17 @@ Test(model_collapse, all_kernels_give_the_same_bytes)
     }
 }
 
+Test(model_collapse, full_rank_is_refused)
+{
+    br_test_shape shape = SHAPES[0];
+    shape.config.rank = 0;
+    br_model *model = br_test_network(&shape);
+    br_collapsed *collapsed = NULL;
+    cr_assert_eq(br_collapsed_new(&collapsed, model), BR_ERR_INVALID);
+    cr_assert_null(collapsed);
+    br_model_free(&model);
+}
+
 Test(model_collapse, survives_every_failed_allocation)
 {
     br_model *model = br_test_network(&SHAPES[3]);
