@@ -83,7 +83,7 @@ static br_status learn_from(answer_bench *it, br_snapshot *snapshot, const br_mo
             br_record_learn(&snapshot->record, it->market, snapshot->encoder, split->train_from, split->train_until);
     }
     if (status == BR_OK) {
-        size_t n = (size_t)snapshot->model->n_bond_fields * model->d;
+        size_t n = br_mean_bond_floats(snapshot->model);
         snapshot->mean_bond = br_calloc(n, sizeof *snapshot->mean_bond);
         if (snapshot->mean_bond == NULL) {
             return br_no_memory("mean bond", n);
