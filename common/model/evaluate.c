@@ -1,9 +1,9 @@
 #include "model/evaluate.h"
 
 #include "base/alloc.h"
+#include "metrics/metrics.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 /// Take k of the n samples with this label, each set of k with the same probability, in their order (Knuth's algorithm S).
 static void take_some(br_evaluator *evaluator, bool label, size_t n, size_t k, br_rng *rng)
@@ -44,9 +44,7 @@ br_status br_evaluator_new(br_evaluator **out, const br_dataset *dataset, size_t
     evaluator->sample = br_calloc(room, sizeof *evaluator->sample);
     evaluator->label = br_calloc(room, sizeof *evaluator->label);
     evaluator->logit = br_calloc(room, sizeof *evaluator->logit);
-    evaluator->by_logit = br_calloc(room, sizeof *evaluator->by_logit);
-    if (evaluator->sample == NULL || evaluator->label == NULL || evaluator->logit == NULL ||
-        evaluator->by_logit == NULL) {
+    if (evaluator->sample == NULL || evaluator->label == NULL || evaluator->logit == NULL) {
         return br_no_memory("validation samples", room);
     }
     br_rng rng = br_rng_at(seed, BR_STREAM_NEGATIVES, UINT32_MAX, 0);
@@ -70,7 +68,6 @@ void br_evaluator_free(br_evaluator **evaluator)
     br_free((*evaluator)->sample);
     br_free((*evaluator)->label);
     br_free((*evaluator)->logit);
-    br_free((*evaluator)->by_logit);
     br_free(*evaluator);
     *evaluator = NULL;
 }
@@ -125,39 +122,7 @@ double br_evaluator_log_loss(const br_evaluator *evaluator, const br_calibration
     return loss / weights;
 }
 
-static int compare_logits(const void *a, const void *b, void *logits)
+br_status br_evaluator_auc(const br_evaluator *evaluator, double *out)
 {
-    const float *logit = logits;
-    float x = logit[*(const uint32_t *)a];
-    float y = logit[*(const uint32_t *)b];
-    return (x > y) - (x < y);
-}
-
-double br_evaluator_auc(br_evaluator *evaluator)
-{
-    size_t n = evaluator->n;
-    for (size_t i = 0; i < n; i++) {
-        evaluator->by_logit[i] = (uint32_t)i;
-    }
-    qsort_r(evaluator->by_logit, n, sizeof *evaluator->by_logit, compare_logits, evaluator->logit);
-    double n_positive = 0.0;
-    double n_negative = 0.0;
-    double ordered = 0.0;
-    for (size_t i = 0; i < n;) {
-        double positive = 0.0;
-        double negative = 0.0;
-        size_t j = i;
-        // All with the same logit are one step of the curve.
-        while (j < n && evaluator->logit[evaluator->by_logit[j]] == evaluator->logit[evaluator->by_logit[i]]) {
-            bool label = evaluator->label[evaluator->by_logit[j]] != 0;
-            positive += label ? 1.0 : 0.0;
-            negative += label ? 0.0 : 1.0;
-            j++;
-        }
-        ordered += positive * (n_negative + 0.5 * negative);
-        n_positive += positive;
-        n_negative += negative;
-        i = j > i ? j : i + 1;
-    }
-    return n_positive > 0.0 && n_negative > 0.0 ? ordered / (n_positive * n_negative) : (double)NAN;
+    return br_auc(out, evaluator->logit, evaluator->label, evaluator->n);
 }

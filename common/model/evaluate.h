@@ -11,7 +11,6 @@ typedef struct br_evaluator {
     uint32_t *sample;          ///< [n] which of the dataset's samples stand for it
     uint8_t *label;            ///< [n]
     float *logit;              ///< [n] of the last run
-    uint32_t *by_logit;        ///< [n] scratch of the AUC
     size_t n;
     double negative_weight; ///< of a sample without a bid, one with a bid weighing 1
 } br_evaluator;
@@ -26,7 +25,7 @@ void br_evaluator_run(br_evaluator *evaluator, br_network *network);
 /// Weighted mean log loss in nats after `calibration` (NULL: of the raw logits); bonds weigh as in training, so that the epoch is
 /// chosen by what was learned for.
 double br_evaluator_log_loss(const br_evaluator *evaluator, const br_calibration *calibration);
-/// Area under the ROC curve, ties counting half; NAN without both labels.
-double br_evaluator_auc(br_evaluator *evaluator);
+/// As br_auc(), of the last run; no logit may be NAN.
+br_status br_evaluator_auc(const br_evaluator *evaluator, double *out) BR_MUST_CHECK;
 
 #endif

@@ -345,9 +345,12 @@ static br_status run_epochs(learner *it, br_train_report *report)
         double loss = br_evaluator_log_loss(it->evaluator, NULL);
         it->progress.epoch = it->epoch + 1;
         it->progress.valid_log_loss = loss;
-        it->progress.valid_auc = br_evaluator_auc(it->evaluator);
         if (!isfinite(loss)) {
             return br_fail(BR_ERR_INVALID, "training: the validation loss is not finite after epoch %u", it->epoch + 1);
+        }
+        status = br_evaluator_auc(it->evaluator, &it->progress.valid_auc);
+        if (status != BR_OK) {
+            return status;
         }
         stale++;
         if (loss < best) {
@@ -374,7 +377,7 @@ static br_status run_epochs(learner *it, br_train_report *report)
 }
 
 /// Calibration and figures of the model as it is now.
-static void conclude(learner *it, br_calibration *calibration_out, br_train_report *report)
+static br_status conclude(learner *it, br_calibration *calibration_out, br_train_report *report)
 {
     br_evaluator *evaluator = it->evaluator;
     br_evaluator_run(evaluator, it->network);
@@ -382,7 +385,7 @@ static void conclude(learner *it, br_calibration *calibration_out, br_train_repo
         br_calibrate(calibration_out, evaluator->logit, evaluator->label, evaluator->n, evaluator->negative_weight);
     report->samples = it->progress.samples_done;
     report->valid_log_loss = br_evaluator_log_loss(evaluator, calibration_out);
-    report->valid_auc = br_evaluator_auc(evaluator);
+    return br_evaluator_auc(evaluator, &report->valid_auc);
 }
 
 br_status br_train(br_model *model, const br_dataset *train, const br_dataset *valid, const br_train_options *options,
@@ -422,9 +425,9 @@ br_status br_train(br_model *model, const br_dataset *train, const br_dataset *v
     if (status != BR_OK) {
         return status;
     }
-    conclude(&it, calibration_out, &report);
-    if (report_out != NULL) {
+    status = conclude(&it, calibration_out, &report);
+    if (status == BR_OK && report_out != NULL) {
         *report_out = report;
     }
-    return BR_OK;
+    return status;
 }

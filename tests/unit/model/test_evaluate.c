@@ -92,13 +92,16 @@ Test(model_evaluate, auc_and_log_loss_equal_their_definitions)
             }
         }
     }
-    cr_assert(fabs(br_evaluator_auc(evaluator) - above / pairs) < 1e-12);
+    double auc = 0.0;
+    cr_assert_eq(br_evaluator_auc(evaluator, &auc), BR_OK);
+    cr_assert(fabs(auc - above / pairs) < 1e-12);
     cr_assert(fabs(br_evaluator_log_loss(evaluator, &calibration) - loss / weights) < 1e-12);
     cr_assert(fabs(br_evaluator_log_loss(evaluator, NULL) - raw / weights) < 1e-12);
     for (size_t i = 0; i < N; i++) {
         evaluator->label[i] = 1;
     }
-    cr_assert(isnan(br_evaluator_auc(evaluator)));
+    cr_assert_eq(br_evaluator_auc(evaluator, &auc), BR_OK);
+    cr_assert(isnan(auc));
     br_evaluator_free(&evaluator);
     br_samples_free(&it);
 }
