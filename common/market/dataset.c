@@ -116,10 +116,11 @@ typedef struct maker {
     const br_dataset_options *options;
     br_dataset *dataset;
     uint32_t n_investors;
-    uint8_t *eligible;   // [n_investors] of the bond at hand
-    uint8_t *label;      // [n_investors]
-    uint32_t *row_today; // [n_investors] row + 1 on the day at hand, 0: none yet
-    uint64_t keep_below; // a negative is kept when its 32-bit number is below this; 2^32 keeps all
+    uint8_t *eligible;     // [n_investors] of the bond at hand
+    uint8_t *label;        // [n_investors]
+    uint32_t *row_today;   // [n_investors] row + 1 on the day at hand, 0: none yet
+    uint64_t keep_below;   // a negative is kept when its 32-bit number is below this; 2^32 keeps all
+    uint64_t replay_below; // likewise a pair of a bond that is replayed
 } maker;
 
 static void maker_deinit(maker *made)
@@ -191,13 +192,42 @@ static br_day issue_day_of(const maker *made, uint32_t bond)
     return br_market_bond(made->market, made->dataset->bonds[bond])->issue_day;
 }
 
-// Eligible investors and bidders of the bond at this place; a bid of one who is not eligible is no sample.
+static bool is_replayed(const maker *made, uint32_t bond)
+{
+    return made->options->replay_share > 0.0 && issue_day_of(made, bond) < made->options->replay_until;
+}
+
+// Eligible investors and bidders of the bond at this place; a bid of one who is not eligible is no sample, and of a replayed bond only those
+// count that are drawn, others on another day.
 static uint32_t look_at(maker *made, uint32_t bond)
 {
     uint32_t number = made->dataset->bonds[bond];
     uint32_t n_eligible = br_market_eligible(made->market, number, issue_day_of(made, bond), made->eligible);
     br_market_bidders(made->market, number, made->label);
+    if (!is_replayed(made, bond)) {
+        return n_eligible;
+    }
+    br_rng rng = br_rng_at(made->options->seed, BR_STREAM_REPLAY, number, (uint32_t)made->options->replay_until);
+    n_eligible = 0;
+    for (uint32_t i = 0; i < made->n_investors; i++) {
+        uint32_t drawn = br_rng_u32(&rng);
+        made->eligible[i] = made->eligible[i] && drawn < made->replay_below;
+        n_eligible += made->eligible[i];
+    }
     return n_eligible;
+}
+
+static void choose_replay(maker *made)
+{
+    double n_past = 0.0, n_new = 0.0;
+    made->replay_below = KEEP_ALL;
+    for (uint32_t bond = 0; bond < made->dataset->n_bonds; bond++) {
+        *(is_replayed(made, bond) ? &n_past : &n_new) += look_at(made, bond);
+    }
+    double wanted = made->options->replay_share * n_new;
+    if (wanted < n_past) {
+        made->replay_below = (uint64_t)(wanted / n_past * (double)KEEP_ALL);
+    }
 }
 
 static void count_pairs(maker *made)
@@ -343,6 +373,7 @@ static br_status make_samples(maker *made, br_day from, br_day until)
     if (status != BR_OK) {
         return status;
     }
+    choose_replay(made);
     count_pairs(made);
     if (dataset->n_positive == 0) {
         return br_fail(BR_ERR_INVALID, "%u bonds issued from %s to before %s have no bid of an eligible investor",

@@ -42,6 +42,9 @@ typedef struct br_dataset_options {
     size_t max_bytes;     ///< bound for codes and samples, negatives are thinned until they fit; 0 = none
     double max_negatives; ///< at most this many negatives per positive are kept; 0 = no such limit
     uint64_t seed;
+    double
+        replay_share; ///< > 0: of the pairs before replay_until only a uniform draw is taken, bids and others alike: so many per later one
+    br_day replay_until;
 } br_dataset_options;
 
 /// All samples of the bonds issued in [from, until). Negatives are thinned uniformly (never positives) when the whole would not

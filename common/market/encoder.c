@@ -293,8 +293,11 @@ static br_status learn_continuous(br_field *field, const lesson *from, bool of_b
     return status;
 }
 
-static br_status learn_categorical(br_field *field, const lesson *from, bool of_bond, uint32_t max_values)
+// How often each string was seen, by its number; *counts_out is the caller's.
+static br_status count_strings(const lesson *from, const br_field *field, const br_index **strings_out,
+                               uint64_t **counts_out)
 {
+    bool of_bond = field->source == BR_SOURCE_BOND;
     const br_index *strings = of_bond ? br_market_bond_strings(from->market, field->feature)
                                       : br_market_investor_strings(from->market, field->feature);
     uint32_t n_at = of_bond ? from->n_bonds : br_market_n_investor_rows(from->market);
@@ -309,7 +312,19 @@ static br_status learn_categorical(br_field *field, const lesson *from, bool of_
             counts[value.value] += weight;
         }
     }
-    br_status status = learn_open(field, strings, counts, max_values);
+    *strings_out = strings;
+    *counts_out = counts;
+    return BR_OK;
+}
+
+static br_status learn_categorical(br_field *field, const lesson *from, uint32_t max_values)
+{
+    const br_index *strings;
+    uint64_t *counts = NULL;
+    br_status status = count_strings(from, field, &strings, &counts);
+    if (status == BR_OK) {
+        status = learn_open(field, strings, counts, max_values);
+    }
     br_free(counts);
     return status;
 }
@@ -336,7 +351,7 @@ static br_status learn_declared(br_field *field, const lesson *from, bool of_bon
         return learn_continuous(field, from, of_bond, feature->n_bins);
     }
     if (feature->kind == BR_KIND_CATEGORICAL && feature->n_values == 0) {
-        return learn_categorical(field, from, of_bond, feature->max_values);
+        return learn_categorical(field, from, feature->max_values);
     }
     return declare_values(field, feature);
 }
@@ -832,6 +847,152 @@ br_status br_encoder_learn(br_encoder **out, br_market *market, br_day from, br_
     return BR_OK;
 }
 
+// --- extending ---
+
+static bool has_other(const br_field *field)
+{
+    return field->n_others > 0;
+}
+
+static uint32_t n_named(const br_field *field)
+{
+    return field->n_values - (has_other(field) ? 1u : 0u);
+}
+
+// All but the values.
+static br_status copy_field(br_field *out, const br_field *field)
+{
+    *out = *field;
+    out->value_names = NULL;
+    out->others = NULL;
+    out->n_values = 0;
+    out->n_others = 0;
+    out->cuts = field->n_cuts == 0 ? NULL : br_memdup(field->cuts, field->n_cuts * sizeof *field->cuts);
+    out->name = br_strdup(field->name);
+    out->label = (br_label){field->label.en == NULL ? NULL : br_strdup(field->label.en),
+                            field->label.zh == NULL ? NULL : br_strdup(field->label.zh)};
+    bool good = out->name != NULL && (field->n_cuts == 0 || out->cuts != NULL) &&
+                (field->label.en == NULL || out->label.en != NULL) &&
+                (field->label.zh == NULL || out->label.zh != NULL);
+    return good ? BR_OK : br_no_memory("a field", 1);
+}
+
+// candidates[n_candidates]: strings that are not named, the most frequent first; what was "other" before stays so or gets a code.
+static br_status extend_values(br_field *field, const br_field *before, counted *candidates, uint32_t n_candidates,
+                               uint32_t max_values)
+{
+    const char *names[BR_MAX_VALUES + 2];
+    uint32_t n_names = n_named(before);
+    for (uint32_t i = 0; i < n_names; i++) {
+        names[i] = before->value_names[i];
+    }
+    uint32_t room = n_names - 1 < max_values ? max_values - (n_names - 1) : 0;
+    uint32_t n_own = n_candidates < room ? n_candidates : room;
+    for (uint32_t i = 0; i < n_own; i++) {
+        names[n_names++] = candidates[i].text;
+    }
+    br_status status = BR_OK;
+    if (n_own < n_candidates) {
+        names[n_names++] = "other";
+        status = set_others(field, candidates + n_own, n_candidates - n_own);
+    }
+    return status == BR_OK ? set_value_names(field, names, n_names) : status;
+}
+
+// Code of a value of its own, 0 if it has none.
+static uint8_t named_code(const br_field *field, const char *text)
+{
+    for (uint32_t code = 1; code < n_named(field); code++) {
+        if (strcmp(field->value_names[code], text) == 0) {
+            return (uint8_t)code;
+        }
+    }
+    return 0;
+}
+
+static br_status extend_open(br_field *field, const br_field *before, const lesson *from, uint32_t max_values)
+{
+    const br_index *strings;
+    uint64_t *counts = NULL;
+    br_status status = count_strings(from, before, &strings, &counts);
+    if (status != BR_OK) {
+        return status;
+    }
+    uint32_t n_strings = br_index_count(strings);
+    counted *candidates = br_calloc((size_t)n_strings + before->n_others, sizeof *candidates);
+    uint32_t n = 0;
+    for (uint32_t i = 0; candidates != NULL && i < n_strings; i++) {
+        if (counts[i] > 0 && named_code(before, br_index_text(strings, i)) == 0) {
+            candidates[n++] = (counted){br_index_text(strings, i), counts[i]};
+        }
+    }
+    for (uint32_t i = 0; candidates != NULL && i < before->n_others; i++) {
+        uint32_t number = br_index_find(strings, before->others[i], strlen(before->others[i]));
+        if (number == BR_INDEX_NONE || counts[number] == 0) { // not seen this time
+            candidates[n++] = (counted){before->others[i], 0};
+        }
+    }
+    if (candidates == NULL) {
+        status = br_no_memory("values", n_strings);
+    } else {
+        qsort(candidates, n, sizeof *candidates, compare_counts);
+        status = extend_values(field, before, candidates, n, max_values);
+    }
+    br_free(candidates);
+    br_free(counts);
+    return status;
+}
+
+static br_status extend_field(br_field *field, const br_field *before, const lesson *from)
+{
+    br_status status = copy_field(field, before);
+    bool declared = before->source == BR_SOURCE_BOND || before->source == BR_SOURCE_INVESTOR;
+    const br_feature *feature = before->source == BR_SOURCE_BOND ? &from->schema->bond_features[before->feature]
+                                : declared                       ? &from->schema->investor_features[before->feature]
+                                                                 : NULL;
+    if (status == BR_OK && declared && feature->kind == BR_KIND_CATEGORICAL && feature->n_values == 0) {
+        return extend_open(field, before, from, feature->max_values);
+    }
+    return status == BR_OK ? set_value_names(field, (const char *const *)before->value_names, before->n_values)
+                           : status;
+}
+
+br_status br_encoder_extend(br_encoder **out, const br_encoder *before, br_market *market, br_day from, br_day until)
+{
+    BR_AUTO_DEINIT(lesson) taught = {0};
+    BR_AUTO(br_encoder) *encoder = br_calloc(1, sizeof *encoder);
+    if (encoder == NULL) {
+        return br_no_memory("encoder", 1);
+    }
+    br_status status = lesson_init(&taught, market, from, until);
+    if (status == BR_OK) {
+        status = make_room(encoder, before->n_fields);
+    }
+    encoder->n_bond_fields = before->n_bond_fields;
+    for (uint32_t j = 0; j < before->n_fields && status == BR_OK; j++) {
+        encoder->n_fields++;
+        status = extend_field(&encoder->fields[j], &before->fields[j], &taught);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    *out = encoder;
+    encoder = NULL;
+    return BR_OK;
+}
+
+uint8_t br_field_code_before(const br_field *before, const br_field *now, uint8_t code)
+{
+    if (code < n_named(before)) {
+        return code;
+    }
+    if (has_other(now) && code == now->n_values - 1) {
+        return has_other(before) ? (uint8_t)(before->n_values - 1) : BR_CODE_NEW;
+    }
+    uint8_t old = br_field_text_code(before, now->value_names[code]);
+    return old == 0 ? BR_CODE_NEW : old;
+}
+
 void br_encoder_free(br_encoder **encoder)
 {
     if (encoder == NULL || *encoder == NULL) {
@@ -867,17 +1028,10 @@ static int compare_other(const void *key, const void *element)
 
 uint8_t br_field_text_code(const br_field *field, const char *text)
 {
-    bool has_other = field->n_others > 0;
-    uint32_t n_named = field->n_values - (has_other ? 1u : 0u);
-    for (uint32_t code = 1; code < n_named; code++) {
-        if (strcmp(field->value_names[code], text) == 0) {
-            return (uint8_t)code;
-        }
-    }
-    if (has_other && bsearch(text, field->others, field->n_others, sizeof *field->others, compare_other) != NULL) {
-        return (uint8_t)n_named;
-    }
-    return 0;
+    uint8_t code = named_code(field, text);
+    bool other = code == 0 && has_other(field) &&
+                 bsearch(text, field->others, field->n_others, sizeof *field->others, compare_other) != NULL;
+    return other ? (uint8_t)n_named(field) : code;
 }
 
 uint8_t br_field_number_code(const br_field *field, double number)

@@ -86,6 +86,15 @@ static inline uint32_t br_encoder_n_investor_fields(const br_encoder *encoder)
 /// from each of as many equal stretches of the rows in order (day, first known).
 /// Errors: BR_ERR_INVALID when the range holds no bond; BR_ERR_LIMIT; BR_ERR_NO_MEMORY.
 br_status br_encoder_learn(br_encoder **out, br_market *market, br_day from, br_day until, uint64_t seed) BR_MUST_CHECK;
+/// The fields of `before` with the values of open lists that it does not name and that are seen in [from, until): each gets a code of its own
+/// behind those of the known values, the most frequent first, as far as max_values goes; the rest becomes "other". Named values keep their
+/// codes, bins and levels stay. The market must have the schema that `before` was learned under.
+/// Errors: as br_encoder_learn().
+br_status br_encoder_extend(br_encoder **out, const br_encoder *before, br_market *market, br_day from,
+                            br_day until) BR_MUST_CHECK;
+#define BR_CODE_NEW 255
+/// What `before` said for this code of `now`, its extension; BR_CODE_NEW for a value that it took for missing.
+uint8_t br_field_code_before(const br_field *before, const br_field *now, uint8_t code);
 void br_encoder_free(br_encoder **encoder);
 
 /// codes[n_bond_fields] of a bond. Values never seen in training map to missing (0).

@@ -164,6 +164,68 @@ void br_model_free(br_model **model)
     *model = NULL;
 }
 
+// rows[value of `now`] and the mask's from the rows of `before`, `n` floats each.
+static void take_over_rows(float *rows, const float *before, const br_field *field, const br_field *field_before,
+                           bool maskable, size_t n)
+{
+    size_t mask = field_before->n_values;
+    for (uint32_t code = 0; code < field->n_values; code++) {
+        float *row = rows + code * n;
+        uint8_t old = br_field_code_before(field_before, field, (uint8_t)code);
+        if (old != BR_CODE_NEW || maskable) {
+            memcpy(row, before + (old != BR_CODE_NEW ? old : mask) * n, n * sizeof *row);
+            continue;
+        }
+        for (size_t i = 0; i < n; i++) {
+            double sum = 0.0;
+            for (uint32_t v = 0; v < field_before->n_values; v++) {
+                sum += (double)before[v * n + i];
+            }
+            row[i] = (float)(sum / field_before->n_values);
+        }
+    }
+    if (maskable) {
+        memcpy(rows + field->n_values * n, before + mask * n, n * sizeof *rows);
+    }
+}
+
+br_status br_model_take_over(br_model **out, const br_model *from, const br_encoder *before, const br_encoder *now)
+{
+    bool same = from->n_fields == before->n_fields && from->n_bond_fields == before->n_bond_fields;
+    for (uint32_t j = 0; same && j < from->n_fields; j++) {
+        same = from->fields[j].n_values == before->fields[j].n_values;
+    }
+    if (!same || now->n_fields != before->n_fields || now->n_bond_fields != before->n_bond_fields) {
+        return br_fail(BR_ERR_INVALID, "model: parameters of %u fields are not those of %u fields", from->n_fields,
+                       now->n_fields);
+    }
+    br_model *model = NULL;
+    br_status status = br_model_new_for(&model, &from->config, now);
+    if (status != BR_OK) {
+        return status;
+    }
+    for (uint32_t j = 0; j < model->n_fields; j++) {
+        const br_field *field = &now->fields[j];
+        const br_field *field_before = &before->fields[j];
+        bool maskable = model->fields[j].maskable;
+        take_over_rows(model->embedding + model->row_of[j] * model->config.d,
+                       from->embedding + from->row_of[j] * model->config.d, field, field_before, maskable,
+                       model->config.d);
+        if (model->linear != NULL) {
+            take_over_rows(model->linear + model->row_of[j], from->linear + from->row_of[j], field, field_before,
+                           maskable, 1);
+        }
+    }
+    // Behind the rows of values nothing depends on their number.
+    size_t row_floats = model->config.d + (model->linear == NULL ? 0 : 1);
+    size_t n_rest = model->n_parameters - model->row_of[model->n_fields] * row_floats;
+    br_assert(n_rest == from->n_parameters - from->row_of[from->n_fields] * row_floats);
+    memcpy(model->parameters + model->n_parameters - n_rest, from->parameters + from->n_parameters - n_rest,
+           n_rest * sizeof *model->parameters);
+    *out = model;
+    return BR_OK;
+}
+
 /// values[i] ~ N(0, scale^2); `part` keeps the parts of the model from sharing numbers.
 static void draw(float *values, size_t n, double scale, uint64_t seed, uint32_t part)
 {

@@ -78,6 +78,13 @@ br_status br_model_new_for(br_model **out, const br_model_config *config, const 
 /// First values by `seed`.
 void br_model_init(br_model *model, uint64_t seed);
 void br_model_free(br_model **model);
+/// A model for `now`, an extension (br_encoder_extend()) of `before`, which `from` was learned under: all its parameters, so that logits are
+/// the same wherever codes are.
+/// Choice: a value that had been "other" starts as "other" did; one never seen starts as its field's mask embedding, which is learned to
+///         stand for any value, or, of a bond field, as the mean of the field's values.
+/// Errors: BR_ERR_INVALID when `before` is not the encoder of `from`; BR_ERR_NO_MEMORY.
+br_status br_model_take_over(br_model **out, const br_model *from, const br_encoder *before,
+                             const br_encoder *now) BR_MUST_CHECK;
 /// BR_OK if every parameter is finite; BR_ERR_INVALID names the first that is not.
 br_status br_model_check_finite(const br_model *model) BR_MUST_CHECK;
 /// Floats of an average bond: [n_bond_fields * d] mean embeddings; of BR_WIDE_DEEP and BR_DEEPFM the mean sum of the bond fields' linear

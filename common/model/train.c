@@ -150,7 +150,7 @@ static br_status learner_init(learner *it, const br_dataset *valid)
 {
     const br_train_options *options = it->options;
     br_status status = br_sampler_new(&it->sampler, it->train, options->negatives_per_positive);
-    if (status == BR_OK) {
+    if (status == BR_OK && valid != NULL) {
         status = br_evaluator_new(&it->evaluator, valid, BR_MAX_VALID_SAMPLES, options->seed);
     }
     if (status == BR_OK) {
@@ -376,6 +376,23 @@ static br_status run_epochs(learner *it, br_train_report *report)
     return br_model_check_finite(it->model);
 }
 
+/// All epochs; the last one's parameters stay in the model.
+static br_status run_fixed_epochs(learner *it, br_train_report *report)
+{
+    const br_train_options *options = it->options;
+    for (it->epoch = 0; it->epoch < options->max_epochs; it->epoch++) {
+        br_status status = run_epoch(it, options->max_epochs - options->final_epochs);
+        if (status != BR_OK) {
+            return status;
+        }
+        it->progress.epoch = it->epoch + 1;
+    }
+    report->epochs = it->epoch;
+    report->best_epoch = it->epoch;
+    report->samples = it->progress.samples_done;
+    return br_model_check_finite(it->model);
+}
+
 /// Calibration and figures of the model as it is now.
 static br_status conclude(learner *it, br_calibration *calibration_out, br_train_report *report)
 {
@@ -388,15 +405,16 @@ static br_status conclude(learner *it, br_calibration *calibration_out, br_train
     return br_evaluator_auc(evaluator, &report->valid_auc);
 }
 
-br_status br_train(br_model *model, const br_dataset *train, const br_dataset *valid, const br_train_options *options,
-                   br_train_watcher watcher, void *context, br_calibration *calibration_out,
-                   br_train_report *report_out)
+/// Both ways to train; `valid` may be NULL.
+static br_status train_model(br_model *model, const br_dataset *train, const br_dataset *valid,
+                             const br_train_options *options, br_train_watcher watcher, void *context,
+                             br_calibration *calibration_out, br_train_report *report_out)
 {
     br_status status = br_train_options_check(options);
     if (status == BR_OK) {
         status = check_dataset(model, train);
     }
-    if (status == BR_OK) {
+    if (status == BR_OK && valid != NULL) {
         status = check_dataset(model, valid);
     }
     if (status == BR_OK) {
@@ -421,13 +439,26 @@ br_status br_train(br_model *model, const br_dataset *train, const br_dataset *v
     it.progress.samples_total = (uint64_t)it.sampler->n_order * options->max_epochs;
     set_base_rate(model, &it);
     br_train_report report = {0};
-    status = run_epochs(&it, &report);
-    if (status != BR_OK) {
-        return status;
+    status = valid == NULL ? run_fixed_epochs(&it, &report) : run_epochs(&it, &report);
+    if (status == BR_OK && valid != NULL) {
+        status = conclude(&it, calibration_out, &report);
     }
-    status = conclude(&it, calibration_out, &report);
     if (status == BR_OK && report_out != NULL) {
         *report_out = report;
     }
     return status;
+}
+
+br_status br_train(br_model *model, const br_dataset *train, const br_dataset *valid, const br_train_options *options,
+                   br_train_watcher watcher, void *context, br_calibration *calibration_out,
+                   br_train_report *report_out)
+{
+    br_assert(valid != NULL);
+    return train_model(model, train, valid, options, watcher, context, calibration_out, report_out);
+}
+
+br_status br_train_fixed(br_model *model, const br_dataset *train, const br_train_options *options,
+                         br_train_watcher watcher, void *context, br_train_report *report_out)
+{
+    return train_model(model, train, NULL, options, watcher, context, NULL, report_out);
 }

@@ -84,5 +84,8 @@ typedef struct br_train_report {
 br_status br_train(br_model *model, const br_dataset *train, const br_dataset *valid, const br_train_options *options,
                    br_train_watcher watcher, void *context, br_calibration *calibration_out,
                    br_train_report *report_out) BR_MUST_CHECK;
+/// The same without validation: all of `max_epochs`, and the last one's parameters stay. In the report the validation's figures are 0.
+br_status br_train_fixed(br_model *model, const br_dataset *train, const br_train_options *options,
+                         br_train_watcher watcher, void *context, br_train_report *report_out) BR_MUST_CHECK;
 
 #endif

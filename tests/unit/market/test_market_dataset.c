@@ -222,3 +222,50 @@ Test(market_dataset, a_bond_weighs_what_the_schema_says_of_its_values)
         cr_assert_eq(dataset->bond_weights[i], bonds[i].weight, "%s", bonds[i].id);
     }
 }
+
+Test(market_dataset, replay_draws_past_pairs_uniformly_and_others_on_another_day)
+{
+    BR_AUTO_DEINIT(world) w = make_world();
+    BR_AUTO(br_dataset) *all = make(&w, &(br_dataset_options){.seed = 1});
+    br_day middle = FIXTURE_BEGIN + 150;
+    BR_AUTO(br_dataset) *some = make(&w, &(br_dataset_options){.seed = 1, .replay_share = 0.5, .replay_until = middle});
+    BR_AUTO(br_dataset) *moved =
+        make(&w, &(br_dataset_options){.seed = 1, .replay_share = 0.5, .replay_until = middle - 1});
+    BR_AUTO(br_dataset) *whole =
+        make(&w, &(br_dataset_options){.seed = 1, .replay_share = 1e9, .replay_until = middle});
+    size_t at = 0, n_new = 0, n_past = 0, n_past_all = 0, past_bids = 0, past_bids_all = 0, agree = 0;
+    for (size_t i = 0; i < all->n; i++) {
+        br_day day = br_market_bond(w.market, all->bonds[all->bond_of[i]])->issue_day;
+        bool kept =
+            at < some->n && some->bond_of[at] == all->bond_of[i] && some->investor_of[at] == all->investor_of[i];
+        cr_assert(kept || day < middle, "a new pair is missing");
+        cr_assert(!kept || some->label[at] == all->label[i]);
+        n_new += day >= middle;
+        n_past_all += day < middle;
+        past_bids_all += day < middle && all->label[i];
+        n_past += day < middle && kept;
+        past_bids += day < middle && kept && all->label[i];
+        at += kept;
+    }
+    cr_assert_eq(at, some->n);
+    // Binomial: within five standard deviations.
+    double share = 0.5 * (double)n_new / (double)n_past_all;
+    cr_assert_lt(fabs((double)n_past - 0.5 * (double)n_new), 5 * sqrt((double)n_past_all * share * (1 - share)));
+    cr_assert_lt(fabs((double)past_bids - share * (double)past_bids_all),
+                 5 * sqrt((double)past_bids_all * share * (1 - share)) + 1);
+    cr_assert_eq(some->n_pairs, some->n);
+    cr_assert_eq(some->negative_keep, 1.0);
+    cr_assert_eq(whole->n, all->n, "more than there is cannot be replayed");
+    size_t other = 0;
+    for (size_t i = 0; i < some->n; i++) {
+        while (other < moved->n &&
+               (moved->bond_of[other] < some->bond_of[i] ||
+                (moved->bond_of[other] == some->bond_of[i] && moved->investor_of[other] < some->investor_of[i]))) {
+            other++;
+        }
+        bool past = br_market_bond(w.market, some->bonds[some->bond_of[i]])->issue_day < middle - 1;
+        agree += past && other < moved->n && moved->bond_of[other] == some->bond_of[i] &&
+                 moved->investor_of[other] == some->investor_of[i];
+    }
+    cr_assert_lt(agree, n_past / 2 + n_past / 4, "%zu of %zu past pairs are those of the day before", agree, n_past);
+}

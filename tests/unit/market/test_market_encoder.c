@@ -63,6 +63,63 @@ Test(market_encoder, values_bins_and_names_come_from_training)
     cr_assert_arr_eq(codes, ((uint8_t[]){0, 0, 4, 2}), 4); // an industry that training never saw is missing
 }
 
+static void expect_values(const br_field *field, const char *const *names, uint32_t n, const char *others)
+{
+    cr_assert_eq(field->n_values, n);
+    for (uint32_t i = 0; i < n; i++) {
+        cr_expect_str_eq(field->value_names[i], names[i]);
+    }
+    char joined[64] = "";
+    for (uint32_t i = 0; i < field->n_others; i++) {
+        strncat(joined, field->others[i], sizeof joined - strlen(joined) - 2);
+        strncat(joined, " ", 2);
+    }
+    cr_expect_str_eq(joined, others);
+}
+
+Test(market_encoder, an_extension_keeps_codes_and_bins_and_gives_new_values_codes_as_long_as_there_is_room)
+{
+    BR_AUTO(br_market) *market = ten_bonds();
+    BR_AUTO(br_encoder) *before = NULL;
+    BR_AUTO(br_encoder) *now = NULL;
+    BR_AUTO(br_encoder) *again = NULL;
+    // The first bond alone: steel. Two values may have a code, so that the more frequent of the new ones gets the other.
+    cr_assert_eq(br_encoder_learn(&before, market, DAY("2024-01-10"), DAY("2024-01-11"), 1), BR_OK);
+    expect_values(&before->fields[1], (const char *const[]){"(missing)", "steel"}, 2, "");
+    cr_assert_eq(br_encoder_extend(&now, before, market, DAY("2024-01-10"), DAY("2024-01-21")), BR_OK);
+    static const char *const names[] = {"(missing)", "steel", "power", "other"};
+    expect_values(&now->fields[1], names, 4, "new ships trade ");
+    cr_assert_eq(now->n_fields, before->n_fields);
+    cr_assert_eq(now->n_bond_fields, before->n_bond_fields);
+    for (uint32_t j = 0; j < now->n_fields; j++) {
+        const br_field *a = &before->fields[j], *b = &now->fields[j];
+        cr_assert(strcmp(a->name, b->name) == 0 && strcmp(a->label.zh, b->label.zh) == 0 && a->n_cuts == b->n_cuts);
+        cr_assert(a->n_cuts == 0 || memcmp(a->cuts, b->cuts, a->n_cuts * sizeof *a->cuts) == 0);
+        cr_assert(a->source == b->source && a->bond_field == b->bond_field && a->bond_code == b->bond_code);
+        cr_assert(j == 1 || a->n_values == b->n_values);
+    }
+    // What is no longer seen stays what it was.
+    cr_assert_eq(br_encoder_extend(&again, now, market, DAY("2024-01-11"), DAY("2024-01-12")), BR_OK);
+    expect_values(&again->fields[1], names, 4, "new ships trade ");
+}
+
+Test(market_encoder, the_code_before_an_extension_is_known)
+{
+    BR_AUTO(br_market) *market = ten_bonds();
+    BR_AUTO(br_encoder) *first = NULL;
+    BR_AUTO(br_encoder) *second = NULL;
+    BR_AUTO(br_encoder) *third = NULL;
+    cr_assert_eq(br_encoder_learn(&first, market, DAY("2024-01-10"), DAY("2024-01-11"), 1), BR_OK);
+    cr_assert_eq(br_encoder_extend(&second, first, market, DAY("2024-01-10"), DAY("2024-01-21")), BR_OK);
+    cr_assert_eq(br_encoder_extend(&third, second, market, DAY("2024-01-10"), DAY("2024-01-21")), BR_OK);
+    const uint8_t from_first[] = {0, 1, BR_CODE_NEW, BR_CODE_NEW}, from_second[] = {0, 1, 2, 3};
+    for (uint8_t code = 0; code < 4; code++) {
+        cr_assert_eq(br_field_code_before(&first->fields[1], &second->fields[1], code), from_first[code]);
+        cr_assert_eq(br_field_code_before(&second->fields[1], &third->fields[1], code), from_second[code]);
+    }
+    cr_assert_eq(br_field_code_before(&first->fields[2], &second->fields[2], 1), 1);
+}
+
 Test(market_encoder, fields_follow_the_schema)
 {
     BR_AUTO(br_market) *market = ten_bonds();
@@ -243,6 +300,13 @@ static br_status build_once(void *context)
     return br_builder_new(&builder, c->market, c->encoder);
 }
 
+static br_status extend_once(void *context)
+{
+    sweep_context *c = context;
+    BR_AUTO(br_encoder) *encoder = NULL;
+    return br_encoder_extend(&encoder, c->encoder, c->market, FIXTURE_BEGIN, FIXTURE_BEGIN + 200);
+}
+
 Test(market_encoder, every_failing_allocation_is_reported_and_leaks_nothing)
 {
     BR_AUTO(br_market) *market = fixture_random(1, 20, 5, 40);
@@ -256,6 +320,7 @@ Test(market_encoder, every_failing_allocation_is_reported_and_leaks_nothing)
     sweep_context context = {market, encoder};
     fixture_sweep(learn_once, &context);
     fixture_sweep(build_once, &context);
+    fixture_sweep(extend_once, &context);
 }
 
 Test(market_encoder, levels_of_counts_keep_one_two_and_three_apart)

@@ -190,3 +190,62 @@ Test(model_model, every_failing_allocation_is_reported_and_leaves_nothing)
     }
     cr_assert_gt(n_failed, 4);
 }
+
+// A bond field {missing, a, other: b, c} that becomes {missing, a, b, d, other: c, e}, an investor field {missing, x} that becomes
+// {missing, x, y}, and one that stays.
+static void name_fields(br_field before[3], br_field now[3])
+{
+    static char missing[] = "(missing)", other[] = "other", a[] = "a", b[] = "b", c[] = "c", d[] = "d", e[] = "e";
+    static char x[] = "x", y[] = "y";
+    static char *bond_before[] = {missing, a, other}, *bond_now[] = {missing, a, b, d, other};
+    static char *others_before[] = {b, c}, *others_now[] = {c, e};
+    static char *investor[] = {missing, x, y};
+    before[0] = (br_field){.n_values = 3, .value_names = bond_before, .others = others_before, .n_others = 2};
+    now[0] = (br_field){.n_values = 5, .value_names = bond_now, .others = others_now, .n_others = 2};
+    before[1] = (br_field){.n_values = 2, .value_names = investor};
+    now[1] = (br_field){.n_values = 3, .value_names = investor};
+    before[2] = now[2] = (br_field){.n_values = 3, .value_names = investor};
+}
+
+Test(model_model, parameters_are_taken_over_by_value)
+{
+    static const br_architecture architectures[] = {BR_DCN, BR_WIDE_DEEP, BR_DEEPFM};
+    br_field fields_before[3], fields_now[3];
+    name_fields(fields_before, fields_now);
+    const br_encoder before = {fields_before, 3, 1}, now = {fields_now, 3, 1};
+    for (int k = 0; k < 3; k++) {
+        br_model_config config = {.architecture = architectures[k],
+                                  .d = 2,
+                                  .n_cross = k == 0 ? 2 : 0,
+                                  .rank = 2,
+                                  .n_hidden = 1,
+                                  .hidden = {3}};
+        br_model *from = NULL, *to = NULL;
+        cr_assert_eq(br_model_new_for(&from, &config, &before), BR_OK);
+        br_model_init(from, 9);
+        for (size_t i = 0; from->linear != NULL && i < from->row_of[3]; i++) {
+            from->linear[i] = (float)i / 7.0f;
+        }
+        cr_assert_eq(br_model_take_over(&to, from, &before, &now), BR_OK);
+        const uint8_t bond_before[] = {0, 1, 2, 2}, bond_now[] = {0, 1, 2, 4};
+        for (int bond = 0; bond < 4; bond++) {
+            for (uint8_t code = 0; code < 6; code++) {
+                const uint8_t codes[] = {code % 2, code % 3};
+                const uint8_t masked[] = {code == 4, code == 5};
+                cr_assert_eq(br_model_logit_plain(to, &bond_now[bond], codes, masked),
+                             br_model_logit_plain(from, &bond_before[bond], codes, masked));
+            }
+        }
+        // A new value of an investor is the mask, one of a bond the mean of the field's values.
+        const uint8_t fresh[] = {2, 1}, hidden[] = {1, 0};
+        cr_assert_eq(br_model_logit_plain(to, bond_now, fresh, NULL),
+                     br_model_logit_plain(to, bond_now, fresh, hidden));
+        for (int i = 0; i < 2; i++) {
+            float mean = (from->embedding[i] + from->embedding[2 + i] + from->embedding[4 + i]) / 3.0f;
+            cr_assert_float_eq(to->embedding[2 * 3 + i], mean, 1e-6f);
+        }
+        br_model_free(&to);
+        cr_assert_eq(br_model_take_over(&to, from, &now, &now), BR_ERR_INVALID);
+        br_model_free(&from);
+    }
+}

@@ -107,6 +107,32 @@ Test(model_train, parameters_do_not_depend_on_the_number_of_threads, .init = sta
     br_samples_free(&valid);
 }
 
+Test(model_train, fixed_training_goes_through_all_epochs_from_where_the_model_is, .init = start)
+{
+    br_dataset *train = draw_samples(6000, 0, 1.0);
+    br_dataset *valid = draw_samples(2000, 1, 1.0);
+    br_train_options options = small_options();
+    options.max_epochs = 1;
+    br_calibration calibration;
+    br_train_report report;
+    br_model *chosen = new_model(), *fixed = new_model();
+    // Of one epoch there is nothing to choose.
+    cr_assert_eq(br_train(chosen, train, valid, &options, NULL, NULL, &calibration, NULL), BR_OK);
+    cr_assert_eq(br_train_fixed(fixed, train, &options, NULL, NULL, &report), BR_OK);
+    cr_assert_eq(memcmp(chosen->parameters, fixed->parameters, fixed->n_parameters * sizeof(float)), 0);
+    cr_assert(report.epochs == 1 && report.samples > 0);
+    options.max_epochs = 2;
+    cr_assert_eq(br_train_fixed(fixed, train, &options, NULL, NULL, &report), BR_OK);
+    cr_assert_eq(report.epochs, 2);
+    cr_assert_neq(memcmp(chosen->parameters, fixed->parameters, fixed->n_parameters * sizeof(float)), 0);
+    fixed->bias[0] = NAN;
+    cr_assert_eq(br_train_fixed(fixed, train, &options, NULL, NULL, NULL), BR_ERR_INVALID);
+    br_model_free(&chosen);
+    br_model_free(&fixed);
+    br_samples_free(&train);
+    br_samples_free(&valid);
+}
+
 Test(model_train, learns_the_truth_on_its_scale_although_negatives_are_thinned_twice, .init = start)
 {
     // Half of the negatives are in the dataset, 1.5 per positive of those in an epoch; the logit must not show it.
