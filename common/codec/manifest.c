@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    MANIFEST_FORMAT = 2,
+    MANIFEST_FORMAT = 3,
     MAX_FIELD_VALUES = 255,
     MAX_FIELD_OTHERS = 100000,
     MAX_CHUNKS = 64,
@@ -113,11 +113,22 @@ static void fill_record(br_writing *writing, const br_record *record, Br__Record
     message->n_bond_values = record->n_bond_fields;
 }
 
+static void fill_calibration(br_writing *writing, const br_calibration *calibration, Br__Manifest *message)
+{
+    uint32_t n = calibration->line.n_knots;
+    message->calibration_slope = calibration->slope;
+    message->calibration_offset = calibration->offset;
+    message->calibration_logits = write_doubles(writing, calibration->line.logits, n);
+    message->calibration_values = write_doubles(writing, calibration->line.values, n);
+    message->n_calibration_logits = writing->failed ? 0 : n;
+    message->n_calibration_values = writing->failed ? 0 : n;
+}
+
 static void fill_facts(const br_snapshot *snapshot, Br__Manifest *message)
 {
     const br_snapshot_facts *facts = &snapshot->facts;
-    message->calibration_slope = snapshot->calibration.slope;
-    message->calibration_offset = snapshot->calibration.offset;
+    message->parent = br_write_text(facts->parent);
+    message->held = snapshot->held != NULL;
     message->train_from = facts->split.train_from;
     message->train_until = facts->split.train_until;
     message->valid_until = facts->split.valid_until;
@@ -151,6 +162,11 @@ static br_status check_finite(const br_snapshot *snapshot)
             return br_fail(BR_ERR_INVALID, "Manifest.%s: not a finite number", numbers[i].name);
         }
     }
+    for (uint32_t i = 0; i < snapshot->calibration.line.n_knots; i++) {
+        if (!isfinite(snapshot->calibration.line.logits[i]) || !isfinite(snapshot->calibration.line.values[i])) {
+            return br_fail(BR_ERR_INVALID, "Manifest.calibration_logits: knot %u is not finite", i);
+        }
+    }
     return BR_OK;
 }
 
@@ -174,6 +190,7 @@ br_status br_manifest_pack(const br_snapshot *snapshot, const br_hash *chunk_has
     fill_encoder(&writing, snapshot->encoder, &encoder);
     fill_model(&writing, snapshot->model, &model);
     fill_record(&writing, snapshot->record, &record);
+    fill_calibration(&writing, &snapshot->calibration, &message);
     fill_facts(snapshot, &message);
     for (uint32_t i = 0; i < n_chunks; i++) {
         hashes[i] = br_write_bytes(chunk_hashes[i].bytes, sizeof chunk_hashes[i].bytes);
@@ -482,11 +499,32 @@ static void read_label(br_reading *in, const char *name, ProtobufCBinaryData val
     snprintf(out, n, "%s", text);
 }
 
+// Values that fell would turn the order of the logits round.
+static void read_calibration(br_reading *in, const Br__Manifest *message, br_calibration *calibration)
+{
+    size_t n = message->n_calibration_logits;
+    calibration->slope = br_read_finite(in, "calibration_slope", message->calibration_slope);
+    calibration->offset = br_read_finite(in, "calibration_offset", message->calibration_offset);
+    br_read_range(in, "calibration_logits", n, 0, BR_ISOTONIC_MAX_KNOTS);
+    br_read_range(in, "calibration_values", message->n_calibration_values, n, n);
+    for (size_t i = 0; i < n && in->status == BR_OK; i++) {
+        double logit = br_read_finite(in, "calibration_logits", message->calibration_logits[i]);
+        double value = br_read_finite(in, "calibration_values", message->calibration_values[i]);
+        if (i > 0 && (logit <= message->calibration_logits[i - 1] || value < message->calibration_values[i - 1])) {
+            br_read_fail(in, "calibration_logits", "knot %zu does not rise from the one before", i);
+        }
+        calibration->line.logits[i] = logit;
+        calibration->line.values[i] = value;
+    }
+    calibration->line.n_knots = in->status == BR_OK ? (uint32_t)n : 0;
+}
+
 static void read_facts(br_reading *in, const Br__Manifest *message, br_snapshot *snapshot)
 {
     br_snapshot_facts *facts = &snapshot->facts;
-    snapshot->calibration.slope = br_read_finite(in, "calibration_slope", message->calibration_slope);
-    snapshot->calibration.offset = br_read_finite(in, "calibration_offset", message->calibration_offset);
+    read_calibration(in, message, &snapshot->calibration);
+    snprintf(facts->parent, sizeof facts->parent, "%s",
+             br_read_text(in, "parent", message->parent, BR_FORM_VERSION_OR_NONE));
     facts->split.train_from = br_read_day(in, "train_from", message->train_from, true);
     facts->split.train_until = br_read_day(in, "train_until", message->train_until, true);
     facts->split.valid_until = br_read_day(in, "valid_until", message->valid_until, true);
@@ -532,6 +570,12 @@ static br_status read_snapshot(br_reading *in, const Br__Manifest *message, br_s
     snapshot->mean_bond = br_calloc_aligned(br_mean_bond_floats(snapshot->model), sizeof *snapshot->mean_bond);
     if (snapshot->mean_bond == NULL) {
         return br_no_memory("mean bond", snapshot->encoder->n_bond_fields);
+    }
+    if (message->held != 0) {
+        snapshot->held = br_calloc_aligned(snapshot->model->n_parameters, sizeof *snapshot->held);
+        if (snapshot->held == NULL) {
+            return br_no_memory("parameters", snapshot->model->n_parameters);
+        }
     }
     *out = snapshot;
     snapshot = NULL;

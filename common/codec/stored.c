@@ -126,6 +126,7 @@ br_status br_snapshot_event_pack(const br_snapshot_event *event, br_buf *out)
     message.version = br_write_text(event->version);
     message.reason = br_write_prose(&writing, event->reason);
     message.wall_s = event->wall_s;
+    message.parent = br_write_text(event->parent);
     return br_write_end(&writing, &message.base, BR_MAX_STORED_BYTES, out);
 }
 
@@ -145,6 +146,7 @@ br_status br_snapshot_event_unpack(br_snapshot_event *out, br_arena *arena, cons
         .version = br_read_text(&in, "version", message->version, refused ? BR_FORM_VERSION_OR_NONE : BR_FORM_VERSION),
         .reason = br_read_text(&in, "reason", message->reason, BR_FORM_PROSE),
         .wall_s = br_read_finite(&in, "wall_s", message->wall_s),
+        .parent = br_read_text(&in, "parent", message->parent, BR_FORM_VERSION_OR_NONE),
     };
     if (in.status == BR_OK) {
         *out = event;

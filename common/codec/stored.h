@@ -45,6 +45,7 @@ typedef struct br_snapshot_event {
     const char *version;
     const char *reason;
     double wall_s;
+    const char *parent; ///< of that version; "" or NULL = from scratch
 } br_snapshot_event;
 
 typedef struct br_bond_quality {

@@ -112,7 +112,7 @@ double br_evaluator_log_loss(const br_evaluator *evaluator, const br_calibration
     for (size_t i = 0; i < evaluator->n; i++) {
         double z = (double)evaluator->logit[i];
         if (calibration != NULL) {
-            z = calibration->slope * z + calibration->offset;
+            z = br_calibration_apply(calibration, z);
         }
         double weight = (evaluator->label[i] != 0 ? 1.0 : evaluator->negative_weight) * bond_weight(evaluator, i);
         double toward = evaluator->label[i] != 0 ? -z : z;
@@ -120,6 +120,23 @@ double br_evaluator_log_loss(const br_evaluator *evaluator, const br_calibration
         weights += weight;
     }
     return loss / weights;
+}
+
+br_status br_evaluator_calibrate(const br_evaluator *evaluator, br_calibration_form form, br_calibration *out,
+                                 bool *fitted_out)
+{
+    const br_dataset *dataset = evaluator->dataset;
+    uint8_t *second = br_calloc(evaluator->n, 1);
+    if (second == NULL) {
+        return br_no_memory("validation samples", evaluator->n);
+    }
+    for (size_t i = 0; i < evaluator->n; i++) {
+        second[i] = dataset->bond_of[evaluator->sample[i]] >= dataset->n_bonds / 2;
+    }
+    br_status status = br_calibrate(out, fitted_out, form, evaluator->logit, evaluator->label, second, evaluator->n,
+                                    evaluator->negative_weight);
+    br_free(second);
+    return status;
 }
 
 br_status br_evaluator_auc(const br_evaluator *evaluator, double *out)

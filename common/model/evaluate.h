@@ -25,6 +25,9 @@ void br_evaluator_run(br_evaluator *evaluator, br_network *network);
 /// Weighted mean log loss in nats after `calibration` (NULL: of the raw logits); bonds weigh as in training, so that the epoch is
 /// chosen by what was learned for.
 double br_evaluator_log_loss(const br_evaluator *evaluator, const br_calibration *calibration);
+/// Fit on the last run's logits as br_calibrate(); the second half are the later bonds.
+br_status br_evaluator_calibrate(const br_evaluator *evaluator, br_calibration_form form, br_calibration *out,
+                                 bool *fitted_out) BR_MUST_CHECK;
 /// As br_auc(), of the last run; no logit may be NAN.
 br_status br_evaluator_auc(const br_evaluator *evaluator, double *out) BR_MUST_CHECK;
 

@@ -113,8 +113,14 @@ void br_mask_draw(uint8_t *masked, uint32_t n_fields, const uint32_t *maskable, 
 
 // --- calibrate.c ---
 
+#define BR_CALIBRATION_NONE ((br_calibration){.slope = 1.0})
 /// Platt's slope and offset by Newton's method on the weighted log loss; negatives weigh `negative_weight`. False, and the identity,
 /// when the fit does not exist or its slope is not positive.
-bool br_calibrate(br_calibration *out, const float *logit, const uint8_t *label, size_t n, double negative_weight);
+bool br_calibrate_platt(br_calibration *out, const float *logit, const uint8_t *label, size_t n,
+                        double negative_weight);
+/// As `form` says. second[i]: is sample i of the half that BR_CALIBRATION_AUTO chooses by? *fitted_out: false, and the identity, when no fit
+/// exists. Errors: BR_ERR_NO_MEMORY.
+br_status br_calibrate(br_calibration *out, bool *fitted_out, br_calibration_form form, const float *logit,
+                       const uint8_t *label, const uint8_t *second, size_t n, double negative_weight) BR_MUST_CHECK;
 
 #endif

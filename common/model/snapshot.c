@@ -12,6 +12,7 @@ void br_snapshot_free(br_snapshot **snapshot)
     br_encoder_free(&(*snapshot)->encoder);
     br_model_free(&(*snapshot)->model);
     br_record_free(&(*snapshot)->record);
+    br_free((*snapshot)->held);
     br_free((*snapshot)->mean_bond);
     br_free(*snapshot);
     *snapshot = NULL;
@@ -47,5 +48,5 @@ void br_snapshot_mean_bond(float *mean, const br_model *model, const br_dataset 
 
 double br_snapshot_probability(const br_snapshot *snapshot, double logit)
 {
-    return br_fixed_sigmoid(snapshot->calibration.slope * logit + snapshot->calibration.offset);
+    return br_fixed_sigmoid(br_calibration_apply(&snapshot->calibration, logit));
 }

@@ -10,8 +10,9 @@
 #define BR_VERSION_TEXT 33 ///< a snapshot's version: 32 hexadecimal digits of the hash of its file, and NUL
 
 typedef struct br_snapshot_facts {
-    br_split split;       ///< what it was trained and validated on
-    uint64_t ledger_head; ///< records it has seen
+    br_split split;               ///< what it was trained and validated on
+    uint64_t ledger_head;         ///< records it has seen
+    char parent[BR_VERSION_TEXT]; ///< the snapshot whose parameters training began with; "" = from scratch
     uint64_t seed;
     uint64_t n_samples;
     uint32_t epochs;
@@ -29,6 +30,9 @@ typedef struct br_snapshot {
     br_model *model;
     br_calibration calibration;
     br_record *record;
+    float *
+        held; ///< [n_parameters] as they were before the validation range was learned, too: what gates compare and the next
+              ///< daily training begins with; NULL: the model's, which never saw it
     float *mean_bond; ///< [br_mean_bond_floats()] of the training bonds
     br_snapshot_facts facts;
 } br_snapshot;

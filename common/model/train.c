@@ -398,8 +398,11 @@ static br_status conclude(learner *it, br_calibration *calibration_out, br_train
 {
     br_evaluator *evaluator = it->evaluator;
     br_evaluator_run(evaluator, it->network);
-    report->calibrated =
-        br_calibrate(calibration_out, evaluator->logit, evaluator->label, evaluator->n, evaluator->negative_weight);
+    br_status status =
+        br_evaluator_calibrate(evaluator, it->options->calibration, calibration_out, &report->calibrated);
+    if (status != BR_OK) {
+        return status;
+    }
     report->samples = it->progress.samples_done;
     report->valid_log_loss = br_evaluator_log_loss(evaluator, calibration_out);
     return br_evaluator_auc(evaluator, &report->valid_auc);

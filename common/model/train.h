@@ -4,6 +4,7 @@
 /// Learning: mask training (Algorithm 1), Adam, early stopping, calibration.
 
 #include "market/dataset.h"
+#include "metrics/isotonic.h"
 #include "model/model.h"
 
 /// How much of an investor a training sample shows. Shares of the samples; what is left of 1 is shown whole.
@@ -12,6 +13,12 @@ typedef struct br_mask_plan {
     double few;        ///< only 1 to `few_max` fields shown, as explanations do
     uint32_t few_max;
 } br_mask_plan;
+
+typedef enum br_calibration_form {
+    BR_CALIBRATION_AUTO, ///< what has the lower log loss on the second half of the validation's bonds when fitted on the first
+    BR_CALIBRATION_PLATT,
+    BR_CALIBRATION_ISOTONIC
+} br_calibration_form;
 
 typedef struct br_train_options {
     uint64_t seed;
@@ -27,6 +34,7 @@ typedef struct br_train_options {
     double l2;                     ///< on embeddings
     br_mask_plan masks;            ///< first phase
     br_mask_plan final_masks;      ///< last phase: the end of training, where full samples matter most
+    br_calibration_form calibration;
 } br_train_options;
 
 /// Batch 512, 4 negatives per positive, 6 epochs of Algorithm 1 at 1.5e-3, then 4 with mixed masks down to 1e-4. Larger batches give a
@@ -53,11 +61,15 @@ typedef struct br_train_progress {
 /// measures between calls.
 typedef bool (*br_train_watcher)(void *context, const br_train_progress *progress);
 
-/// Platt's form: probability = sigmoid(slope * logit + offset).
+/// probability = sigmoid(line(logit)), and Platt's form where there is no line: sigmoid(slope * logit + offset).
 typedef struct br_calibration {
     double slope;
     double offset;
+    br_isotonic line; ///< n_knots = 0: none; then slope and offset are 1 and 0
 } br_calibration;
+
+/// The calibrated logit.
+double br_calibration_apply(const br_calibration *calibration, double logit);
 
 typedef struct br_train_report {
     uint32_t epochs;
@@ -65,8 +77,7 @@ typedef struct br_train_report {
     uint64_t samples;
     double valid_log_loss; ///< calibrated, all fields shown
     double valid_auc;
-    bool
-        calibrated; ///< false: Platt's fit did not exist or its slope was not positive; the calibration is the identity
+    bool calibrated; ///< false: no fit existed or Platt's slope was not positive; the calibration is the identity
 } br_train_report;
 
 /// Train `model` (initialised or warm) on `train`, stop by `valid`, leave the best epoch's parameters in it and fit the calibration

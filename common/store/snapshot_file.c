@@ -4,6 +4,7 @@
 #include "store/files.h"
 
 #include <lmdb.h>
+#include <math.h>
 #include <string.h>
 
 #define MAP_BYTES ((size_t)4 << 30) // of every snapshot file, because LMDB writes it into the file
@@ -11,9 +12,10 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are stored as they are in memory");
 
 // Beside the manifest; in the order of their names, which is the order of their hashes in the manifest.
-enum { CHUNK_MEAN_BOND, CHUNK_PARAMETERS, CHUNK_RECORD_BIDS, CHUNK_RECORD_DEV, CHUNK_SCHEMA, N_CHUNKS };
+enum { CHUNK_MEAN_BOND, CHUNK_PARAMETERS, CHUNK_HELD, CHUNK_RECORD_BIDS, CHUNK_RECORD_DEV, CHUNK_SCHEMA, N_CHUNKS };
 
-static const char *const chunk_names[N_CHUNKS] = {"mean_bond", "parameters", "record.bids", "record.dev", "schema"};
+static const char *const chunk_names[N_CHUNKS] = {"mean_bond",   "parameters", "parameters.held",
+                                                  "record.bids", "record.dev", "schema"};
 
 static size_t record_cells(const br_snapshot *snapshot)
 {
@@ -31,6 +33,7 @@ static void chunks_of(const br_snapshot *snapshot, br_bytes out[N_CHUNKS])
     out[CHUNK_MEAN_BOND] = bytes_of(snapshot->mean_bond, br_mean_bond_floats(snapshot->model) * sizeof(float));
     out[CHUNK_PARAMETERS] =
         bytes_of(snapshot->model->parameters, snapshot->model->n_parameters * sizeof *snapshot->model->parameters);
+    out[CHUNK_HELD] = snapshot->held == NULL ? bytes_of("", 0) : bytes_of(snapshot->held, out[CHUNK_PARAMETERS].n);
     out[CHUNK_RECORD_BIDS] = bytes_of(snapshot->record->bids, cells * sizeof *snapshot->record->bids);
     out[CHUNK_RECORD_DEV] = bytes_of(snapshot->record->dev, cells * sizeof *snapshot->record->dev);
     out[CHUNK_SCHEMA] = bytes_of(snapshot->schema_yaml, snapshot->schema_bytes);
@@ -156,8 +159,8 @@ static br_status fill_all(const char *path, br_snapshot *snapshot, const br_byte
     br_model *model = snapshot->model;
     void *const to[N_CHUNKS] = {
         [CHUNK_MEAN_BOND] = snapshot->mean_bond, [CHUNK_PARAMETERS] = model->parameters,
-        [CHUNK_RECORD_BIDS] = record->bids,      [CHUNK_RECORD_DEV] = record->dev,
-        [CHUNK_SCHEMA] = snapshot->schema_yaml,
+        [CHUNK_HELD] = snapshot->held,           [CHUNK_RECORD_BIDS] = record->bids,
+        [CHUNK_RECORD_DEV] = record->dev,        [CHUNK_SCHEMA] = snapshot->schema_yaml,
     };
     br_bytes expected[N_CHUNKS];
     chunks_of(snapshot, expected);
@@ -166,6 +169,11 @@ static br_status fill_all(const char *path, br_snapshot *snapshot, const br_byte
     }
     if (status == BR_OK && br_model_check_finite(model) != BR_OK) {
         status = br_fail(BR_ERR_CORRUPT, "%s: %s", path, br_why(BR_ERR_INVALID));
+    }
+    for (size_t i = 0; status == BR_OK && snapshot->held != NULL && i < model->n_parameters; i++) {
+        if (!isfinite(snapshot->held[i])) {
+            status = br_fail(BR_ERR_CORRUPT, "%s: held parameter %zu is not finite", path, i);
+        }
     }
     return status;
 }

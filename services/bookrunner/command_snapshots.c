@@ -39,6 +39,7 @@ static br_status add_event(void *context, const br_snapshot_event *event)
     table_text(h->t, event_name(event->kind));
     table_text(h->t, event->version);
     table_flag(h->t, strcmp(event->version, h->served) == 0);
+    table_text(h->t, event->parent);
     table_text(h->t, event->reason);
     return BR_OK;
 }
@@ -47,7 +48,7 @@ static exit_code list_snapshots(const arguments *args)
 {
     BR_AUTO_DEINIT(stores) s = {.ledger = NULL};
     BR_AUTO_DEINIT(table)
-    t = {.columns = (const char *const[]){"time", "event", "snapshot", "served", "reason"}, .n_columns = 5};
+    t = {.columns = (const char *const[]){"time", "event", "snapshot", "served", "parent", "reason"}, .n_columns = 6};
     history h = {.t = &t};
     br_status status = stores_open(&s, args, STORE_SNAPSHOTS);
     if (status == BR_OK) {

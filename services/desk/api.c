@@ -120,6 +120,8 @@ static br_status add_event(void *context, const br_snapshot_event *event)
     br_buf_string(out, ", ");
     json_member(out, "snapshot", event->version);
     br_buf_string(out, ", ");
+    json_member(out, "parent", event->parent);
+    br_buf_string(out, ", ");
     json_member(out, "reason", event->reason);
     br_buf_string(out, ", \"time_s\": ");
     br_buf_json_number(out, event->wall_s);

@@ -153,7 +153,11 @@ static br_status roll_back(trainer *self, const char *wanted, char version[BR_VE
     if (status != BR_OK) {
         return status;
     }
-    br_snapshot_event event = {BR_SNAPSHOT_ROLLED_BACK, version, "asked for", br_clock_wall_s()};
+    br_snapshot_event event = {.kind = BR_SNAPSHOT_ROLLED_BACK,
+                               .version = version,
+                               .reason = "asked for",
+                               .wall_s = br_clock_wall_s(),
+                               .parent = snapshot->facts.parent};
     return br_snapshots_record(self->snapshots, &event);
 }
 

@@ -294,7 +294,7 @@ const br_dead_job *example_br_dead_job(void)
 const br_snapshot_event *example_br_snapshot_event(void)
 {
     static br_snapshot_event event;
-    event = (br_snapshot_event){BR_SNAPSHOT_ROLLED_BACK, VERSION, "asked for", 1.75e9};
+    event = (br_snapshot_event){BR_SNAPSHOT_ROLLED_BACK, VERSION, "asked for", 1.75e9, VERSION};
     return &event;
 }
 
@@ -393,13 +393,16 @@ br_snapshot *example_snapshot(void)
         .config = {.d = 2, .n_cross = 1, .rank = 2, .n_hidden = 1, .hidden = {3}},
         .n_parameters = 28 + 40 + 27 + 12,
     };
+    static float held[1];
     snapshot = (br_snapshot){
+        .held = held,
         .encoder = example_encoder(),
         .model = &model,
-        .calibration = {0.5, -1.5},
+        .calibration = {.slope = 0.5, .offset = -1.5, .line = {2, {-4.0, 1.0}, {-5.5, 0.25}}},
         .record = example_record(),
         .facts = {.split = {0, 100, 120, BR_DAY_NONE},
                   .ledger_head = UINT64_MAX,
+                  .parent = VERSION,
                   .seed = 7,
                   .n_samples = 1000,
                   .epochs = 9,

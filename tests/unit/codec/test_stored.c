@@ -48,7 +48,10 @@ Test(codec_stored, the_other_values_come_back)
         SAME_TEXT(version);
         SAME_TEXT(reason);
         SAME(wall_s);
+        SAME_TEXT(parent);
     });
+    COMES_BACK(br_snapshot_event, m.parent = NULL, cr_expect_str_eq(got.parent, ""));
+    REFUSED(br_snapshot_event, "SnapshotEvent.parent", m.parent = "a b");
     COMES_BACK(br_snapshot_event, (m.kind = BR_SNAPSHOT_REFUSED, m.version = ""), SAME_TEXT(version));
     REFUSED(br_snapshot_event, "SnapshotEvent.kind", m.kind = (br_snapshot_event_kind)0);
     REFUSED(br_snapshot_event, "SnapshotEvent.kind", m.kind = (br_snapshot_event_kind)4);
@@ -144,6 +147,11 @@ Test(codec_stored, a_manifest_comes_back_with_all_its_shapes)
     cr_expect_eq(got->model->parameters[got->model->n_parameters - 1], 0.0f);
     cr_expect_eq(got->calibration.slope, 0.5);
     cr_expect_eq(got->calibration.offset, -1.5);
+    cr_assert_eq(got->calibration.line.n_knots, 2);
+    cr_expect_eq(got->calibration.line.logits[1], 1.0);
+    cr_expect_eq(got->calibration.line.values[0], -5.5);
+    cr_expect_eq(got->held[got->model->n_parameters - 1], 0.0f);
+    cr_expect_str_eq(got->facts.parent, want->facts.parent);
     cr_expect_arr_eq(got->record->speaks_of, want->record->speaks_of, 2 * sizeof(uint32_t));
     cr_expect_arr_eq(got->record->offset, want->record->offset, 3 * sizeof(size_t));
     cr_expect_eq(got->record->dev[17], 0.0f);
@@ -208,6 +216,13 @@ Test(codec_stored, a_hostile_shape_is_refused_before_it_is_allocated)
     MANIFEST_REFUSED("Manifest.record.bond_values", m->record->n_bond_fields = 1);
 }
 
+Test(codec_stored, a_calibration_that_does_not_rise_is_refused)
+{
+    MANIFEST_REFUSED("Manifest.calibration_logits", m->calibration.line.logits[1] = -4.0);
+    MANIFEST_REFUSED("Manifest.calibration_logits", m->calibration.line.values[1] = -6.0);
+    MANIFEST_REFUSED("Manifest.parent", m->facts.parent[0] = ' ');
+}
+
 Test(codec_stored, a_model_of_too_many_parameters_is_refused)
 {
     static br_field fields[BR_MAX_FIELDS];
@@ -239,6 +254,9 @@ Test(codec_stored, figures_that_are_no_numbers_are_not_packed)
     br_status status = br_manifest_pack(m, example_chunks, EXAMPLE_CHUNKS, &bytes);
     cr_expect_eq(status, BR_ERR_INVALID);
     cr_expect_str_eq(br_why(status), "Manifest.calibration_slope: not a finite number");
+    m->calibration.slope = 0.5;
+    m->calibration.line.values[1] = (double)INFINITY;
+    cr_expect_eq(br_manifest_pack(m, example_chunks, EXAMPLE_CHUNKS, &bytes), BR_ERR_INVALID);
 }
 
 Test(codec_stored, another_format_is_a_version_error)

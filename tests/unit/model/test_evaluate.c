@@ -76,7 +76,7 @@ Test(model_evaluate, auc_and_log_loss_equal_their_definitions)
         evaluator->logit[i] = (float)br_rng_below(&rng, 20) / 4.0f - 3.0f + (float)evaluator->label[i];
     }
     double above = 0.0, pairs = 0.0, loss = 0.0, raw = 0.0, weights = 0.0;
-    const br_calibration calibration = {0.5, 0.25};
+    const br_calibration calibration = {.slope = 0.5, .offset = 0.25};
     for (size_t i = 0; i < N; i++) {
         double p = 1.0 / (1.0 + exp(-(0.5 * (double)evaluator->logit[i] + 0.25)));
         double p_raw = 1.0 / (1.0 + exp(-(double)evaluator->logit[i]));

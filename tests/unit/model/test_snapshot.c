@@ -10,10 +10,19 @@
 
 Test(model_snapshot, probability_is_the_calibrated_sigmoid_inside_0_and_1)
 {
-    br_snapshot snapshot = {.calibration = {0.5, -1.0}};
+    br_snapshot snapshot = {.calibration = {.slope = 0.5, .offset = -1.0}};
     for (double logit = -20.0; logit <= 20.0; logit += 0.37) {
         double expected = 1.0 / (1.0 + exp(-(0.5 * logit - 1.0)));
         cr_assert(fabs(br_snapshot_probability(&snapshot, logit) - expected) < 1e-6 * expected);
+    }
+}
+
+Test(model_snapshot, probability_follows_the_line_where_there_is_one)
+{
+    br_snapshot snapshot = {.calibration = {.slope = 1.0, .line = {2, {-2.0, 2.0}, {-3.0, 1.0}}}};
+    for (double logit = -2.0; logit <= 2.0; logit += 0.25) {
+        double expected = 1.0 / (1.0 + exp(-(logit - 1.0)));
+        cr_assert(fabs(br_snapshot_probability(&snapshot, logit) - expected) < 1e-6);
     }
 }
 

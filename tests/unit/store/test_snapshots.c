@@ -10,6 +10,7 @@
 #include "unit/store/made.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,7 +111,7 @@ static br_snapshot *make_snapshot(uint64_t seed)
     for (size_t i = 0; i < mean_floats; i++) {
         snapshot->mean_bond[i] = (float)i;
     }
-    snapshot->calibration = (br_calibration){1.25, -0.5};
+    snapshot->calibration = (br_calibration){.slope = 1.25, .offset = -0.5};
     snapshot->facts = (br_snapshot_facts){.split = {100, 200, 250, 300},
                                           .ledger_head = 12345,
                                           .seed = seed,
@@ -160,7 +161,10 @@ static void expect_equal(const br_snapshot *a, const br_snapshot *b)
     cr_assert_eq(a->schema_bytes, b->schema_bytes);
     cr_assert_str_eq(a->encoder->fields[4].name, b->encoder->fields[4].name);
     cr_assert_str_eq(a->encoder->fields[0].value_names[3], b->encoder->fields[0].value_names[3]);
-    cr_assert_eq(memcmp(&a->calibration, &b->calibration, sizeof a->calibration), 0);
+    cr_assert(a->calibration.slope == b->calibration.slope && a->calibration.offset == b->calibration.offset);
+    cr_assert_eq(a->calibration.line.n_knots, b->calibration.line.n_knots);
+    cr_assert_eq(a->held == NULL, b->held == NULL);
+    cr_assert(a->held == NULL || memcmp(a->held, b->held, a->model->n_parameters * sizeof(float)) == 0);
     cr_assert_eq(a->facts.ledger_head, b->facts.ledger_head);
     cr_assert_eq(memcmp(&a->facts.split, &b->facts.split, sizeof a->facts.split), 0);
     cr_assert_str_eq(a->facts.engine, b->facts.engine);
@@ -177,6 +181,27 @@ Test(store_snapshots, what_was_written_is_loaded)
     br_status status = br_snapshots_load(&loaded, path, version);
     cr_assert_eq(status, BR_OK, "%s", br_why(status));
     expect_equal(written, loaded);
+}
+
+Test(store_snapshots, held_parameters_and_a_line_come_back)
+{
+    br_snapshots *snapshots = writer_at(path);
+    BR_AUTO(br_snapshot) *written = make_snapshot(3);
+    BR_AUTO(br_snapshot) *loaded = NULL;
+    char version[BR_VERSION_TEXT], plain[BR_VERSION_TEXT];
+    write_one(snapshots, 3, plain);
+    written->held = br_memdup(written->model->parameters, written->model->n_parameters * sizeof *written->held);
+    written->held[5] += 1.0f;
+    written->calibration.line = (br_isotonic){1, {0.5}, {0.25}};
+    cr_assert_eq(br_snapshots_write(snapshots, written, version), BR_OK);
+    cr_assert_str_neq(version, plain);
+    cr_assert_eq(br_snapshots_load(&loaded, path, version), BR_OK);
+    expect_equal(written, loaded);
+    written->held[7] = NAN;
+    cr_assert_eq(br_snapshots_write(snapshots, written, version), BR_OK);
+    BR_AUTO(br_snapshot) *broken = NULL;
+    cr_assert_eq(br_snapshots_load(&broken, path, version), BR_ERR_CORRUPT);
+    br_snapshots_free(&snapshots);
 }
 
 static void dirty_the_heap(uint8_t value)
