@@ -144,7 +144,8 @@ static br_status export_market(export *it, const char *source, uint64_t seed)
         status = export_fields(it);
     }
     const br_config config = br_config_default();
-    br_dataset_options options = {config.dataset_max_bytes / 4 * 3, config.pool_negatives, seed};
+    br_dataset_options options = {
+        .max_bytes = config.dataset_max_bytes / 4 * 3, .max_negatives = config.pool_negatives, .seed = seed};
     if (status == BR_OK) {
         status = export_part(it, "train", split.train_from, split.train_until, &options);
     }

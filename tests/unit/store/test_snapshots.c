@@ -10,8 +10,8 @@
 #include "unit/store/made.h"
 
 #include <criterion/criterion.h>
-#include <math.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
