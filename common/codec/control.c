@@ -58,7 +58,7 @@ br_status br_train_request_unpack(br_train_request *out, br_arena *arena, const 
         return in.status;
     }
     br_train_request request = {
-        .mode = (br_train_mode)br_read_range(&in, "mode", (uint64_t)message->mode, BR_TRAIN_STATIC, BR_TRAIN_BEFORE),
+        .mode = (br_train_mode)br_read_range(&in, "mode", (uint64_t)message->mode, BR_TRAIN_STATIC, BR_TRAIN_WARM),
         .before_day =
             br_read_day(&in, "before_day", message->before_day, message->mode != BR__TRAIN_REQUEST__MODE__BEFORE),
         .seed = message->seed,

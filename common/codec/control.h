@@ -16,10 +16,10 @@ typedef struct br_hint {
     const char *version;
 } br_hint;
 
-typedef enum br_train_mode { BR_TRAIN_STATIC = 1, BR_TRAIN_BEFORE } br_train_mode;
+typedef enum br_train_mode { BR_TRAIN_STATIC = 1, BR_TRAIN_BEFORE, BR_TRAIN_DAILY, BR_TRAIN_WARM } br_train_mode;
 typedef struct br_train_request {
     br_train_mode mode;
-    br_day before_day;
+    br_day before_day; ///< DAILY and WARM: BR_DAY_NONE = the day behind the business day
     uint64_t seed;
     uint32_t max_epochs;
     bool force;

@@ -84,27 +84,44 @@ br_status br_split_by_time(br_split *out, br_market *market, double train_share,
     return status;
 }
 
+// Issue days of the bonds whose books were closed before `day`.
+static br_status closed_days_init(issue_days *list, br_market *market, br_day day)
+{
+    br_status status = issue_days_init(list, market, day - br_market_schema(market)->late_days - 1);
+    if (status == BR_OK && list->n == 0) {
+        char text[BR_DAY_TEXT];
+        status = br_fail(BR_ERR_INVALID, "no bond had a closed book before %s", br_day_text(day, text));
+    }
+    return status;
+}
+
+// All of the list, what was issued from `valid_from` on validating.
+static br_status split_at(br_split *out, const issue_days *list, br_day valid_from)
+{
+    br_split split = {
+        .train_from = list->days[0],
+        .train_until = valid_from,
+        .valid_until = list->days[list->n - 1] + 1,
+        .test_until = list->days[list->n - 1] + 1,
+    };
+    br_status status = check_parts(&split, list->n, false);
+    *out = status == BR_OK ? split : *out;
+    return status;
+}
+
 br_status br_split_before(br_split *out, br_market *market, br_day day, double valid_share)
 {
     br_assert(valid_share > 0 && valid_share < 1);
     BR_AUTO_DEINIT(issue_days) list = {0};
-    br_status status = issue_days_init(&list, market, day - br_market_schema(market)->late_days - 1);
-    if (status != BR_OK) {
-        return status;
-    }
-    if (list.n == 0) {
-        char text[BR_DAY_TEXT];
-        return br_fail(BR_ERR_INVALID, "no bond had a closed book before %s", br_day_text(day, text));
-    }
-    br_split split = {
-        .train_from = list.days[0],
-        .train_until = day_at(&list, 1 - valid_share),
-        .valid_until = list.days[list.n - 1] + 1,
-        .test_until = list.days[list.n - 1] + 1,
-    };
-    status = check_parts(&split, list.n, false);
-    *out = status == BR_OK ? split : *out;
-    return status;
+    br_status status = closed_days_init(&list, market, day);
+    return status == BR_OK ? split_at(out, &list, day_at(&list, 1 - valid_share)) : status;
+}
+
+br_status br_split_daily(br_split *out, br_market *market, br_day day, uint32_t valid_days)
+{
+    BR_AUTO_DEINIT(issue_days) list = {0};
+    br_status status = closed_days_init(&list, market, day);
+    return status == BR_OK ? split_at(out, &list, list.days[list.n - 1] + 1 - (br_day)valid_days) : status;
 }
 
 // --- dataset ---

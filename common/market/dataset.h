@@ -19,6 +19,9 @@ br_status br_split_by_time(br_split *out, br_market *market, double train_share,
 /// All bonds issued and with closed books before `day`: the last `valid_share` of them validate; test is empty.
 br_status br_split_before(br_split *out, br_market *market, br_day day, double valid_share) BR_MUST_CHECK;
 
+/// As br_split_before(), but what was issued in the last `valid_days` days up to the newest such bond validates.
+br_status br_split_daily(br_split *out, br_market *market, br_day day, uint32_t valid_days) BR_MUST_CHECK;
+
 typedef struct br_dataset {
     uint32_t n_bond_fields;
     uint32_t n_investor_fields;

@@ -39,6 +39,16 @@ br_status br_model_config_check(const br_model_config *config)
     return status;
 }
 
+bool br_model_config_equal(const br_model_config *a, const br_model_config *b)
+{
+    bool equal = a->architecture == b->architecture && a->d == b->d && a->n_cross == b->n_cross && a->rank == b->rank &&
+                 a->stacked == b->stacked && a->n_hidden == b->n_hidden;
+    for (uint32_t i = 0; equal && i < a->n_hidden; i++) {
+        equal = a->hidden[i] == b->hidden[i];
+    }
+    return equal;
+}
+
 /// Hand out the next `n` parameters; with a NULL block this only counts.
 static float *take(float *block, size_t *used, size_t n)
 {

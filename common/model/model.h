@@ -39,6 +39,8 @@ br_model_config br_model_config_default(void);
 /// Errors: BR_ERR_INVALID with the value and its range.
 br_status br_model_config_check(const br_model_config *config) BR_MUST_CHECK;
 
+bool br_model_config_equal(const br_model_config *a, const br_model_config *b);
+
 /// What the model knows of a field.
 typedef struct br_model_field {
     uint32_t n_values; ///< codes 0 .. n_values - 1, at most BR_MAX_FIELD_VALUES

@@ -3,6 +3,8 @@
 #include "base/alloc.h"
 #include "linalg/fixed.h"
 
+#include <string.h>
+
 void br_snapshot_free(br_snapshot **snapshot)
 {
     if (snapshot == NULL || *snapshot == NULL) {
@@ -25,6 +27,15 @@ static double mean_linear(const br_model *model, const br_dataset *dataset)
         sum += (double)model->linear[model->row_of[at % model->n_bond_fields] + dataset->bond_codes[at]];
     }
     return sum / dataset->n_bonds;
+}
+
+void br_snapshot_go_back(br_snapshot *snapshot)
+{
+    if (snapshot->held != NULL) {
+        memcpy(snapshot->model->parameters, snapshot->held, snapshot->model->n_parameters * sizeof *snapshot->held);
+        br_free(snapshot->held);
+        snapshot->held = NULL;
+    }
 }
 
 void br_snapshot_mean_bond(float *mean, const br_model *model, const br_dataset *dataset)

@@ -38,6 +38,8 @@ typedef struct br_snapshot {
 } br_snapshot;
 
 void br_snapshot_free(br_snapshot **snapshot);
+/// Back to the parameters that have not seen the validation range: held becomes NULL.
+void br_snapshot_go_back(br_snapshot *snapshot);
 /// mean[br_mean_bond_floats()] = what an average of the dataset's bonds looks like to the model.
 void br_snapshot_mean_bond(float *mean, const br_model *model, const br_dataset *dataset);
 /// Probability a person sees for a raw logit; in (0, 1). Answer path.

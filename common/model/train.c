@@ -30,6 +30,7 @@ br_train_options br_train_options_default(void)
         .l2 = 0.0,
         .masks = {.algorithm1 = 1.0, .few = 0.0, .few_max = 20},
         .final_masks = {.algorithm1 = 0.5, .few = 0.25, .few_max = 20},
+        .calibration = BR_CALIBRATION_AUTO,
     };
 }
 

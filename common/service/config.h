@@ -38,6 +38,19 @@ typedef struct br_work_config {
     uint32_t max_attempts;    ///< default 5
 } br_work_config;
 
+typedef enum br_daily_start { BR_DAILY_WARM, BR_DAILY_SCRATCH } br_daily_start;
+
+/// How a daily training goes. The epochs' options are those of the last phase of a training from scratch.
+typedef struct br_daily_config {
+    br_daily_start start;     ///< warm: from the served snapshot; scratch
+    uint32_t validation_days; ///< the newest of them with closed books; default 28
+    uint32_t epochs;          ///< over the bonds that the served snapshot has not learned; default 3
+    double learning_rate;     ///< where these epochs begin; default 3e-4
+    double replay_share;      ///< earlier samples seen again for each new one; default 4
+    uint32_t
+        take_in_epochs; ///< over the validation days, once they have validated; default 2, 0 = they are not learned
+} br_daily_config;
+
 typedef struct br_gate_config {
     double max_log_loss_ratio; ///< default 1.01: at most 1 % worse
     double max_recall_drop;    ///< default 0.02
@@ -52,6 +65,7 @@ typedef struct br_config {
     bool certify;
     br_model_config model;
     br_train_options training;
+    br_daily_config daily;
     size_t dataset_max_bytes; ///< bound of the training samples; default 300 MB
     double pool_negatives;    ///< negatives kept per positive when not all fit; default 60
     br_gate_config gate;

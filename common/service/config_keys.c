@@ -24,6 +24,8 @@
 
 static const char *const objectives[] = {"plain", "backed"};
 static const char *const architectures[] = {"dcn", "dnn", "wide_deep", "deepfm"};
+static const char *const daily_starts[] = {"warm", "scratch"};
+static const char *const calibrations[] = {"auto", "platt", "isotonic"};
 
 // Up to 2^53 a double holds every whole number, so that one kind of range serves all.
 #define MAX_EXACT 9007199254740992.0
@@ -61,6 +63,18 @@ static const br_config_key keys[] = {
     DECIMAL("training.final_mask_few", training.final_masks.few, 0, 1, "share", "mask_few in the last phase"),
     WHOLE("training.final_mask_few_max", training.final_masks.few_max, 1, 1024, "fields",
           "mask_few_max in the last phase"),
+    CHOICE("training.calibration", training.calibration, BR_CALIBRATION_AUTO, calibrations,
+           "how a logit becomes a probability; auto: what does better on the later half of the validation"),
+    CHOICE("training.daily", daily.start, BR_DAILY_WARM, daily_starts,
+           "what a daily training begins with: the served snapshot, or nothing"),
+    WHOLE("training.validation_days", daily.validation_days, 1, 3650, "days",
+          "of a daily training: the newest days with closed books, which validate"),
+    WHOLE("training.daily_epochs", daily.epochs, 1, 10000, "epochs", "of a warm training over what is new"),
+    DECIMAL("training.daily_learning_rate", daily.learning_rate, 1e-8, 1, "", "learning rate at the start of these"),
+    DECIMAL("training.replay_share", daily.replay_share, 0, 1000, "samples",
+            "earlier ones seen again for each new one"),
+    WHOLE("training.take_in_epochs", daily.take_in_epochs, 0, 10000, "epochs",
+          "over the validation days once they have validated; 0 = they are not learned"),
     WHOLE("training.dataset_max_bytes", dataset_max_bytes, 1000000, 1e12, "bytes", "bound of the training samples"),
     DECIMAL("training.pool_negatives", pool_negatives, 1, 100000, "samples",
             "negatives kept per positive when not all fit"),
@@ -107,6 +121,12 @@ br_config br_config_default(void)
         .certify = explain.certify,
         .model = br_model_config_default(),
         .training = br_train_options_default(),
+        .daily = {.start = BR_DAILY_WARM,
+                  .validation_days = 28,
+                  .epochs = 3,
+                  .learning_rate = 3e-4,
+                  .replay_share = 4,
+                  .take_in_epochs = 2},
         .dataset_max_bytes = 300000000,
         .pool_negatives = 60,
         .snapshots_keep = 5,

@@ -40,6 +40,8 @@ typedef struct arguments {
     bool detach;
     br_day before;
     uint64_t epochs;
+    bool daily;
+    bool warm;
     bool force;
     bool test;
     bool no_wait;

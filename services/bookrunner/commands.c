@@ -27,10 +27,14 @@ static const command commands[] = {
     {"close-day", "close a business day", "DATE", 1, 1, "dir no-wait timeout", "  bookrunner close-day 2026-03-02\n",
      NULL, command_close_day},
     {"train", "train a snapshot and serve it if the gate lets it", "", 0, 0,
-     "dir before seed epochs force timeout format",
+     "dir before daily warm seed epochs force timeout format",
      "  bookrunner train\n"
-     "  bookrunner train --before 2026-03-02\n",
-     "Without --before: 6:2:2 over the bonds in order of issue date, the last part kept for tests.\n", command_train},
+     "  bookrunner train --before 2026-03-02\n"
+     "  bookrunner train --daily\n",
+     "Without --before, --daily and --warm: 6:2:2 over the bonds in order of issue date, the last part kept for "
+     "tests.\n"
+     "--daily and --warm use what was known before the day behind the last closed one, or before DATE.\n",
+     command_train},
     {"rank", "make the lists of upcoming, test or named bonds", "[BOND...]", 0, -1, "dir test timeout format",
      "  bookrunner rank\n"
      "  bookrunner rank --test\n"

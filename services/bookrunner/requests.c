@@ -2,7 +2,10 @@
 
 exit_code ask_train(const arguments *args, br_arena *arena, br_report *out)
 {
-    br_train_request request = {.mode = args->before == BR_DAY_NONE ? BR_TRAIN_STATIC : BR_TRAIN_BEFORE,
+    br_train_request request = {.mode = args->warm                    ? BR_TRAIN_WARM
+                                        : args->daily                 ? BR_TRAIN_DAILY
+                                        : args->before == BR_DAY_NONE ? BR_TRAIN_STATIC
+                                                                      : BR_TRAIN_BEFORE,
                                 .before_day = args->before,
                                 .seed = args->seed,
                                 .max_epochs = (uint32_t)(args->epochs < UINT32_MAX ? args->epochs : UINT32_MAX),

@@ -57,8 +57,8 @@ static br_status begin(trainer *self, const br_message *message, const br_train_
         .wanted = *wanted,
         .task = &self->task,
     };
-    br_log_info("TRAIN-BEGIN", "mode=%s seed=%llu", wanted->mode == BR_TRAIN_BEFORE ? "before" : "static",
-                (unsigned long long)wanted->seed);
+    static const char *const modes[] = {"?", "static", "before", "daily", "warm"};
+    br_log_info("TRAIN-BEGIN", "mode=%s seed=%llu", modes[wanted->mode], (unsigned long long)wanted->seed);
     return br_task_begin(&self->task, self->service, self->requests, message, run, &self->training);
 }
 
@@ -70,6 +70,8 @@ static br_status report_result(trainer *self)
         {"version", 0, r->version},
         {"published", r->published, ""},
         {"gate", 0, r->reason},
+        {"start", 0, r->start},
+        {"new_values", r->n_new_values, ""},
         {"bonds", r->n_bonds, ""},
         {"investors", r->n_investors, ""},
         {"bids", r->n_bids, ""},
@@ -103,8 +105,10 @@ static br_status finish(trainer *self)
     br_metric_add(r->published ? self->trained : self->refused, 1);
     br_metric_set(self->seconds, r->seconds);
     br_log_info("TRAIN-END",
-                "model=%s published=%d dur_s=%.1f epochs=%u valid_auc=%.4f valid_log_loss_nats=%.5f gate=\"%s\"",
-                r->version, r->published, r->seconds, r->report.epochs, r->valid.auc, r->valid.log_loss, r->reason);
+                "model=%s published=%d start=\"%s\" dur_s=%.1f epochs=%u valid_auc=%.4f valid_log_loss_nats=%.5f "
+                "gate=\"%s\"",
+                r->version, r->published, r->start, r->seconds, r->report.epochs, r->valid.auc, r->valid.log_loss,
+                r->reason);
     br_status status = BR_OK;
     if (r->published) {
         br_metric_set(self->last_success, br_clock_wall_s());

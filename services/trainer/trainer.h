@@ -16,10 +16,12 @@ typedef struct training_result {
     br_status status;
     char reason[BR_REASON_BYTES]; ///< why it failed, or why the gate refused
     bool published;
+    char start[BR_REASON_BYTES]; ///< what training began with, and for a daily one from scratch why
     char version[BR_VERSION_TEXT];
     br_train_report report;
     br_assessment valid;
     uint64_t n_samples, n_positive;
+    uint32_t n_new_values; ///< that the parent took for missing
     uint32_t n_bonds, n_investors, n_bids;
     double seconds;
 } training_result;

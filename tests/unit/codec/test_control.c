@@ -25,9 +25,10 @@ Test(codec_control, requests_to_the_trainer_come_back)
         SAME(force);
     });
     REFUSED(br_train_request, "TrainRequest.mode", m.mode = (br_train_mode)0);
-    REFUSED(br_train_request, "TrainRequest.mode", m.mode = (br_train_mode)3);
+    REFUSED(br_train_request, "TrainRequest.mode", m.mode = (br_train_mode)5);
     REFUSED(br_train_request, "TrainRequest.before_day", m.before_day = BR_DAY_NONE);
     COMES_BACK(br_train_request, (m.mode = BR_TRAIN_STATIC, m.before_day = BR_DAY_NONE), SAME(before_day));
+    COMES_BACK(br_train_request, (m.mode = BR_TRAIN_WARM, m.before_day = BR_DAY_NONE), SAME(mode));
     COMES_BACK(br_rollback_request, (void)0, SAME_TEXT(version));
     COMES_BACK(br_rollback_request, m.version = "", SAME_TEXT(version));
     REFUSED(br_rollback_request, "RollbackRequest.version", m.version = "A/B");

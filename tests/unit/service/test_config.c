@@ -104,7 +104,10 @@ static const char *other_value(const br_config_key *key, bool file)
     case BR_CONFIG_FLAG:
         return br_config_default().certify ? "false" : "true";
     case BR_CONFIG_CHOICE:
-        return key->names[strcmp(key->path, "model.architecture") == 0 ? 3 : 0];
+        return key->names[strcmp(key->path, "model.architecture") == 0     ? 3
+                          : strcmp(key->path, "training.calibration") == 0 ? 2
+                          : strcmp(key->path, "training.daily") == 0       ? 1
+                                                                           : 0];
     case BR_CONFIG_ADDRESS:
         return file ? "\"::1\"" : "::1";
     case BR_CONFIG_ENDPOINT:
@@ -216,6 +219,7 @@ Test(service_config, wrong_files_are_refused_with_line_and_cause)
     expect_refusal("ranking:\n  top: 0\n", "line 2", "ranking.top: \"0\" is not a whole number from 1 to 1000");
     expect_refusal("explainers: 2\nranking:\n  reasons: 6\n  top: 1001\n", "line 4", "\"1001\"");
     expect_refusal("\nexplainers: many\n", "line 2", "explainers: \"many\"");
+    expect_refusal("training: {calibration: linear}\n", "line 1", "is not auto, platt or isotonic");
     expect_refusal("explainers: -1\n", "line 1", "\"-1\"");
     expect_refusal("explainers: 1.0\n", "line 1", "\"1.0\"");
     expect_refusal("explainers: 99999999999999999999999\n", "line 1", "0 to 256");
