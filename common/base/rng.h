@@ -24,6 +24,7 @@ typedef enum br_stream {
     BR_STREAM_SIM_INVESTOR,
     BR_STREAM_SIM_BID,
     BR_STREAM_BENCH, ///< made-up data to measure speed with
+    BR_STREAM_SHOWN, ///< fields that are shown where small sets are assessed
     BR_STREAM_REPLAY ///< past samples that a daily training sees again
 } br_stream;
 

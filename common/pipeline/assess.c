@@ -39,6 +39,7 @@ typedef struct gathering {
     uint8_t *bond_codes;
     uint32_t *top; // [n_top]
     uint32_t n_top;
+    br_shown_pairs *shown;                                         // NULL: not asked for
     double recall, precision, recall_activity, precision_activity; // sums over bonds
 } gathering;
 
@@ -52,6 +53,7 @@ static void gathering_deinit(gathering *g)
     br_free(g->bid);
     br_free(g->bond_codes);
     br_free(g->top);
+    br_shown_pairs_free(&g->shown);
 }
 
 static br_status gathering_init(gathering *g, const br_market *market, const br_served *served, uint32_t n_top)
@@ -131,6 +133,9 @@ static br_status gather_bond(gathering *g, br_assessment *out, br_market *market
         }
     }
     out->n_positive += bidders;
+    if (g->shown != NULL) {
+        br_shown_pairs_add(g->shown, bond, g->bond_codes, br_day_population_codes(population), g->eligible, g->bid, n);
+    }
     if (bidders == 0) {
         out->n_bonds_skipped++;
         return BR_OK;
@@ -167,7 +172,12 @@ static br_status summarise(br_assessment *out, const gathering *g, const br_snap
     out->log_loss = br_log_loss(probabilities, g->labels, g->n);
     status = br_calibration_error(&out->calibration_error, probabilities, g->labels, g->n, 20);
     br_free(probabilities);
-    return status;
+    for (uint32_t k = 0; k < BR_MAX_SHOWN; k++) {
+        out->shown_error[k] = (double)NAN;
+    }
+    return status == BR_OK && g->shown != NULL
+               ? br_shown_pairs_errors(g->shown, &snapshot->calibration, out->shown_error)
+               : status;
 }
 
 // The place of every bond of the range among all bonds by issue day.
@@ -211,6 +221,12 @@ static br_status gather_range(gathering *g, br_assessment *out, br_market *marke
     uint32_t step = range->max_bonds == 0 || n <= range->max_bonds ? 1 : (n + range->max_bonds - 1) / range->max_bonds;
     BR_AUTO(br_day_population) *population = NULL;
     status = br_day_population_new(&population, market, served);
+    if (status == BR_OK && range->max_shown > 0) {
+        double n_bonds = range->only == NULL ? (double)((n + step - 1) / step) : (double)range->n_only;
+        // A tenth below the bound, so that chance does not cut off the last bonds.
+        double share = 0.9 * range->max_shown / (n_bonds * br_market_n_investors(market));
+        status = br_shown_pairs_new(&g->shown, served->collapsed, range->max_shown, share);
+    }
     for (uint32_t i = 0; i < n && status == BR_OK; i += step) {
         uint32_t bond = bonds[first + i];
         if (!is_wanted(range, bond)) {

@@ -6,6 +6,7 @@
 
 #include "metrics/metrics.h"
 #include "pipeline/population.h"
+#include "pipeline/shown.h"
 
 /// Bids of each investor dated in the 365 days before `as_of` and known then: the ranking to beat. [n_investors]
 br_status br_activity_scores(br_market *market, br_day as_of, float *bids_out) BR_MUST_CHECK;
@@ -16,9 +17,10 @@ typedef struct br_assessment {
     uint32_t n_bonds;         ///< with eligible bidders
     uint32_t n_bonds_skipped; ///< without
     double auc;
-    double log_loss;          ///< calibrated, nats
-    double calibration_error; ///< ECE, 20 bins
-    double recall;            ///< @ n_top, mean over bonds
+    double log_loss;                  ///< calibrated, nats
+    double calibration_error;         ///< ECE, 20 bins
+    double shown_error[BR_MAX_SHOWN]; ///< ECE with 1, 2, ... random fields of the investor shown; NAN unless asked for
+    double recall;                    ///< @ n_top, mean over bonds
     double precision;
     double recall_activity; ///< of ranking by bids in the last year
     double precision_activity;
@@ -36,6 +38,7 @@ typedef struct br_assess_range {
     uint32_t max_bonds;
     const uint32_t *only;
     uint32_t n_only;
+    uint32_t max_shown; ///< at most so many pairs are looked at with few fields shown; 0 = none
 } br_assess_range;
 
 /// Errors: BR_ERR_INVALID when the range has no bond; BR_ERR_CANCELLED; BR_ERR_NO_MEMORY.

@@ -42,7 +42,8 @@ typedef enum br_daily_start { BR_DAILY_WARM, BR_DAILY_SCRATCH } br_daily_start;
 
 /// How a daily training goes. The epochs' options are those of the last phase of a training from scratch.
 typedef struct br_daily_config {
-    br_daily_start start;     ///< warm: from the served snapshot; scratch
+    br_daily_start
+        start; ///< warm: from the served snapshot; default scratch, which ends better and costs ten times as much
     uint32_t validation_days; ///< the newest of them with closed books; default 28
     uint32_t epochs;          ///< over the bonds that the served snapshot has not learned; default 3
     double learning_rate;     ///< where these epochs begin; default 3e-4

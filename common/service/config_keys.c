@@ -121,7 +121,7 @@ br_config br_config_default(void)
         .certify = explain.certify,
         .model = br_model_config_default(),
         .training = br_train_options_default(),
-        .daily = {.start = BR_DAILY_WARM,
+        .daily = {.start = BR_DAILY_SCRATCH,
                   .validation_days = 28,
                   .epochs = 3,
                   .learning_rate = 3e-4,

@@ -191,6 +191,19 @@ static uint32_t fill_list_figures(evaluation_request *request, br_figure *figure
     return LIST_FIGURES;
 }
 
+static uint32_t fill_shown_figures(const br_assessment *assessment, br_figure *figures)
+{
+    static const char *const names[BR_MAX_SHOWN] = {"ece_shown_1", "ece_shown_2", "ece_shown_3",
+                                                    "ece_shown_4", "ece_shown_5", "ece_shown_6"};
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < BR_MAX_SHOWN; k++) {
+        if (isfinite(assessment->shown_error[k])) {
+            figures[n++] = (br_figure){names[k], assessment->shown_error[k], ""};
+        }
+    }
+    return n;
+}
+
 static uint32_t fill_figures(evaluation_request *request, br_figure *figures)
 {
     const evaluation_sums *sums = &request->sums;
@@ -209,6 +222,7 @@ static uint32_t fill_figures(evaluation_request *request, br_figure *figures)
         figures[i++] = (br_figure){"auc", request->assessment.auc, ""};
         figures[i++] = (br_figure){"log_loss", request->assessment.log_loss, ""};
         figures[i++] = (br_figure){"ece", request->assessment.calibration_error, ""};
+        i += fill_shown_figures(&request->assessment, figures + i);
         figures[i++] = (br_figure){"version", 0, request->version};
     }
     return i;

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
+enum { MAX_SHOWN_PAIRS = 50000 }; // some seconds on one core at paper size
 enum { RECORDS_AT_ONCE = 10000 }; // of the ledger, between two looks at whether the request is still wanted: some 10 ms
 
 static br_status still_wanted(evaluation_request *self)
@@ -98,8 +99,10 @@ static br_status assess_range(evaluation_request *self, br_market *market, br_sp
         return status;
     }
     *split_out = served->snapshot->facts.split;
-    br_assess_range range = {
-        .from = split_out->valid_until, .until = split_out->test_until, .n_top = self->evaluation.config->n_top};
+    br_assess_range range = {.from = split_out->valid_until,
+                             .until = split_out->test_until,
+                             .n_top = self->evaluation.config->n_top,
+                             .max_shown = MAX_SHOWN_PAIRS};
     status = br_assess(&self->assessment, market, served, &range, watch, self);
     self->has_assessment = status == BR_OK;
     return status;

@@ -110,9 +110,11 @@ def another_model(place):
     with open(place.path("bookrunner.yaml"), "w") as file:
         file.write(text.replace("rank: 8", "rank: 4"))
     place.up()
-    report = place.json("train", "--daily", "--force")
+    report = place.json("train", "--warm", "--force")
     assert report["start"].startswith("from scratch, not from") and "another model" in report["start"], report
     assert snapshots(place)[-1]["parent"] == "", snapshots(place)[-1]
+    report = place.json("train", "--daily", "--force")
+    assert report["start"] == "from scratch", report
 
 
 def main():

@@ -106,7 +106,6 @@ static const char *other_value(const br_config_key *key, bool file)
     case BR_CONFIG_CHOICE:
         return key->names[strcmp(key->path, "model.architecture") == 0     ? 3
                           : strcmp(key->path, "training.calibration") == 0 ? 2
-                          : strcmp(key->path, "training.daily") == 0       ? 1
                                                                            : 0];
     case BR_CONFIG_ADDRESS:
         return file ? "\"::1\"" : "::1";
