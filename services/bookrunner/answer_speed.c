@@ -59,7 +59,7 @@ static br_status learn_from(answer_bench *it, br_snapshot *snapshot, const br_mo
     BR_AUTO(br_dataset) *train = NULL;
     BR_AUTO(br_dataset) *valid = NULL;
     const br_split *split = &it->split;
-    br_dataset_options samples = {MAX_BYTES, MAX_NEGATIVES, SEED};
+    br_dataset_options samples = {.max_bytes = MAX_BYTES, .max_negatives = MAX_NEGATIVES, .seed = SEED};
     br_train_options options = br_train_options_default();
     options.max_epochs = 1;
     options.final_epochs = 0;
