@@ -16,7 +16,7 @@ LAYERS = {
     "input": {"base", "market"},
     "market": {"base", "linalg"},
     "metrics": {"base", "linalg"},
-    "model": {"base", "linalg", "market"},
+    "model": {"base", "linalg", "market", "metrics"},
     "rank": {"base", "linalg", "market", "model"},
     "explain": {"base", "linalg", "market", "model"},
     "codec": {"base", "market", "model", "explain"},
