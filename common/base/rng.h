@@ -23,7 +23,8 @@ typedef enum br_stream {
     BR_STREAM_SIM_BOND,
     BR_STREAM_SIM_INVESTOR,
     BR_STREAM_SIM_BID,
-    BR_STREAM_BENCH ///< made-up data to measure speed with
+    BR_STREAM_BENCH, ///< made-up data to measure speed with
+    BR_STREAM_SPLIT ///< which part a row of a file belongs to
 } br_stream;
 
 typedef struct br_rng {
