@@ -24,6 +24,7 @@ typedef enum br_stream {
     BR_STREAM_SIM_INVESTOR,
     BR_STREAM_SIM_BID,
     BR_STREAM_BENCH, ///< made-up data to measure speed with
+    BR_STREAM_DROPOUT,
     BR_STREAM_SPLIT ///< which part a row of a file belongs to
 } br_stream;
 

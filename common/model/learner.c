@@ -60,6 +60,10 @@ br_status br_learner_init(br_learner *it, br_model *model, const br_train_option
     if (status == BR_OK) {
         status = br_network_new(&it->network, model, it->workers, options->batch);
     }
+    if (status == BR_OK) {
+        br_regularisation how = {options->dropout, options->seed, options->batch_norm};
+        br_network_regularise(it->network, &how);
+    }
     return status;
 }
 
@@ -194,6 +198,7 @@ br_status br_learner_judge(br_learner *it, double log_loss, double auc, double s
         it->stale = 0;
         it->best_epoch = it->epoch + 1;
         memcpy(it->best, it->model->parameters, it->model->n_parameters * sizeof(float));
+        br_network_fold(it->network, it->best);
     }
     if (!tell(it)) {
         return br_fail(BR_ERR_CANCELLED, "training: cancelled after epoch %u", it->epoch + 1);
@@ -203,6 +208,7 @@ br_status br_learner_judge(br_learner *it, double log_loss, double auc, double s
 
 br_status br_learner_finish(br_learner *it)
 {
+    br_network_regularise(it->network, &(br_regularisation){0});
     memcpy(it->model->parameters, it->best, it->model->n_parameters * sizeof(float));
     return br_model_check_finite(it->model);
 }

@@ -56,7 +56,7 @@ br_status br_learner_step(br_learner *it, const br_sample_source *samples, size_
 /// End the epoch: keep the parameters if `score` is above the best so far, tell the watcher. Errors: BR_ERR_INVALID (log loss or score
 /// is not finite), BR_ERR_CANCELLED.
 br_status br_learner_judge(br_learner *it, double log_loss, double auc, double score) BR_MUST_CHECK;
-/// The best epoch's parameters into the model. Errors: BR_ERR_INVALID when one of them is not finite.
+/// The best epoch's parameters into the model, batch norm folded in; the network is that from now on. Errors: BR_ERR_INVALID when one of them is not finite.
 br_status br_learner_finish(br_learner *it) BR_MUST_CHECK;
 
 #endif

@@ -21,6 +21,8 @@ br_train_options br_train_options_default(void)
         .learning_rate = 1.5e-3,
         .final_learning_rate = 1e-4,
         .l2 = 0.0,
+        .dropout = 0.0,
+        .batch_norm = false,
         .masks = {.algorithm1 = 1.0, .few = 0.0, .few_max = 20},
         .final_masks = {.algorithm1 = 0.5, .few = 0.25, .few_max = 20},
     };
@@ -61,6 +63,7 @@ br_status br_train_options_check(const br_train_options *options)
         {"learning_rate", options->learning_rate, 1e-12, 10},
         {"final_learning_rate", options->final_learning_rate, 0, options->learning_rate},
         {"l2", options->l2, 0, 10},
+        {"dropout", options->dropout, 0, 0.9},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         br_status status = check_number(numbers[i].name, numbers[i].value, numbers[i].low, numbers[i].high);

@@ -52,6 +52,8 @@ static const br_config_key keys[] = {
     DECIMAL("training.learning_rate", training.learning_rate, 1e-8, 1, "", "learning rate at the start"),
     DECIMAL("training.final_learning_rate", training.final_learning_rate, 1e-8, 1, "", "learning rate at the end"),
     DECIMAL("training.l2", training.l2, 0, 1, "", "weight of the embeddings' squares in the loss"),
+    DECIMAL("training.dropout", training.dropout, 0, 0.9, "share", "hidden units' outputs that a step leaves out"),
+    FLAG("training.batch_norm", training.batch_norm, "normalise what hidden units sum up while training"),
     DECIMAL("training.mask_algorithm1", training.masks.algorithm1, 0, 1, "share",
             "samples masked by Algorithm 1 of the paper"),
     DECIMAL("training.mask_few", training.masks.few, 0, 1, "share", "samples that show few fields"),
