@@ -176,6 +176,8 @@ Test(model_train_stream, parameters_do_not_depend_on_the_number_of_threads)
         bench_init(&it, true);
         it.options.n_threads = n_threads;
         it.options.max_epochs = 1;
+        it.options.dropout = 0.2;
+        it.options.batch_norm = true;
         cr_assert_eq(train(&it, NULL, NULL, NULL), BR_OK);
         size_t n_bytes = it.model->n_parameters * sizeof(float);
         if (first == NULL) {
@@ -185,6 +187,25 @@ Test(model_train_stream, parameters_do_not_depend_on_the_number_of_threads)
         bench_deinit(&it);
     }
     br_free(first);
+}
+
+Test(model_train_stream, with_dropout_and_batch_norm_what_is_left_in_the_model_is_plain)
+{
+    bench it;
+    bench_init(&it, false);
+    it.options.dropout = 0.1;
+    it.options.batch_norm = true;
+    br_stream_report report, same;
+    cr_assert_eq(train(&it, NULL, NULL, &report), BR_OK);
+    double best = 0.0;
+    cr_assert_eq(br_auc(&best, it.rows[2].truth, it.rows[2].labels, N_VALID), BR_OK);
+    cr_assert_gt(report.test_auc, best - 0.04, "%g of %g", report.test_auc, best);
+    it.options =
+        (br_train_options){.batch = 512, .n_threads = 1, .max_epochs = 1, .patience = 1, .learning_rate = 1e-12};
+    cr_assert_eq(train(&it, NULL, NULL, &same), BR_OK);
+    cr_assert_float_eq(same.valid_log_loss, report.valid_log_loss, 1e-5);
+    cr_assert_float_eq(same.test_auc, report.test_auc, 1e-4);
+    bench_deinit(&it);
 }
 
 Test(model_train_stream, where_fields_can_be_masked_the_masks_embeddings_are_learned)
