@@ -251,6 +251,11 @@ static void tower_input(const samples *it, size_t t, double *x)
         for (size_t i = 0; i < model->width; i++) {
             product[i] = (double)model->b[l][i];
         }
+        for (size_t i = 0; i < model->width; i++) {
+            for (size_t k = 0; rank == 0 && k < model->width; k++) {
+                product[i] += (double)model->m[l][i * model->width + k] * x[k];
+            }
+        }
         for (size_t k = 0; k < rank; k++) {
             double q = 0.0;
             for (size_t i = 0; i < model->width; i++) {
