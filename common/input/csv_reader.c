@@ -25,7 +25,7 @@ struct br_csv {
     size_t n_expected;
     br_buf bytes; ///< of the record's fields, each closed by NUL
     size_t *ends; ///< [BR_MAX_COLUMNS] of fields in `bytes`, behind the NUL
-    br_field *fields;
+    br_csv_field *fields;
     size_t n_fields;
     bool complete;
     char reason[256];
@@ -176,7 +176,7 @@ static void start_record(br_csv *csv)
 }
 
 /// Read on until the record that begins in `first` is complete. `record->reason` says why it cannot be.
-static br_status read_rest(br_csv *csv, const br_line *first, br_record *record)
+static br_status read_rest(br_csv *csv, const br_line *first, br_csv_record *record)
 {
     br_line line = *first;
     uint64_t number = first->number;
@@ -222,7 +222,7 @@ static br_status read_rest(br_csv *csv, const br_line *first, br_record *record)
     return BR_OK;
 }
 
-static void check_count(br_csv *csv, br_record *record)
+static void check_count(br_csv *csv, br_csv_record *record)
 {
     size_t n = csv->n_fields;
     if (record->reason == NULL && csv->n_expected != 0 && n != csv->n_expected) {
@@ -233,7 +233,7 @@ static void check_count(br_csv *csv, br_record *record)
 }
 
 /// The record is wrong after several lines: have those behind its first read again, and say so.
-static void read_again(br_csv *csv, br_record *record)
+static void read_again(br_csv *csv, br_csv_record *record)
 {
     held_lines *held = &csv->held;
     held->next = record->n_raw + 1;
@@ -246,7 +246,7 @@ static void read_again(br_csv *csv, br_record *record)
     snprintf(csv->reason + used, sizeof csv->reason - used, "; reading goes on at line %" PRIu64, record->line + 1);
 }
 
-static br_status finish(br_csv *csv, br_record *record)
+static br_status finish(br_csv *csv, br_csv_record *record)
 {
     if (csv->bytes.failed || csv->held.bytes.failed || csv->last_text.failed) {
         return br_no_memory("bytes of a record", csv->bytes.length);
@@ -254,7 +254,7 @@ static br_status finish(br_csv *csv, br_record *record)
     size_t kept = csv->n_fields < BR_MAX_COLUMNS ? csv->n_fields : BR_MAX_COLUMNS;
     size_t begin = 0;
     for (size_t i = 0; i < kept; i++) {
-        csv->fields[i] = (br_field){(const char *)csv->bytes.data + begin, csv->ends[i] - begin - 1};
+        csv->fields[i] = (br_csv_field){(const char *)csv->bytes.data + begin, csv->ends[i] - begin - 1};
         begin = csv->ends[i];
     }
     record->fields = csv->fields;
@@ -263,7 +263,7 @@ static br_status finish(br_csv *csv, br_record *record)
 }
 
 /// A record that begins in a usable line.
-static br_status read_record(br_csv *csv, const br_line *line, br_record *record)
+static br_status read_record(br_csv *csv, const br_line *line, br_csv_record *record)
 {
     start_record(csv);
     if (!feed(csv, line)) {
@@ -294,7 +294,7 @@ static br_status read_record(br_csv *csv, const br_line *line, br_record *record
     return finish(csv, record);
 }
 
-br_status br_csv_next(br_csv *csv, br_record *record)
+br_status br_csv_next(br_csv *csv, br_csv_record *record)
 {
     br_assert(csv != NULL && record != NULL);
     for (;;) {
@@ -303,7 +303,7 @@ br_status br_csv_next(br_csv *csv, br_record *record)
         if (status != BR_OK) {
             return status;
         }
-        *record = (br_record){.line = line.number, .reason = line.reason, .raw = line.text, .n_raw = line.n};
+        *record = (br_csv_record){.line = line.number, .reason = line.reason, .raw = line.text, .n_raw = line.n};
         if (line.reason != NULL) {
             return BR_OK;
         }

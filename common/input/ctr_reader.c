@@ -144,10 +144,10 @@ static bool set_label(br_ctr_reader *reader, br_ctr_row *row, const char *text)
 
 // --- CSV ---
 
-static br_status index_header(br_ctr_reader *reader, const br_record *header, br_index *columns)
+static br_status index_header(br_ctr_reader *reader, const br_csv_record *header, br_index *columns)
 {
     for (size_t i = 0; i < header->n_fields; i++) {
-        const br_field *name = &header->fields[i];
+        const br_csv_field *name = &header->fields[i];
         uint32_t number;
         bool added;
         br_status status = br_index_add(columns, name->text, name->n, &number, &added);
@@ -172,7 +172,7 @@ static br_status find_column(br_ctr_reader *reader, const br_index *columns, con
 }
 
 // The first header decides what all columns but the label are; a later one may order them in another way.
-static br_status take_all(br_ctr_reader *reader, const br_record *header)
+static br_status take_all(br_ctr_reader *reader, const br_csv_record *header)
 {
     if (reader->n_fields > 0) {
         return header->n_fields == reader->n_fields + (size_t)1
@@ -189,7 +189,7 @@ static br_status take_all(br_ctr_reader *reader, const br_record *header)
     return status;
 }
 
-static br_status place_columns(br_ctr_reader *reader, const br_record *header)
+static br_status place_columns(br_ctr_reader *reader, const br_csv_record *header)
 {
     BR_AUTO(br_index) *columns = NULL;
     br_status status = br_index_new(&columns);
@@ -210,7 +210,7 @@ static br_status place_columns(br_ctr_reader *reader, const br_record *header)
 
 static br_status read_header(br_ctr_reader *reader)
 {
-    br_record header;
+    br_csv_record header;
     br_status status = br_csv_next(reader->csv, &header);
     if (status == BR_ERR_AGAIN) {
         return br_fail(BR_ERR_INVALID, "%s is empty; its first line must name the columns", current_file(reader));
@@ -232,7 +232,7 @@ static br_status read_header(br_ctr_reader *reader)
 
 static br_status next_csv(br_ctr_reader *reader, br_ctr_row *row, bool *good_out)
 {
-    br_record record;
+    br_csv_record record;
     br_status status = br_csv_next(reader->csv, &record);
     if (status != BR_OK) {
         return status;

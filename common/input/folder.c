@@ -223,7 +223,7 @@ static br_status note_unknown(br_folder *folder, const char *name)
 }
 
 /// Take one name of the header.
-static br_status take_name(br_folder *folder, size_t i, const br_field *name)
+static br_status take_name(br_folder *folder, size_t i, const br_csv_field *name)
 {
     const char *file = folder->sources[folder->current].name;
     header_column *column = &folder->header[i];
@@ -271,7 +271,7 @@ static br_status check_header(const br_folder *folder, uint64_t line)
 static br_status read_header(br_folder *folder)
 {
     const char *file = folder->sources[folder->current].name;
-    br_record record;
+    br_csv_record record;
     br_status status = br_csv_next(folder->csv, &record);
     if (status == BR_ERR_AGAIN) {
         return br_fail(BR_ERR_INVALID, "%s is empty; its first line must name the columns", file);
@@ -367,7 +367,7 @@ static br_status reject(br_folder *folder, br_folder_item *item, const char *raw
 
 static br_status next_csv(br_folder *folder, br_folder_item *item)
 {
-    br_record record;
+    br_csv_record record;
     br_status status = br_csv_next(folder->csv, &record);
     if (status != BR_OK) {
         return status;

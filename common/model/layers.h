@@ -29,17 +29,21 @@ typedef struct br_tile {
     float *ds;                   ///< [F, T, d]
     float *d_gathered;   ///< [F, T, d] of gathered fields: what the cross layers add to their embeddings' gradients
     const uint32_t *row; ///< [n, F] embedding rows; borrowed, of full rank
-    float *xs[BR_MAX_CROSS + 1]; ///< [T, W] x_l of full rank
-    float *zs[BR_MAX_CROSS + 1]; ///< [T, W] M_l x_l of full rank; the last is scratch
-    float *dx;                   ///< [T, W] gradient of x_l of full rank
-    float *x;                    ///< [T, d] of one field
-    float *y;                    ///< likewise
-    float *dy;                   ///< likewise
-    float *h[BR_MAX_HIDDEN];     ///< [T, hidden[i]]
-    float *dh[BR_MAX_HIDDEN];    ///< likewise
-    float *logit;                ///< [T]
-    float *dlogit;               ///< [T] set by the caller before backward
-    float *block;                ///< the memory of all floats above
+    float *xs[BR_MAX_CROSS + 1];   ///< [T, W] x_l of full rank
+    float *zs[BR_MAX_CROSS + 1];   ///< [T, W] M_l x_l of full rank; the last is scratch
+    float *dx;                     ///< [T, W] gradient of x_l of full rank
+    float *x;                      ///< [T, d] of one field
+    float *y;                      ///< likewise
+    float *dy;                     ///< likewise
+    float *z[BR_MAX_HIDDEN];       ///< [T, hidden[i]] of batch norm: what a layer sums up, normalised
+    float *mean[BR_MAX_HIDDEN];    ///< [hidden[i]] of that over the tile's rows
+    float *inverse[BR_MAX_HIDDEN]; ///< [hidden[i]] 1 / its standard deviation
+    float *sums;                   ///< [2, widest hidden layer] scratch
+    float *h[BR_MAX_HIDDEN];       ///< [T, hidden[i]]
+    float *dh[BR_MAX_HIDDEN];      ///< likewise
+    float *logit;                  ///< [T]
+    float *dlogit;                 ///< [T] set by the caller before backward
+    float *block;                  ///< the memory of all floats above
 } br_tile;
 
 br_status br_tile_new(br_tile **out, const br_tables *tables) BR_MUST_CHECK;
@@ -67,10 +71,33 @@ void br_full_backward(br_gradient_part *part, br_tile *tile, const br_tables *ta
 
 // --- tower.c ---
 
+/// How the tower is run. Zeros: as it is served.
+typedef struct br_tower_mode {
+    bool batch_norm;
+    bool learning;                       ///< batch norm by the tile's own mean and deviation, and dropout
+    uint32_t drop;                       ///< of 65,536 outputs
+    uint64_t seed;                       ///< of dropout
+    uint32_t step;                       ///< likewise
+    uint32_t first;                      ///< number of the tile's first sample in the step
+    const float *mean[BR_MAX_HIDDEN];    ///< [hidden[i]] where it is not learning
+    const float *inverse[BR_MAX_HIDDEN]; ///< likewise
+} br_tower_mode;
+
+#define BR_NORM_EPSILON 1e-5f
+
 /// The whole tower from T: h_1 = relu(T + c_1), h_i = relu(h_{i-1} W_i^T + c_i);  logit += w_deep . h_last
-void br_tower_forward(br_tile *tile, const br_tables *tables);
-/// d_state's T and the part's c, w, w_deep += from dlogit.
-void br_tower_backward(br_gradient_part *part, br_tile *tile, const br_tables *tables);
+///
+/// With batch norm relu(N(x) + c), N(x) = (x - mean) / sqrt(variance + BR_NORM_EPSILON), mean and variance over the tile's rows. With
+/// dropout each h is 0 or h / (1 - drop / 65,536), a function of (seed, step, sample, layer).
+///
+/// Source: Ioffe and Szegedy 2015, Algorithm 1; Srivastava et al. 2014.
+/// Choice: no scale after the normalisation: relu(a x) = a relu(x), so that the next layer has it; the shift is c.
+/// Choice: over a tile, not over the step ("ghost batches", Hoffer et al. 2017): no part waits for another.
+void br_tower_forward(br_tile *tile, const br_tables *tables, const br_tower_mode *mode);
+/// d_state's T and the part's c, w, w_deep += from dlogit, by the mode of the forward.
+void br_tower_backward(br_gradient_part *part, br_tile *tile, const br_tables *tables, const br_tower_mode *mode);
+/// h[n] of one sample and layer: 0 or h / (1 - drop / 65,536).
+void br_dropout(float *h, size_t n, const br_tower_mode *mode, uint32_t sample, uint32_t layer);
 
 // --- output.c ---
 

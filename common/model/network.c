@@ -2,7 +2,10 @@
 
 #include "base/alloc.h"
 
+#include <math.h>
 #include <string.h>
+
+static const double NORM_KEPT = 0.9; // of a running mean in each step
 
 enum {
     MIN_PARTS = 4,
@@ -23,6 +26,7 @@ typedef struct part {
     br_states d_state;    // [capacity]
     float *x_gathered;    // [capacity, n_gathered * d] the gathered fields' embeddings
     float *dx_gathered;   // likewise
+    double *moments;      // [2, n_hidden_units] of batch norm: sums of what the hidden layers sum up, and of its square
     size_t n;
     double loss;
 } part;
@@ -48,7 +52,14 @@ struct br_network {
     uint32_t **touched; // [n_gathered][samples of a step]
     size_t *n_touched;  // [n_gathered]
     uint32_t step_number;
-    uint32_t *identity; // [capacity] 0, 1, 2, ...
+    // Batch norm; units of all hidden layers one after the other.
+    size_t n_hidden_units;
+    double *running; // [2, n_hidden_units] of the moments
+    double running_weight;
+    float *mean;         // [n_hidden_units] of what the running moments say
+    float *inverse;      // likewise
+    br_tower_mode tower; // learning; `first` is set for each tile
+    uint32_t *identity;  // [capacity] 0, 1, 2, ...
     // The work under way.
     const br_sample_source *source;
     size_t n_samples;
@@ -58,7 +69,7 @@ struct br_network {
 
 // --- memory ---
 
-static br_status part_init(part *it, const br_tables *tables, size_t capacity)
+static br_status part_init(part *it, const br_tables *tables, size_t capacity, size_t n_hidden_units)
 {
     const br_state_layout *layout = &tables->layout;
     size_t n_fields = tables->model->n_fields;
@@ -75,8 +86,9 @@ static br_status part_init(part *it, const br_tables *tables, size_t capacity)
     it->d_state = (br_states){br_calloc_aligned(capacity * layout->n, sizeof(float)), capacity};
     it->x_gathered = br_calloc_aligned(capacity * gathered + 1, sizeof(float));
     it->dx_gathered = br_calloc_aligned(capacity * gathered + 1, sizeof(float));
-    if (it->x_gathered == NULL || it->dx_gathered == NULL || it->row == NULL || it->label == NULL ||
-        it->weight == NULL || it->shown == NULL || it->shown_from == NULL || it->user == NULL ||
+    it->moments = br_calloc(2 * n_hidden_units, sizeof *it->moments);
+    if (it->moments == NULL || it->x_gathered == NULL || it->dx_gathered == NULL || it->row == NULL ||
+        it->label == NULL || it->weight == NULL || it->shown == NULL || it->shown_from == NULL || it->user == NULL ||
         it->user_from == NULL || it->state.data == NULL || it->d_state.data == NULL) {
         return br_no_memory("samples of a part", capacity);
     }
@@ -96,6 +108,7 @@ static void part_deinit(part *it)
     br_free(it->d_state.data);
     br_free(it->x_gathered);
     br_free(it->dx_gathered);
+    br_free(it->moments);
 }
 
 static br_status make_numbers(br_network *network)
@@ -171,6 +184,23 @@ static br_status make_gradients(br_network *network)
     return BR_OK;
 }
 
+static br_status make_norm(br_network *network)
+{
+    size_t n = network->n_hidden_units;
+    network->running = br_calloc(2 * n, sizeof *network->running);
+    network->mean = br_calloc(n, sizeof *network->mean);
+    network->inverse = br_calloc(n, sizeof *network->inverse);
+    if (network->running == NULL || network->mean == NULL || network->inverse == NULL) {
+        return br_no_memory("moments of hidden units", n);
+    }
+    const br_model_config *config = &network->model->config;
+    for (size_t i = 0, at = 0; i < config->n_hidden; at += config->hidden[i++]) {
+        network->tower.mean[i] = network->mean + at;
+        network->tower.inverse[i] = network->inverse + at;
+    }
+    return BR_OK;
+}
+
 static uint32_t n_parts_for(const br_model *model, size_t max_samples)
 {
     bool large = model->n_low < model->config.n_cross; // a part holds a gradient of every full-rank matrix
@@ -193,12 +223,18 @@ br_status br_network_new(br_network **out, const br_model *model, br_workers *wo
     if (network->capacity < LOGIT_SAMPLES) {
         network->capacity = LOGIT_SAMPLES;
     }
+    for (uint32_t i = 0; i < model->config.n_hidden; i++) {
+        network->n_hidden_units += model->config.hidden[i];
+    }
     br_status status = br_tables_new(&network->tables, model);
+    if (status == BR_OK) {
+        status = make_norm(network);
+    }
     if (status == BR_OK) {
         status = make_numbers(network);
     }
     for (uint32_t k = 0; k < network->n_slots && status == BR_OK; k++) {
-        status = part_init(&network->parts[k], network->tables, network->capacity);
+        status = part_init(&network->parts[k], network->tables, network->capacity, network->n_hidden_units);
     }
     for (uint32_t i = 0; i < n_threads && status == BR_OK; i++) {
         status = br_tile_new(&network->tiles[i], network->tables);
@@ -243,6 +279,9 @@ void br_network_free(br_network **network)
     br_free(it->mask_row);
     br_free(it->to_table);
     br_free(it->identity);
+    br_free(it->running);
+    br_free(it->mean);
+    br_free(it->inverse);
     br_model_free(&it->gradient);
     br_tables_free(&it->tables);
     br_free(it);
@@ -384,10 +423,10 @@ static void move_states(const br_tables *tables, const br_states *states, size_t
     }
 }
 
-static void load_tile(const br_network *network, const part *it, size_t from, br_tile *tile)
+static void load_tile(const br_network *network, const part *it, size_t from, size_t n_rows, br_tile *tile)
 {
     size_t n_fields = network->model->n_fields;
-    tile->n = it->n - from < BR_TILE_ROWS ? it->n - from : BR_TILE_ROWS;
+    tile->n = n_rows;
     tile->row = it->row + from * n_fields;
     move_states(network->tables, &it->state, from, tile->n, tile->state, true);
     if (br_n_inner(network->model) == 0 && network->model->n_low == network->model->config.n_cross) {
@@ -472,18 +511,19 @@ static void linear_backward(br_gradient_part *gradient, br_tile *tile, const br_
     }
 }
 
-static void tile_forward(br_tile *tile, const br_tables *tables)
+static void tile_forward(br_tile *tile, const br_tables *tables, const br_tower_mode *tower)
 {
     br_cross_forward(tile, tables);
     linear_forward(tile, tables);
     br_full_forward(tile, tables);
-    br_tower_forward(tile, tables);
+    br_tower_forward(tile, tables, tower);
 }
 
-static void tile_backward(br_gradient_part *gradient, br_tile *tile, const br_tables *tables)
+static void tile_backward(br_gradient_part *gradient, br_tile *tile, const br_tables *tables,
+                          const br_tower_mode *tower)
 {
     linear_backward(gradient, tile, tables);
-    br_tower_backward(gradient, tile, tables);
+    br_tower_backward(gradient, tile, tables, tower);
     br_cross_backward(gradient, tile, tables);
     br_full_backward(gradient, tile, tables);
 }
@@ -507,15 +547,17 @@ static void logits_item(void *context, uint32_t worker, uint32_t item)
     br_network *network = context;
     part *it = &network->parts[worker];
     br_tile *tile = network->tiles[worker];
+    br_tower_mode tower = network->tower;
+    tower.learning = false;
     size_t from = (size_t)item * LOGIT_SAMPLES;
     it->n = network->n_samples - from < LOGIT_SAMPLES ? network->n_samples - from : LOGIT_SAMPLES;
     network->source->load(network->source->context, worker, from, it->n, it->row, NULL, NULL);
     list_shown(network, it);
     sum_states(network, it);
     sum_gathered(network, it);
-    for (size_t at = 0; at < it->n; at += BR_TILE_ROWS) {
-        load_tile(network, it, at, tile);
-        tile_forward(tile, network->tables);
+    for (size_t at = 0; at < it->n; at += tile->n) {
+        load_tile(network, it, at, it->n - at < BR_TILE_ROWS ? it->n - at : BR_TILE_ROWS, tile);
+        tile_forward(tile, network->tables, &tower);
         memcpy(network->logits + from + at, tile->logit, tile->n * sizeof(float));
     }
 }
@@ -529,6 +571,33 @@ void br_network_logits(br_network *network, const br_sample_source *source, size
     br_workers_run(network->workers, logits_item, network, (uint32_t)((n + LOGIT_SAMPLES - 1) / LOGIT_SAMPLES));
 }
 
+/// A tile's moments into the part's.
+static void add_moments(part *it, const br_network *network, const br_tile *tile)
+{
+    const br_model_config *config = &network->model->config;
+    double *sum = it->moments;
+    double *square = it->moments + network->n_hidden_units;
+    double n = (double)tile->n;
+    for (uint32_t i = 0; i < config->n_hidden; i++) {
+        for (size_t k = 0; k < config->hidden[i]; k++) {
+            double mean = (double)tile->mean[i][k];
+            double inverse = (double)tile->inverse[i][k];
+            *sum++ += n * mean;
+            *square++ += n * (1.0 / (inverse * inverse) - (double)BR_NORM_EPSILON + mean * mean);
+        }
+    }
+}
+
+/// Which of the step's samples are the part's: [from, until). Under batch norm small steps use fewer parts, so that no tile is tiny.
+static size_t part_begin(const br_network *network, uint32_t item)
+{
+    size_t n_parts = network->n_parts;
+    if (network->tower.batch_norm && network->n_samples / BR_TILE_ROWS < n_parts) {
+        n_parts = network->n_samples < BR_TILE_ROWS ? 1 : network->n_samples / BR_TILE_ROWS;
+    }
+    return network->n_samples * (item < n_parts ? item : n_parts) / n_parts;
+}
+
 static void part_item(void *context, uint32_t worker, uint32_t item)
 {
     br_network *network = context;
@@ -536,8 +605,9 @@ static void part_item(void *context, uint32_t worker, uint32_t item)
     part *it = &network->parts[item];
     br_gradient_part *gradient = &network->gradient_parts[item];
     br_tile *tile = network->tiles[worker];
-    size_t from = network->n_samples * item / network->n_parts;
-    it->n = network->n_samples * (item + 1) / network->n_parts - from;
+    br_tower_mode tower = network->tower;
+    size_t from = part_begin(network, item);
+    it->n = part_begin(network, item + 1) - from;
     it->loss = 0.0;
     network->source->load(network->source->context, worker, from, it->n, it->row, it->label, it->weight);
     list_shown(network, it);
@@ -545,11 +615,17 @@ static void part_item(void *context, uint32_t worker, uint32_t item)
     sum_states(network, it);
     sum_gathered(network, it);
     memset(gradient->block, 0, gradient->n_floats * sizeof(float));
-    for (size_t at = 0; at < it->n; at += BR_TILE_ROWS) {
-        load_tile(network, it, at, tile);
-        tile_forward(tile, tables);
+    memset(it->moments, 0, 2 * network->n_hidden_units * sizeof *it->moments);
+    size_t n_tiles = (it->n + BR_TILE_ROWS - 1) / BR_TILE_ROWS;
+    for (size_t k = 0, at = 0; k < n_tiles; k++, at += tile->n) {
+        load_tile(network, it, at, it->n * (k + 1) / n_tiles - at, tile); // evenly cut
+        tower.first = (uint32_t)(from + at);
+        tile_forward(tile, tables, &tower);
+        if (tower.batch_norm) {
+            add_moments(it, network, tile);
+        }
         it->loss += br_loss(tile->dlogit, tile->logit, it->label + at, it->weight + at, tile->n, network->offset);
-        tile_backward(gradient, tile, tables);
+        tile_backward(gradient, tile, tables, &tower);
         move_states(tables, &it->d_state, at, tile->n, tile->d_state, false);
         unload_gathered(network, tile, it, at);
     }
@@ -702,6 +778,77 @@ static void field_item(void *context, uint32_t worker, uint32_t item)
     }
 }
 
+// --- batch norm and dropout ---
+
+/// mean and inverse from the running moments; of none: 0 and 1.
+static void read_running(br_network *network)
+{
+    size_t n = network->n_hidden_units;
+    for (size_t k = 0; k < n; k++) {
+        if (network->running_weight == 0.0) {
+            network->mean[k] = 0.0f;
+            network->inverse[k] = 1.0f;
+            continue;
+        }
+        double mean = network->running[k] / network->running_weight;
+        double variance = network->running[n + k] / network->running_weight;
+        network->mean[k] = (float)mean;
+        network->inverse[k] = (float)(1.0 / sqrt(variance + (double)BR_NORM_EPSILON));
+    }
+}
+
+/// The step's mean and variance into the running ones, parts in their order.
+static void update_running(br_network *network)
+{
+    size_t n = network->n_hidden_units;
+    double share = 1.0 - NORM_KEPT;
+    for (size_t k = 0; k < n; k++) {
+        double sum = 0.0;
+        double square = 0.0;
+        for (uint32_t i = 0; i < network->n_parts; i++) {
+            sum += network->parts[i].moments[k];
+            square += network->parts[i].moments[n + k];
+        }
+        double mean = sum / (double)network->n_samples;
+        double variance = fmax(square / (double)network->n_samples - mean * mean, 0.0);
+        network->running[k] = NORM_KEPT * network->running[k] + share * mean;
+        network->running[n + k] = NORM_KEPT * network->running[n + k] + share * variance;
+    }
+    network->running_weight = NORM_KEPT * network->running_weight + share;
+    read_running(network);
+}
+
+void br_network_regularise(br_network *network, const br_regularisation *how)
+{
+    br_assert(how->dropout >= 0.0 && how->dropout < 1.0);
+    network->tower.batch_norm = how->batch_norm;
+    network->tower.learning = true;
+    network->tower.drop = (uint32_t)(how->dropout * 65536.0);
+    network->tower.seed = how->seed;
+    network->tower.step = 0;
+    network->running_weight = 0.0;
+    memset(network->running, 0, 2 * network->n_hidden_units * sizeof *network->running);
+    read_running(network);
+}
+
+void br_network_fold(const br_network *network, float *parameters)
+{
+    const br_model *model = network->model;
+    for (uint32_t i = 0; network->tower.batch_norm && i < model->config.n_hidden; i++) {
+        size_t n = model->config.hidden[i];
+        size_t n_in = i == 0 ? model->width : model->config.hidden[i - 1];
+        float *w = parameters + (model->w[i] - model->parameters);
+        float *c = parameters + (model->c[i] - model->parameters);
+        for (size_t k = 0; k < n; k++) {
+            float inverse = network->tower.inverse[i][k];
+            c[k] -= network->tower.mean[i][k] * inverse;
+            for (size_t in = 0; in < n_in; in++) {
+                w[i == 0 ? in * n + k : k * n_in + in] *= inverse; // the first layer's stand field by field
+            }
+        }
+    }
+}
+
 double br_network_gradient(br_network *network, const br_sample_source *source, size_t n, double offset)
 {
     network->source = source;
@@ -715,6 +862,10 @@ double br_network_gradient(br_network *network, const br_sample_source *source, 
     double loss = 0.0;
     for (uint32_t k = 0; k < network->n_parts; k++) {
         loss += network->parts[k].loss;
+    }
+    network->tower.step++;
+    if (network->tower.batch_norm) {
+        update_running(network);
     }
     return loss;
 }

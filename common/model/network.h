@@ -30,6 +30,21 @@ br_status br_network_new(br_network **out, const br_model *model, br_workers *wo
 void br_network_free(br_network **network);
 const br_model *br_network_model(const br_network *network);
 
+/// What is done to the tower while it learns (layers.h), and not where only logits are wanted.
+typedef struct br_regularisation {
+    double dropout; ///< share of a hidden layer's outputs, 0 to less than 1
+    uint64_t seed;  ///< of dropout
+    bool batch_norm;
+} br_regularisation;
+
+/// From here on; a network begins without. Forgets the statistics of batch norm. With batch norm, logits are worked out by running
+/// means over the last steps (0 and 1 before the first).
+///
+/// Choice: of the step before, a running mean keeps nine tenths; the first steps weigh what a whole one would.
+void br_network_regularise(br_network *network, const br_regularisation *how);
+/// Parameters of the model's form, as they are with batch norm, to those that give the same logits without it.
+void br_network_fold(const br_network *network, float *parameters);
+
 /// logits[n] of samples 0 .. n - 1 of the source, n of any size.
 void br_network_logits(br_network *network, const br_sample_source *source, size_t n, float *logits);
 

@@ -37,10 +37,17 @@ static size_t place_views(br_tile *tile, const br_tables *tables, float *block)
     tile->x = take(block, &used, config->d);
     tile->y = take(block, &used, config->d);
     tile->dy = take(block, &used, config->d);
+    size_t widest = 0;
     for (uint32_t i = 0; i < config->n_hidden; i++) {
+        size_t columns = (config->hidden[i] + BR_TILE_ROWS - 1) / BR_TILE_ROWS; // of one row's room
+        widest = columns > widest ? columns : widest;
+        tile->z[i] = take(block, &used, config->hidden[i]);
+        tile->mean[i] = take(block, &used, columns);
+        tile->inverse[i] = take(block, &used, columns);
         tile->h[i] = take(block, &used, config->hidden[i]);
         tile->dh[i] = take(block, &used, config->hidden[i]);
     }
+    tile->sums = take(block, &used, 2 * widest);
     tile->logit = take(block, &used, 1);
     tile->dlogit = take(block, &used, 1);
     return used;

@@ -32,8 +32,11 @@ typedef struct br_train_options {
     double learning_rate;          ///< of the first phase
     double final_learning_rate;    ///< where the last phase's cosine ends
     double l2;                     ///< on embeddings
-    br_mask_plan masks;            ///< first phase
-    br_mask_plan final_masks;      ///< last phase: the end of training, where full samples matter most
+    double dropout;                ///< share of the hidden layers' outputs that a step leaves out, 0 to 0.9
+    bool
+        batch_norm; ///< normalise what hidden layers sum up; folded into the parameters in the end. A warm model begins elsewhere by it
+    br_mask_plan masks;       ///< first phase
+    br_mask_plan final_masks; ///< last phase: the end of training, where full samples matter most
     br_calibration_form calibration;
 } br_train_options;
 

@@ -17,6 +17,7 @@ typedef enum exit_code {
     EXIT_CODE_REJECTED = 3,    ///< some input was rejected
     EXIT_CODE_UNREACHABLE = 4, ///< a service does not answer
     EXIT_CODE_CHECK = 5,       ///< a check found a difference or a fault
+    EXIT_CODE_INTERRUPTED = 130
 } exit_code;
 
 typedef enum output_format {
@@ -56,6 +57,20 @@ typedef struct arguments {
     const char *batch;
     double seconds;
     bool no_masks;
+    bool ctr;
+    const char *format_in;
+    const char *valid_files; ///< with commas between, like the lists below
+    const char *test_files;
+    const char *split;
+    const char *label;
+    const char *fields;
+    const char *numeric;
+    uint64_t min_count;
+    const char *masks;
+    uint64_t n_threads; ///< of training on rows
+    bool has_seed;
+    bool has_min_count;
+    bool has_threads;
     bool has_combinations;
     bool has_port;
     char **words; ///< [n_words] what is no option

@@ -1,6 +1,7 @@
 // train, rank, evaluate, close-day: a request to a service and its report.
 
 #include "base/clock.h"
+#include "ctr.h"
 #include "progress.h"
 #include "requests.h"
 #include "sender.h"
@@ -33,6 +34,14 @@ static exit_code ask_and_print(const arguments *args, asker put)
 
 exit_code command_train(const arguments *args)
 {
+    if (args->ctr) {
+        return train_on_rows(args);
+    }
+    if (args->n_words > 0) {
+        fprintf(stderr, "bookrunner train: \"%.80s\" is too much; rows of a file are learned from with --ctr\n",
+                args->words[0]);
+        return EXIT_CODE_USAGE;
+    }
     return ask_and_print(args, ask_train);
 }
 

@@ -26,14 +26,22 @@ static const command commands[] = {
      "Importing the same rows twice changes nothing. Exit code 3 when some rows were rejected.\n", command_import},
     {"close-day", "close a business day", "DATE", 1, 1, "dir no-wait timeout", "  bookrunner close-day 2026-03-02\n",
      NULL, command_close_day},
-    {"train", "train a snapshot and serve it if the gate lets it", "", 0, 0,
-     "dir before daily warm seed epochs force timeout format",
+    {"train", "train a snapshot and serve it if the gate lets it; with --ctr, learn from files of rows", "[FILE...]", 0,
+     -1,
+     "dir before daily warm seed epochs force timeout format ctr format-in valid test=FILES split label fields numeric "
+     "min-count "
+     "masks threads=N",
      "  bookrunner train\n"
      "  bookrunner train --before 2026-03-02\n"
-     "  bookrunner train --daily\n",
+     "  bookrunner train --daily\n"
+     "  bookrunner train --ctr train.csv --valid valid.csv --test test.csv --numeric I1,I2\n"
+     "  bookrunner train --ctr rows.libsvm --format-in libsvm --split 8:1:1\n",
      "Without --before, --daily and --warm: 6:2:2 over the bonds in order of issue date, the last part kept for "
      "tests.\n"
-     "--daily and --warm use what was known before the day behind the last closed one, or before DATE.\n",
+     "--daily and --warm use what was known before the day behind the last closed one, or before DATE.\n"
+     "With --ctr no service is needed and nothing is served: epochs are told as they end, then come log loss and AUC.\n"
+     "The model and its training are those of the configuration (model.*, training.*). Rows with something wrong are\n"
+     "told with file, line and column, and left out; exit code 3.\n",
      command_train},
     {"rank", "make the lists of upcoming, test or named bonds", "[BOND...]", 0, -1, "dir test timeout format",
      "  bookrunner rank\n"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define MAX_SPELLING 32 ///< longer names are never suggested
-#define MAX_OPTIONS  24
+#define MAX_OPTIONS  32
 
 #define AT(member) offsetof(arguments, member)
 
@@ -16,7 +16,7 @@ static const option_spec options[] = {
     {"format", "FORM", OPTION_FORMAT, AT(format), 0, "table (default), json, ndjson or csv"},
     {"timeout", "SECONDS", OPTION_NUMBER, AT(timeout_s), 0, "give up after this long without any answer (default 60)"},
     {"size", "SIZE", OPTION_TEXT, AT(size), 0, "size of the simulated market: tiny, small (default) or paper"},
-    {"seed", "N", OPTION_WHOLE, AT(seed), 0, "seed of the random numbers (default 1)"},
+    {"seed", "N", OPTION_WHOLE, AT(seed), AT(has_seed), "seed of the random numbers (default 1)"},
     {"combinations", "P", OPTION_NUMBER, AT(combinations), AT(has_combinations),
      "share of favourites that count only with a second bond feature, 0 to 1"},
     {"dry-run", NULL, OPTION_FLAG, AT(dry_run), 0, "only check, change nothing"},
@@ -43,6 +43,18 @@ static const option_spec options[] = {
     {"batch", "LIST", OPTION_TEXT, AT(batch), 0, "samples per step (default 4096; compact and main 512,4096)"},
     {"seconds", "S", OPTION_NUMBER, AT(seconds), 0, "how long each run is measured (default 3)"},
     {"no-masks", NULL, OPTION_FLAG, AT(no_masks), 0, "show every sample whole"},
+    {"ctr", NULL, OPTION_FLAG, AT(ctr), 0, "learn from the rows of FILE..., not from the ledger"},
+    {"format-in", "FORM", OPTION_TEXT, AT(format_in), 0, "of the rows' files: csv (default) or libsvm"},
+    {"valid", "FILES", OPTION_TEXT, AT(valid_files), 0, "rows that choose the epoch; of several files A,B"},
+    {"test", "FILES", OPTION_TEXT, AT(test_files), 0, "rows that the model is tested on at the end"},
+    {"split", "A:B:C", OPTION_TEXT, AT(split), 0, "cut FILE... at random for training, validation and test"},
+    {"label", "COLUMN", OPTION_TEXT, AT(label), 0, "column of the label (default: label)"},
+    {"fields", "A,B", OPTION_TEXT, AT(fields), 0, "columns that are fields (default: all but the label)"},
+    {"numeric", "A,B", OPTION_TEXT, AT(numeric), 0, "fields that are numbers, to be binned"},
+    {"min-count", "N", OPTION_WHOLE, AT(min_count), AT(has_min_count), "a value seen fewer times is rare (default 2)"},
+    {"masks", "on|off", OPTION_TEXT, AT(masks), 0, "mask training, so that fields can be left out (default off)"},
+    {"threads", "N", OPTION_WHOLE, AT(n_threads), AT(has_threads),
+     "threads; the result does not depend on it (default: the configuration's)"},
 };
 
 static const char *const format_names[] = {"table", "json", "ndjson", "csv", "nagios"};
@@ -98,10 +110,23 @@ static bool accepts(const char *accepted, const char *name)
     return false;
 }
 
+/// Of options that share a name the first is meant, or the one that is listed as NAME=VALUE.
+static bool accepts_option(const char *accepted, size_t number)
+{
+    const option_spec *spec = &options[number];
+    char with_value[64];
+    snprintf(with_value, sizeof with_value, "%s=%s", spec->name, spec->value == NULL ? "" : spec->value);
+    bool first = true;
+    for (size_t k = 0; k < number; k++) {
+        first = first && strcmp(options[k].name, spec->name) != 0;
+    }
+    return accepts(accepted, with_value) || (first && accepts(accepted, spec->name));
+}
+
 const option_spec *option_at(const char *accepted, int i)
 {
     for (size_t k = 0; k < sizeof options / sizeof *options; k++) {
-        if (accepts(accepted, options[k].name) && i-- == 0) {
+        if (accepts_option(accepted, k) && i-- == 0) {
             return &options[k];
         }
     }

@@ -105,3 +105,15 @@ Test(bookrunner_options, only_near_names_are_suggested)
     cr_assert_null(nearest_name("zebra", names, 3));
     cr_assert_null(nearest_name("", names, 3));
 }
+
+Test(bookrunner_options, a_name_that_two_options_share_means_what_the_command_lists)
+{
+    arguments args;
+    bool help;
+    cr_assert_eq(parse(&args, "test seed", "--test", &help), BR_OK);
+    cr_assert(args.test && args.test_files == NULL);
+    cr_assert_eq(parse(&args, "test=FILES seed", "--test a,b", &help), BR_OK);
+    cr_assert_str_eq(args.test_files, "a,b");
+    cr_assert_not(args.test);
+    cr_assert_eq(parse(&args, "test=FILES seed", "--test", &help), BR_ERR_INVALID);
+}

@@ -227,6 +227,260 @@ Test(model_network, threads_do_not_change_a_bit_and_a_step_leaves_nothing_to_the
     }
 }
 
+// --- dropout and batch norm ---
+
+enum { MAX_UNITS = 80, MAX_X = 64 };
+
+static const br_regularisation regular[] = {{0.3, 5, false}, {0.0, 5, true}, {0.3, 5, true}};
+enum { N_REGULAR = sizeof regular / sizeof regular[0] };
+
+/// What the tower stands on: x_0, or x_L of a stacked one.
+static void tower_input(const samples *it, size_t t, double *x)
+{
+    const br_model *model = it->model;
+    const size_t d = model->config.d;
+    uint32_t row[N_FIELDS];
+    double x0[MAX_X];
+    br_embedding_rows(row, model, it->bond[t], it->investor[t], it->masked[t]);
+    for (size_t i = 0; i < model->width; i++) {
+        x0[i] = x[i] = (double)model->embedding[row[i / d] * d + i % d];
+    }
+    for (uint32_t l = 0; model->config.stacked && l < model->config.n_cross; l++) {
+        const size_t rank = model->config.rank;
+        double product[MAX_X];
+        for (size_t i = 0; i < model->width; i++) {
+            product[i] = (double)model->b[l][i];
+        }
+        for (size_t i = 0; i < model->width; i++) {
+            for (size_t k = 0; rank == 0 && k < model->width; k++) {
+                product[i] += (double)model->m[l][i * model->width + k] * x[k];
+            }
+        }
+        for (size_t k = 0; k < rank; k++) {
+            double q = 0.0;
+            for (size_t i = 0; i < model->width; i++) {
+                q += (double)model->v[l][i * rank + k] * x[i];
+            }
+            for (size_t i = 0; i < model->width; i++) {
+                product[i] += (double)model->u[l][i * rank + k] * q;
+            }
+        }
+        for (size_t i = 0; i < model->width; i++) {
+            x[i] += x0[i] * product[i];
+        }
+    }
+}
+
+/// a [n, n_units] of one layer over `n` rows: normalised, shifted, through relu and dropout.
+static void twin_layer(double (*a)[MAX_UNITS], size_t n, const br_model *model, uint32_t layer, bool normed,
+                       const br_tower_mode *drop, size_t first)
+{
+    for (size_t i = 0; i < model->config.hidden[layer]; i++) {
+        double mean = 0.0;
+        double variance = 0.0;
+        for (size_t t = 0; t < n; t++) {
+            mean += a[t][i] / (double)n;
+        }
+        for (size_t t = 0; t < n; t++) {
+            variance += (a[t][i] - mean) * (a[t][i] - mean) / (double)n;
+        }
+        for (size_t t = 0; t < n; t++) {
+            double z = normed ? (a[t][i] - mean) / sqrt(variance + 1e-5) : a[t][i];
+            z += (double)model->c[layer][i];
+            a[t][i] = z > 0.0 ? z : 0.0;
+        }
+    }
+    for (size_t t = 0; t < n && drop != NULL && drop->drop > 0; t++) {
+        float kept[MAX_UNITS];
+        for (size_t i = 0; i < MAX_UNITS; i++) {
+            kept[i] = 1.0f;
+        }
+        br_dropout(kept, model->config.hidden[layer], drop, (uint32_t)(first + t), layer);
+        for (size_t i = 0; i < model->config.hidden[layer]; i++) {
+            a[t][i] *= (double)kept[i];
+        }
+    }
+}
+
+/// Logits of rows first .. first + n - 1, which are normalised together.
+static void twin_logits(bench *it, size_t first, size_t n, bool normed, const br_tower_mode *drop, double *logits)
+{
+    static double in[N][MAX_UNITS], out[N][MAX_UNITS];
+    br_model *model = it->model;
+    uint32_t last = model->config.hidden[model->config.n_hidden - 1];
+    float w_deep[MAX_UNITS];
+    memcpy(w_deep, model->w_deep, last * sizeof(float));
+    memset(model->w_deep, 0, last * sizeof(float));
+    for (size_t t = 0; t < n; t++) {
+        const samples *rows = &it->samples;
+        logits[t] =
+            br_model_logit_plain(model, rows->bond[first + t], rows->investor[first + t], rows->masked[first + t]);
+        tower_input(rows, first + t, in[t]);
+    }
+    memcpy(model->w_deep, w_deep, last * sizeof(float));
+    size_t n_in = model->width;
+    for (uint32_t layer = 0; layer < model->config.n_hidden; layer++) {
+        size_t n_out = model->config.hidden[layer];
+        for (size_t t = 0; t < n; t++) {
+            for (size_t i = 0; i < n_out; i++) {
+                out[t][i] = 0.0;
+                for (size_t k = 0; k < n_in; k++) {
+                    out[t][i] += (double)model->w[layer][layer == 0 ? k * n_out + i : i * n_in + k] * in[t][k];
+                }
+            }
+        }
+        twin_layer(out, n, model, layer, normed, drop, first);
+        memcpy(in, out, sizeof in);
+        n_in = n_out;
+    }
+    for (size_t t = 0; t < n; t++) {
+        for (size_t k = 0; k < n_in; k++) {
+            logits[t] += (double)model->w_deep[k] * in[t][k];
+        }
+    }
+}
+
+/// Of the first N_DIFFERENCES samples, which are two tiles of one part under batch norm.
+static double twin_loss(bench *it, const br_regularisation *how)
+{
+    const br_tower_mode drop = {.learning = true, .drop = (uint32_t)(how->dropout * 65536.0), .seed = how->seed};
+    double sum = 0.0;
+    for (size_t first = 0; first < N_DIFFERENCES; first += N_DIFFERENCES / 2) {
+        double logits[N_DIFFERENCES];
+        twin_logits(it, first, N_DIFFERENCES / 2, how->batch_norm, &drop, logits);
+        for (size_t t = 0; t < N_DIFFERENCES / 2; t++) {
+            double z = logits[t];
+            sum += (double)it->samples.weight[first + t] * log1p(exp(it->samples.label[first + t] != 0 ? -z : z));
+        }
+    }
+    return sum;
+}
+
+Test(model_network, gradient_under_dropout_and_batch_norm_is_that_of_the_twin)
+{
+    for (size_t k = 0; k < N_CASES * N_REGULAR; k++) {
+        static bench it;
+        bench_init(&it, k / N_REGULAR, 2);
+        const br_regularisation *how = &regular[k % N_REGULAR];
+        br_model *model = it.model;
+        br_network_regularise(it.network, how);
+        double loss = br_network_gradient(it.network, &it.source, N_DIFFERENCES, 0.0);
+        double twin = twin_loss(&it, how);
+        cr_assert(fabs(loss - twin) < 1e-5 * twin, "case %zu: %g, not %g", k, loss, twin);
+        const float *gradient = br_network_last_gradient(it.network)->parameters;
+        // Each case looks at other parameters, every kind of which is there in many cases.
+        for (size_t i = k % 11; i < model->n_parameters; i += 11) {
+            if (untouched(&it, i)) {
+                continue;
+            }
+            const float h = 0x1p-21f; // so small that no relu is met at its kink
+            float kept = model->parameters[i];
+            model->parameters[i] = kept + h;
+            double moved = (double)model->parameters[i];
+            double up = twin_loss(&it, how);
+            model->parameters[i] = kept - h;
+            moved -= (double)model->parameters[i];
+            double down = twin_loss(&it, how);
+            model->parameters[i] = kept;
+            double expected = (up - down) / moved;
+            cr_assert(fabs((double)gradient[i] - expected) < 2e-4 * (1.0 + fabs(expected)),
+                      "case %zu parameter %zu of %zu: %g, not %g", k, i, model->n_parameters, (double)gradient[i],
+                      expected);
+        }
+        bench_deinit(&it);
+    }
+}
+
+Test(model_network, batch_norm_is_folded_into_the_parameters)
+{
+    for (size_t k = 0; k < N_CASES; k++) {
+        static bench it;
+        static double twin[N];
+        bench_init(&it, k, 2);
+        br_network_regularise(it.network, &(br_regularisation){0.4, 1, false});
+        float plain[N], normed[N], folded[N];
+        br_network_logits(it.network, &it.source, N, plain);
+        br_network_regularise(it.network, &(br_regularisation){0.0, 1, true});
+        br_network_logits(it.network, &it.source, N, normed);
+        // Before the first step the running means are 0 and 1, and where only logits are wanted nothing is dropped.
+        cr_assert_eq(memcmp(plain, normed, sizeof plain), 0);
+        for (uint32_t step = 0; step < 3; step++) {
+            (void)br_network_gradient(it.network, &it.source, N, 0.0);
+        }
+        br_network_logits(it.network, &it.source, N, normed);
+        br_network_fold(it.network, it.model->parameters);
+        br_network_regularise(it.network, &(br_regularisation){0});
+        br_network_logits(it.network, &it.source, N, folded);
+        double distance = 0.0;
+        for (size_t t = 0; t < N; t++) {
+            cr_assert(fabs((double)folded[t] - (double)normed[t]) < 2e-4 * (1.0 + fabs((double)normed[t])),
+                      "case %zu row %zu: %g, not %g", k, t, (double)folded[t], (double)normed[t]);
+            distance += fabs((double)plain[t] - (double)normed[t]);
+        }
+        cr_assert_gt(distance, 1.0);
+        // Three times the same step: the first layer's running means are those of its samples. (A later layer's hang on its tiles.)
+        if (it.model->config.n_hidden == 1) {
+            br_model *model = it.model;
+            br_model *before = new_model(&shapes[k / 2], fields_of[k % 2]);
+            memcpy(model->parameters, before->parameters, model->n_parameters * sizeof(float));
+            twin_logits(&it, 0, N, true, NULL, twin);
+            for (size_t t = 0; t < N; t++) {
+                cr_assert(fabs((double)normed[t] - twin[t]) < 2e-4 * (1.0 + fabs(twin[t])),
+                          "case %zu row %zu: %g, not %g", k, t, (double)normed[t], twin[t]);
+            }
+            br_model_free(&before);
+        }
+        bench_deinit(&it);
+    }
+}
+
+Test(model_network, threads_do_not_change_a_bit_of_dropout_and_batch_norm)
+{
+    static bench it;
+    static float first[2][N];
+    for (uint32_t n_threads = 1; n_threads <= 4; n_threads++) {
+        bench_init(&it, 0, n_threads);
+        br_network_regularise(it.network, &regular[2]);
+        for (size_t step = 0; step < 3; step++) {
+            (void)br_network_gradient(it.network, &it.source, N - 40 * step, 0.0);
+        }
+        float logits[N];
+        br_network_logits(it.network, &it.source, N, logits);
+        const float *gradient = br_network_last_gradient(it.network)->w_deep;
+        if (n_threads == 1) {
+            memcpy(first[0], logits, sizeof logits);
+            memcpy(first[1], gradient, 4 * sizeof(float));
+        }
+        cr_assert_eq(memcmp(first[0], logits, sizeof logits), 0);
+        cr_assert_eq(memcmp(first[1], gradient, 4 * sizeof(float)), 0);
+        bench_deinit(&it);
+    }
+}
+
+Test(model_network, dropout_keeps_its_share_and_differs_by_step_sample_and_layer)
+{
+    enum { UNITS = 20001 };
+    static float first[UNITS], other[UNITS];
+    const br_tower_mode modes[] = {{.learning = true, .drop = 16384, .seed = 9, .step = 3},
+                                   {.learning = true, .drop = 16384, .seed = 9, .step = 4}};
+    for (uint32_t k = 0; k < 4; k++) {
+        double n_kept = 0.0;
+        double n_equal = 0.0;
+        float *h = k == 0 ? first : other;
+        for (size_t i = 0; i < UNITS; i++) {
+            h[i] = 3.0f;
+        }
+        br_dropout(h, UNITS, &modes[k == 1], k == 2, k == 3);
+        for (size_t i = 0; i < UNITS; i++) {
+            cr_assert(h[i] == 0.0f || h[i] == 4.0f);
+            n_kept += h[i] != 0.0f;
+            n_equal += h[i] == first[i];
+        }
+        cr_assert_float_eq(n_kept / UNITS, 0.75, 0.015);
+        cr_assert(k == 0 || fabs(n_equal / UNITS - 0.625) < 0.02);
+    }
+}
+
 Test(model_network, a_nan_reaches_the_logit)
 {
     static bench it;
