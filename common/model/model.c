@@ -132,6 +132,9 @@ br_status br_model_new(br_model **out, const br_model_config *config, const br_m
     for (uint32_t j = 0; j < n_fields; j++) {
         model->row_of[j + 1] = model->row_of[j] + fields[j].n_values + (fields[j].maskable ? 1 : 0);
     }
+    if (model->row_of[n_fields] >= UINT32_MAX) {
+        return br_fail(BR_ERR_LIMIT, "model: %zu embedding rows, at most %u", model->row_of[n_fields], UINT32_MAX - 1);
+    }
     place_views(model, NULL);
     model->parameters = br_calloc_aligned(model->n_parameters, sizeof *model->parameters);
     if (model->parameters == NULL) {

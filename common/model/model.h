@@ -72,7 +72,7 @@ typedef struct br_model {
     float *bias;             ///< [1]
 } br_model;
 
-/// A model with zero parameters. Errors: BR_ERR_INVALID (config, no fields), BR_ERR_NO_MEMORY.
+/// A model with zero parameters. Errors: BR_ERR_INVALID (config, no fields), BR_ERR_LIMIT (2^32 embedding rows), BR_ERR_NO_MEMORY.
 br_status br_model_new(br_model **out, const br_model_config *config, const br_model_field *fields, uint32_t n_fields,
                        uint32_t n_bond_fields) BR_MUST_CHECK;
 /// Fields as the encoder has them: all investor fields maskable.

@@ -41,6 +41,7 @@ struct br_network {
     part parts[BR_MAX_TRAIN_THREADS]; // of a step, or of each thread where only logits are wanted
     uint32_t n_parts, n_slots;
     size_t capacity; // samples of a part
+    size_t max_samples;
     br_tile *tiles[BR_MAX_TRAIN_THREADS];
     float *scratch; // [n_threads, scratch_floats]
     size_t scratch_floats;
@@ -219,6 +220,7 @@ br_status br_network_new(br_network **out, const br_model *model, br_workers *wo
     network->workers = workers;
     network->n_parts = n_parts_for(model, max_samples);
     network->n_slots = network->n_parts > n_threads ? network->n_parts : n_threads;
+    network->max_samples = max_samples;
     network->capacity = (max_samples + network->n_parts - 1) / network->n_parts;
     if (network->capacity < LOGIT_SAMPLES) {
         network->capacity = LOGIT_SAMPLES;
@@ -234,7 +236,9 @@ br_status br_network_new(br_network **out, const br_model *model, br_workers *wo
         status = make_numbers(network);
     }
     for (uint32_t k = 0; k < network->n_slots && status == BR_OK; k++) {
-        status = part_init(&network->parts[k], network->tables, network->capacity, network->n_hidden_units);
+        // Beyond the parts of a step, slots only serve where logits are wanted.
+        size_t capacity = k < network->n_parts ? network->capacity : LOGIT_SAMPLES;
+        status = part_init(&network->parts[k], network->tables, capacity, network->n_hidden_units);
     }
     for (uint32_t i = 0; i < n_threads && status == BR_OK; i++) {
         status = br_tile_new(&network->tiles[i], network->tables);
@@ -851,6 +855,7 @@ void br_network_fold(const br_network *network, float *parameters)
 
 double br_network_gradient(br_network *network, const br_sample_source *source, size_t n, double offset)
 {
+    br_assert(n > 0 && n <= network->max_samples);
     network->source = source;
     network->n_samples = n;
     network->offset = offset;

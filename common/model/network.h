@@ -3,7 +3,7 @@
 
 /// The whole network on a step's samples: tables, threads' workspaces, logits, gradient. Private to the module.
 ///
-/// A step's samples are cut into parts whose number depends on the step's size alone; each part is one item of work, and what parts
+/// A step's samples are cut into parts whose number depends on the largest step and the model alone; each part is one item of work, and what parts
 /// leave is added in their order, so no result depends on the number of threads. Nothing is allocated per step.
 ///
 /// Memory: per sample of the largest step 2 n + 3 F numbers of four bytes (n = floats of a state, F = fields), per part a copy of the

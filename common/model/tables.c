@@ -456,7 +456,7 @@ size_t br_tables_scratch_floats(const br_tables *tables)
 {
     const br_model *model = tables->model;
     size_t d = model->config.d;
-    return rounded(d * tables->layout.n) + rounded(most_rows(model) * d) + 2 * rounded(part_floats(model));
+    return rounded(d * tables->layout.n) + rounded(most_rows(model) * d) + rounded(part_floats(model));
 }
 
 /// d_shown and the gradient of A_j from the gradients of the field's rows.
@@ -533,7 +533,6 @@ static void factor_backward(const br_tables *tables, const float *row, br_model 
     }
 }
 
-/// What the shown fields' inner products left: u and out += the parts'.
 /// Gradients that full-rank layers leave beside the tables.
 static void full_backward(const br_tables *tables, const br_step_gradient *from, br_model *gradient, uint32_t j,
                           float *d_embedding)
@@ -565,6 +564,7 @@ static void full_backward(const br_tables *tables, const br_step_gradient *from,
     }
 }
 
+/// What the shown fields' inner products left: u and out += the parts'.
 static void parts_backward(const br_tables *tables, const br_step_gradient *from, br_model *gradient, uint32_t j)
 {
     const br_model *model = tables->model;

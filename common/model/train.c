@@ -194,7 +194,7 @@ static br_status run_epochs(market_training *it)
         br_evaluator_run(it->evaluator, learner->network);
         double auc = (double)NAN;
         double log_loss = br_evaluator_log_loss(it->evaluator, NULL);
-        status = br_evaluator_auc(it->evaluator, &auc);
+        status = isfinite(log_loss) ? br_evaluator_auc(it->evaluator, &auc) : BR_OK; // the learner refuses it below
         if (status == BR_OK) {
             status = br_learner_judge(learner, log_loss, auc, -log_loss);
         }

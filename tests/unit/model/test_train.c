@@ -362,6 +362,34 @@ Test(model_train, a_fresh_model_starts_at_the_base_rate_and_a_warm_one_where_it_
     br_samples_free(&valid);
 }
 
+Test(model_train, a_model_that_bursts_in_an_epochs_last_step_is_refused, .init = start)
+{
+    br_dataset *train = draw_samples(600, 0, 1.0);
+    br_dataset *valid = draw_samples(300, 1, 1.0);
+    br_train_options options = small_options();
+    options.batch = 1024; // one step: its own loss is still finite
+    options.negatives_per_positive = 0.0;
+    options.learning_rate = 10.0;
+    br_model_config deep = config;
+    deep.d = 16;
+    deep.rank = 64;
+    deep.n_cross = BR_MAX_CROSS;
+    br_model_field fields[N_FIELDS];
+    for (uint32_t j = 0; j < N_FIELDS; j++) {
+        fields[j] = (br_model_field){N_VALUES, j >= N_BOND};
+    }
+    br_model *model = NULL;
+    br_calibration calibration;
+    cr_assert_eq(br_model_new(&model, &deep, fields, N_FIELDS, N_BOND), BR_OK);
+    br_model_init(model, 3);
+    br_status status = br_train(model, train, valid, &options, NULL, NULL, &calibration, NULL);
+    cr_assert_eq(status, BR_ERR_INVALID, "%s", br_why(status));
+    cr_assert_not_null(strstr(br_why(BR_ERR_INVALID), "not finite after epoch 1"), "%s", br_why(BR_ERR_INVALID));
+    br_model_free(&model);
+    br_samples_free(&train);
+    br_samples_free(&valid);
+}
+
 Test(model_train, what_cannot_be_learned_from_is_refused_with_a_reason, .init = start)
 {
     br_dataset *train = draw_samples(600, 0, 1.0);
