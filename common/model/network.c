@@ -354,11 +354,6 @@ static void sum_states(const br_network *network, part *it)
     }
 }
 
-static float *state_entry(const br_states *states, const br_state_layout *layout, size_t t, size_t column)
-{
-    return br_states_at(states, layout, column / BR_STATE_BLOCK, t) + column % BR_STATE_BLOCK;
-}
-
 /// x_gathered, and what gathered fields add to the states without being linear in x_0.
 static void gather(const br_network *network, part *it)
 {
@@ -373,10 +368,10 @@ static void gather(const br_network *network, part *it)
             const float *e = model->embedding + row * d;
             memcpy(it->x_gathered + t * width + g * d, e, d * sizeof *e);
             if (model->linear != NULL) {
-                *state_entry(&it->state, layout, t, layout->c) += model->linear[row];
+                *br_states_entry(&it->state, layout, t, layout->c) += model->linear[row];
             }
             if (model->config.architecture == BR_DEEPFM) {
-                *state_entry(&it->state, layout, t, layout->f + d) += tables->kernels->dot(e, e, d);
+                *br_states_entry(&it->state, layout, t, layout->f + d) += tables->kernels->dot(e, e, d);
             }
         }
     }
@@ -759,10 +754,10 @@ static void sum_touched(br_network *network, uint32_t g)
             }
             tables->kernels->add(to, it->dx_gathered + (t * tables->n_gathered + g) * d, d);
             if (model->linear != NULL) {
-                gradient->linear[row] += *state_entry(&it->d_state, layout, t, layout->c);
+                gradient->linear[row] += *br_states_entry(&it->d_state, layout, t, layout->c);
             }
             if (model->config.architecture == BR_DEEPFM) {
-                float d_square = *state_entry(&it->d_state, layout, t, layout->f + d);
+                float d_square = *br_states_entry(&it->d_state, layout, t, layout->f + d);
                 tables->kernels->axpy(to, 2.0f * d_square, model->embedding + row * d, d);
             }
         }

@@ -329,12 +329,6 @@ static float square(const float *e, size_t d)
     return sum;
 }
 
-/// The entry of one column.
-static float *entry(const br_states *states, const br_state_layout *layout, size_t row, size_t column)
-{
-    return br_states_at(states, layout, column / BR_STATE_BLOCK, row) + column % BR_STATE_BLOCK;
-}
-
 /// What is in a row without being linear in x_0: linear weights and squares, less those of the mask.
 static void add_beside(br_tables *tables, uint32_t j)
 {
@@ -348,10 +342,10 @@ static void add_beside(br_tables *tables, uint32_t j)
     for (size_t row = first; row < model->row_of[j + 1]; row++) {
         bool difference = model->fields[j].maskable && row != mask;
         size_t at = tables->first[j] + row - first;
-        *entry(&tables->rows, &tables->layout, at, tables->layout.c) +=
+        *br_states_entry(&tables->rows, &tables->layout, at, tables->layout.c) +=
             model->linear[row] - (difference ? model->linear[mask] : 0.0f);
         if (model->config.architecture == BR_DEEPFM) {
-            *entry(&tables->rows, &tables->layout, at, tables->layout.f + d) +=
+            *br_states_entry(&tables->rows, &tables->layout, at, tables->layout.f + d) +=
                 square(model->embedding + row * d, d) - (difference ? square(model->embedding + mask * d, d) : 0.0f);
         }
     }
@@ -625,8 +619,9 @@ static void beside_backward(const br_tables *tables, const br_step_gradient *fro
     float d_square = 0.0f;
     for (size_t row = first; row < first + n_rows; row++) {
         size_t at = tables->first[j] + row - first;
-        float c = *entry(&from->rows, layout, at, layout->c);
-        float s = model->config.architecture == BR_DEEPFM ? *entry(&from->rows, layout, at, layout->f + d) : 0.0f;
+        float c = *br_states_entry(&from->rows, layout, at, layout->c);
+        float s =
+            model->config.architecture == BR_DEEPFM ? *br_states_entry(&from->rows, layout, at, layout->f + d) : 0.0f;
         gradient->linear[row] = c;
         // The values' rows hold the mask's with a minus.
         bool difference = maskable && row != mask;

@@ -85,6 +85,12 @@ static inline br_matrix br_inner_out(const br_model *model, uint32_t l)
                             : br_matrix_of(model->w[0], model->width, model->config.hidden[0]);
 }
 
+/// The number in one column of row `i`.
+static inline float *br_states_entry(const br_states *states, const br_state_layout *layout, size_t i, size_t column)
+{
+    return br_states_at(states, layout, column / BR_STATE_BLOCK, i) + column % BR_STATE_BLOCK;
+}
+
 typedef struct br_tables {
     const br_model *model; ///< borrowed
     const br_fixed_kernels *kernels;
