@@ -8,7 +8,8 @@
 ///
 /// s_j = 1 shows the field, s_j = 0 replaces it by its baseline; values between are points of the straight line. Bond fields have no
 /// gates. Dense products by BLAS, many samples at once, every architecture, full rank included: not the answer path (model/collapse.h),
-/// whose logits it equals within rounding.
+/// whose logits it equals within rounding. The same call gives the same bytes; a sample's logit and gradient may depend on the other samples
+/// of the call by rounding.
 ///
 ///     br_gates_new(&gates, model, 64);
 ///     br_gates_bond(gates, bond_codes);                            // all samples that follow are of this bond
@@ -20,8 +21,8 @@
 #include "model/model.h"
 
 typedef enum br_baseline {
-    BR_BASELINE_MASK,    ///< the learned mask embedding (4.3): "not known"
-    BR_BASELINE_ZERO,    ///< the zero vector, as IG is used in 5.2
+    BR_BASELINE_MASK,    ///< the learned mask embedding (4.3): "not known"; every investor field is maskable
+    BR_BASELINE_ZERO,    ///< the zero vector, as IG is used in 5.2; the linear weight 0
     BR_BASELINE_AVERAGE, ///< the mean of the embeddings of the field's values, each value alike (Table 4, "Avg embedding")
     BR_BASELINE_VALUE, ///< another investor's value
 } br_baseline;
@@ -36,8 +37,9 @@ typedef struct br_gate_samples {
 
 typedef struct br_gates br_gates;
 
-/// Room for `max_samples` at a time; more are worked in turns. `model`: borrowed, must outlive it. Serves one thread. Memory: some
-/// 4 x max_samples x (n_fields d + widths of the layers) floats. Errors: BR_ERR_NO_MEMORY.
+/// Room for `max_samples` at a time; more are worked in turns. `model`: borrowed, must outlive it and keep its parameters. Serves one thread.
+/// Memory: max_samples x ((3 + n_cross) n_fields d + rank + 2 x the hidden layers' widths) floats. Errors: BR_ERR_INVALID (no investor
+/// field, no sample), BR_ERR_NO_MEMORY.
 br_status br_gates_new(br_gates **out, const br_model *model, uint32_t max_samples) BR_MUST_CHECK;
 void br_gates_free(br_gates **gates);
 /// The bond of the samples that follow: [n_bond_fields] codes.
