@@ -129,6 +129,7 @@ static void fill_facts(const br_snapshot *snapshot, Br__Manifest *message)
     const br_snapshot_facts *facts = &snapshot->facts;
     message->parent = br_write_text(facts->parent);
     message->held = snapshot->held != NULL;
+    message->unmasked = facts->unmasked;
     message->train_from = facts->split.train_from;
     message->train_until = facts->split.train_until;
     message->valid_until = facts->split.valid_until;
@@ -531,6 +532,7 @@ static void read_facts(br_reading *in, const Br__Manifest *message, br_snapshot 
     facts->split.test_until = br_read_day(in, "test_until", message->test_until, true);
     facts->ledger_head = message->ledger_head;
     facts->seed = message->seed;
+    facts->unmasked = message->unmasked != 0;
     facts->n_samples = message->n_samples;
     facts->epochs = message->epochs;
     facts->valid_log_loss = br_read_finite(in, "valid_log_loss", message->valid_log_loss);

@@ -14,6 +14,7 @@ typedef struct br_snapshot_facts {
     uint64_t ledger_head;         ///< records it has seen
     char parent[BR_VERSION_TEXT]; ///< the snapshot whose parameters training began with; "" = from scratch
     uint64_t seed;
+    bool unmasked; ///< trained without masks: f with fields hidden means nothing, and what rests on it is refused
     uint64_t n_samples;
     uint32_t epochs;
     double valid_log_loss;

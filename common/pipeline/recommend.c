@@ -136,6 +136,9 @@ static const char *job_problem(const br_served *served, const br_job_body *body,
     if (strcmp(body->version, served->version) != 0) {
         return "the job names another snapshot";
     }
+    if (served->snapshot->facts.unmasked) {
+        return "the snapshot was trained without masks: nothing is known of an investor with fields hidden";
+    }
     if (body->bond_codes.n != encoder->n_bond_fields || n_investor_fields != br_encoder_n_investor_fields(encoder)) {
         return "the job's codes do not fit the snapshot's fields";
     }

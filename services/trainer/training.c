@@ -313,6 +313,19 @@ static br_status learn(training *self, workshop *w)
     return status;
 }
 
+static bool has_masks(const br_mask_plan *plan)
+{
+    return plan->algorithm1 > 0.0 || plan->few > 0.0;
+}
+
+// What a masked parent knew of hidden fields stays, more or less.
+static bool learns_without_masks(const training *self, const workshop *w)
+{
+    const br_train_options *options = &self->config->training;
+    bool parent_knows = w->parent != NULL && !w->parent->facts.unmasked;
+    return !parent_knows && !has_masks(&options->masks) && !has_masks(&options->final_masks);
+}
+
 // The candidate as it can be assessed.
 static br_status make_candidate(training *self, workshop *w)
 {
@@ -329,6 +342,7 @@ static br_status make_candidate(training *self, workshop *w)
         .split = w->split,
         .ledger_head = br_follower_head(w->follower),
         .seed = self->wanted.seed,
+        .unmasked = learns_without_masks(self, w),
         .epochs = self->result.report.epochs,
         .valid_log_loss = self->result.report.valid_log_loss,
         .valid_auc = self->result.report.valid_auc,

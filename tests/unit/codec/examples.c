@@ -404,6 +404,7 @@ br_snapshot *example_snapshot(void)
                   .ledger_head = UINT64_MAX,
                   .parent = VERSION,
                   .seed = 7,
+                  .unmasked = true,
                   .n_samples = 1000,
                   .epochs = 9,
                   .valid_log_loss = 0.0625,

@@ -161,6 +161,7 @@ Test(codec_stored, a_manifest_comes_back_with_all_its_shapes)
     cr_expect_eq(got->facts.split.test_until, BR_DAY_NONE);
     cr_expect_eq(got->facts.ledger_head, UINT64_MAX);
     cr_expect_eq(got->facts.seed, 7);
+    cr_expect(got->facts.unmasked);
     cr_expect_eq(got->facts.n_samples, 1000);
     cr_expect_eq(got->facts.epochs, 9);
     cr_expect_eq(got->facts.valid_log_loss, 0.0625);
