@@ -27,7 +27,8 @@ typedef enum br_stream {
     BR_STREAM_SHOWN,   ///< fields that are shown where small sets are assessed
     BR_STREAM_REPLAY,  ///< past samples that a daily training sees again
     BR_STREAM_DROPOUT, ///< hidden units that a step leaves out
-    BR_STREAM_SPLIT    ///< which part a row of a file belongs to
+    BR_STREAM_SPLIT,   ///< which part a row of a file belongs to
+    BR_STREAM_TOPICS   ///< documents and first words of topics
 } br_stream;
 
 typedef struct br_rng {
