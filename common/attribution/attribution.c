@@ -111,6 +111,19 @@ static br_status check_background(const br_model *model, const br_attribution_ba
                            : check_codes(model, n_bond, model->n_fields - n_bond, background->investor_codes, n);
 }
 
+static br_status check_model(const br_model *model, const br_method *method)
+{
+    if (model->n_fields == model->n_bond_fields) {
+        return br_fail(BR_ERR_INVALID, "%s: the model has no investor fields", method->name);
+    }
+    for (uint32_t j = model->n_bond_fields; method->masked && j < model->n_fields; j++) {
+        if (!model->fields[j].maskable) {
+            return br_fail(BR_ERR_INVALID, "%s: field %u has no mask", method->name, j);
+        }
+    }
+    return BR_OK;
+}
+
 // --- life ---
 
 static br_status allocate(br_attribution *a)
@@ -135,12 +148,10 @@ br_status br_attribution_new(br_attribution **out, const br_model *model, const 
                              const br_attribution_options *options)
 {
     br_status status = check_options(options);
+    status = status != BR_OK ? status : check_model(model, methods[options->method]);
     status = status != BR_OK ? status : check_background(model, background, methods[options->method]);
     if (status != BR_OK) {
         return status;
-    }
-    if (model->n_fields == model->n_bond_fields) {
-        return br_fail(BR_ERR_INVALID, "attribution: the model has no investor fields");
     }
     BR_AUTO(br_attribution) *a = br_calloc(1, sizeof *a);
     if (a == NULL) {

@@ -44,9 +44,10 @@ typedef struct br_attribution_options {
     br_attribution_method method;
     br_attributed output;
     uint64_t seed;
-    uint32_t n_samples;    ///< at least 1, where the method has them: ig, ig_m points of the path (50); eg draws (200); lime samples, the
-                           ///< investor among them (5,000); kernel_shap, kernel_shap_m sets (2 N + 2,048); weighted_shap permutations
-                           ///< (200); recxplainer_mlp rounds over the background (30)
+    uint32_t
+        n_samples; ///< at least 1, where the method has them: ig, ig_m points of the path (50); eg draws (200); lime samples, the
+    ///< investor among them (5,000); kernel_shap, kernel_shap_m sets (2 N + 2,048); weighted_shap permutations
+    ///< (200); recxplainer_mlp rounds over the background (30)
     uint32_t n_background; ///< kernel_shap, weighted_shap: investors that stand for absent fields, at least 1 (10)
     double ridge;          ///< lime, recxplainer_l: penalty on the squared coefficients, above 0 (1)
     uint32_t hidden;       ///< recxplainer_mlp: width of the hidden layer, 1 to 1,024 (64)
@@ -70,7 +71,8 @@ typedef struct br_attribution br_attribution;
 /// `model` and what `background` points to: borrowed, must outlive it. `background` may be NULL for random, kernel_shap_m, ig and ig_m.
 /// Serves one thread. Memory: the gated network's (model/gates.h) for 128 samples, 128 rows of N floats, for lime and SHAP N^2 floats; for
 /// recxplainer_l some 5 doubles per code of a field, while it learns, for recxplainer_mlp 4 x hidden floats per code.
-/// Errors: BR_ERR_INVALID (options out of range, no background where one is needed, codes that the model does not have), BR_ERR_NO_MEMORY.
+/// Errors: BR_ERR_INVALID (options out of range, no background or no masks where they are needed, codes that the model does not have),
+/// BR_ERR_NO_MEMORY.
 br_status br_attribution_new(br_attribution **out, const br_model *model, const br_attribution_background *background,
                              const br_attribution_options *options) BR_MUST_CHECK;
 void br_attribution_free(br_attribution **attribution);
@@ -86,7 +88,6 @@ br_status br_attribution_scores(br_attribution *attribution, const uint8_t *code
 
 /// fields_out[k] = the fields of the k largest scores [n_fields], largest first; of equal ones the lowest field; NaN is below all.
 /// Errors: BR_ERR_INVALID (k is 0 or above n_fields).
-br_status br_attribution_select(const float *scores, uint32_t n_fields, uint32_t k,
-                                uint32_t *fields_out) BR_MUST_CHECK;
+br_status br_attribution_select(const float *scores, uint32_t n_fields, uint32_t k, uint32_t *fields_out) BR_MUST_CHECK;
 
 #endif

@@ -87,8 +87,11 @@ void br_game_values(br_game *game, const float *sets, size_t n_sets, uint32_t fr
                     double *values)
 {
     br_attribution *a = game->attribution;
-    br_gate_samples samples = {
-        .codes = a->codes, .gates = game->masked ? a->gates : NULL, .baseline = BR_BASELINE_MASK};
+    br_gate_samples samples = {.codes = a->codes, .baseline = BR_BASELINE_ZERO};
+    if (game->masked) {
+        samples.gates = a->gates;
+        samples.baseline = BR_BASELINE_MASK;
+    }
     for (size_t i = 0; i < n_sets; i++) {
         values[i] = 0.0;
     }

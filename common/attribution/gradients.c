@@ -37,8 +37,7 @@ static void put_gates(br_attribution *a, size_t t, double gate)
 /// The mean gradient over n_samples points; `rng` NULL: on the line from `baseline`, else as EG draws them.
 static void score_path(br_attribution *a, const uint8_t *codes, br_baseline baseline, br_rng *rng, float *scores)
 {
-    br_gate_samples samples = {
-        .codes = a->codes, .gates = a->gates, .baseline = baseline};
+    br_gate_samples samples = {.codes = a->codes, .gates = a->gates, .baseline = baseline};
     samples.baseline_codes = rng == NULL ? NULL : a->baseline_codes;
     uint32_t n = a->options.n_samples;
     memset(a->sums, 0, a->n * sizeof *a->sums);
@@ -81,5 +80,5 @@ static void eg(br_attribution *attribution, const uint8_t *codes, uint32_t key, 
 }
 
 const br_method br_method_ig = {.name = "ig", .n_samples = 50, .score = ig};
-const br_method br_method_ig_m = {.name = "ig_m", .n_samples = 50, .score = ig_m};
+const br_method br_method_ig_m = {.name = "ig_m", .masked = true, .n_samples = 50, .score = ig_m};
 const br_method br_method_eg = {.name = "eg", .background = true, .n_samples = 200, .score = eg};

@@ -230,6 +230,7 @@ const br_method br_method_kernel_shap = {.name = "kernel_shap",
                                          .score = kernel_shap_score,
                                          .end = kernel_shap_end};
 const br_method br_method_kernel_shap_m = {.name = "kernel_shap_m",
+                                           .masked = true,
                                            .n_samples = 2048,
                                            .start = start_masked,
                                            .score = kernel_shap_score,

@@ -72,7 +72,7 @@ static void lime_score(br_attribution *a, const uint8_t *codes, uint32_t key, fl
 {
     lime *it = a->own;
     br_rng rng = br_attribution_rng(a, key, 0);
-    br_gate_samples samples = {.codes = a->codes, .baseline = BR_BASELINE_MASK};
+    br_gate_samples samples = {.codes = a->codes, .baseline = BR_BASELINE_ZERO};
     br_regression_reset(&it->regression, a->n);
     uint32_t n = a->options.n_samples;
     for (uint32_t first = 0; first < n;) {
@@ -90,9 +90,5 @@ static void lime_score(br_attribution *a, const uint8_t *codes, uint32_t key, fl
     }
 }
 
-const br_method br_method_lime = {.name = "lime",
-                                  .background = true,
-                                  .n_samples = 5000,
-                                  .start = lime_start,
-                                  .score = lime_score,
-                                  .end = lime_end};
+const br_method br_method_lime = {
+    .name = "lime", .background = true, .n_samples = 5000, .start = lime_start, .score = lime_score, .end = lime_end};

@@ -16,6 +16,7 @@
 typedef struct br_method {
     const char *name;
     bool background;    ///< needs one
+    bool masked;        ///< needs fields that can be masked
     uint32_t n_samples; ///< default; 0: has none
     br_status (*start)(br_attribution *attribution);
     void (*bond)(br_attribution *attribution);

@@ -24,17 +24,17 @@
 #define LEARNING_RATE 0.001
 
 /// Columns of the inputs: the bond's embeddings, one per code of each investor field.
-typedef struct inputs {
+typedef struct aux_inputs {
     size_t n_bond;
     size_t *first; // [N + 1] first column of a field
-} inputs;
+} aux_inputs;
 
-static size_t n_columns(const inputs *inputs, uint32_t n)
+static size_t n_columns(const aux_inputs *inputs, uint32_t n)
 {
     return inputs->first[n];
 }
 
-static br_status inputs_init(inputs *inputs, const br_attribution *a)
+static br_status inputs_init(aux_inputs *inputs, const br_attribution *a)
 {
     const br_model *model = a->model;
     inputs->n_bond = (size_t)model->n_bond_fields * model->config.d;
@@ -80,19 +80,19 @@ static void ask_model(br_attribution *a, double *outputs)
 // --- the linear one ---
 
 typedef struct linear {
-    inputs inputs;
+    aux_inputs inputs;
     float *weights; // [columns]
 } linear;
 
 /// The normal equations, intercept last, without the matrix.
-typedef struct equations {
+typedef struct normal_equations {
     const br_attribution *a;
-    const inputs *inputs;
+    const aux_inputs *inputs;
     float *e; // [n_bond]
-} equations;
+} normal_equations;
 
-/// sum += row of a pair . v
-static double row_dot(const equations *it, size_t pair, const double *v)
+/// row of a pair . v
+static double row_dot(const normal_equations *it, size_t pair, const double *v)
 {
     const br_attribution *a = it->a;
     const uint8_t *codes = a->background.investor_codes + pair * a->n;
@@ -107,7 +107,7 @@ static double row_dot(const equations *it, size_t pair, const double *v)
 }
 
 /// out += factor * row of a pair
-static void row_add(const equations *it, size_t pair, double factor, double *out)
+static void row_add(const normal_equations *it, size_t pair, double factor, double *out)
 {
     const br_attribution *a = it->a;
     const uint8_t *codes = a->background.investor_codes + pair * a->n;
@@ -120,7 +120,7 @@ static void row_add(const equations *it, size_t pair, double factor, double *out
     }
 }
 
-static void embed_pair(const equations *it, size_t pair)
+static void embed_pair(const normal_equations *it, size_t pair)
 {
     const br_attribution *a = it->a;
     embed_bond(a->model, a->background.bond_codes + pair * a->model->n_bond_fields, it->e);
@@ -128,7 +128,7 @@ static void embed_pair(const equations *it, size_t pair)
 
 static void apply_equations(const void *context, const double *v, double *out)
 {
-    const equations *it = context;
+    const normal_equations *it = context;
     size_t n = n_columns(it->inputs, it->a->n);
     for (size_t c = 0; c < n; c++) {
         out[c] = it->a->options.ridge * v[c];
@@ -149,7 +149,7 @@ static void linear_end(br_attribution *a)
 }
 
 /// weights from `outputs`; the vectors of the solution are in `work` [5, columns + 1].
-static void solve(br_attribution *a, const equations *equations, const double *outputs, double *work)
+static void solve(br_attribution *a, const normal_equations *equations, const double *outputs, double *work)
 {
     linear *it = a->own;
     size_t n = n_columns(&it->inputs, a->n) + 1;
@@ -180,7 +180,7 @@ static br_status linear_start(br_attribution *a)
     it->weights = br_calloc(n, sizeof *it->weights);
     double *outputs = br_calloc(a->background.n, sizeof *outputs);
     double *work = br_calloc(n + 1, 5 * sizeof *work);
-    equations equations = {a, &it->inputs, br_calloc(it->inputs.n_bond + 1, sizeof *equations.e)};
+    normal_equations equations = {a, &it->inputs, br_calloc(it->inputs.n_bond + 1, sizeof *equations.e)};
     if (it->weights == NULL || outputs == NULL || work == NULL || equations.e == NULL) {
         status = br_no_memory("columns of an auxiliary model", n);
     } else {
@@ -216,7 +216,7 @@ typedef struct layers {
 } layers;
 
 typedef struct mlp {
-    inputs inputs;
+    aux_inputs inputs;
     size_t width; // H
     size_t n_parameters;
     float *parameters;
@@ -227,13 +227,13 @@ typedef struct mlp {
 } mlp;
 
 /// What only training needs.
-typedef struct lesson {
+typedef struct mlp_lesson {
     double *outputs; // [pairs]
     uint32_t *order; // [pairs]
     float *gradient; // [n_parameters]
     br_adam adam;
     float error[BR_SAMPLES];
-} lesson;
+} mlp_lesson;
 
 static layers layers_of(const mlp *it, const br_attribution *a, float *block)
 {
@@ -257,6 +257,15 @@ static br_matrix bond_rows(const mlp *it, size_t n)
     return br_matrix_of(it->bond, n, it->inputs.n_bond);
 }
 
+/// h [n, H] += bond[n] W_bond
+static void add_bonds(const mlp *it, float *w, size_t n, float *h)
+{
+    if (it->inputs.n_bond > 0) {
+        br_gemm(br_matrix_of(h, n, it->width), 1.0f, bond_rows(it, n), BR_PLAIN,
+                br_matrix_of(w, it->inputs.n_bond, it->width), BR_PLAIN);
+    }
+}
+
 /// h [H] += the fields' rows
 static void add_fields(const mlp *it, const br_attribution *a, const float *w, const uint8_t *codes, float *h)
 {
@@ -269,7 +278,7 @@ static void add_fields(const mlp *it, const br_attribution *a, const float *w, c
 }
 
 /// error[n] = prediction - standardised output of the pairs order[0 .. n - 1]; hidden[n] after relu.
-static void forward(br_attribution *a, lesson *lesson, const uint32_t *order, size_t n)
+static void forward(br_attribution *a, mlp_lesson *lesson, const uint32_t *order, size_t n)
 {
     mlp *it = a->own;
     layers p = layers_of(it, a, it->parameters);
@@ -278,8 +287,7 @@ static void forward(br_attribution *a, lesson *lesson, const uint32_t *order, si
                    it->bond + t * it->inputs.n_bond);
         memcpy(it->hidden + t * it->width, p.c, it->width * sizeof *it->hidden);
     }
-    br_gemm(br_matrix_of(it->hidden, n, it->width), 1.0f, bond_rows(it, n), BR_PLAIN,
-            br_matrix_of(p.w, it->inputs.n_bond, it->width), BR_PLAIN);
+    add_bonds(it, p.w, n, it->hidden);
     for (size_t t = 0; t < n; t++) {
         float *h = it->hidden + t * it->width;
         add_fields(it, a, p.w, a->background.investor_codes + (size_t)order[t] * a->n, h);
@@ -293,7 +301,7 @@ static void forward(br_attribution *a, lesson *lesson, const uint32_t *order, si
 }
 
 /// The gradient of the mean squared error / 2; hidden[n] becomes its gradient.
-static void backward(br_attribution *a, lesson *lesson, const uint32_t *order, size_t n)
+static void backward(br_attribution *a, mlp_lesson *lesson, const uint32_t *order, size_t n)
 {
     mlp *it = a->own;
     layers p = layers_of(it, a, it->parameters);
@@ -316,8 +324,10 @@ static void backward(br_attribution *a, lesson *lesson, const uint32_t *order, s
             }
         }
     }
-    br_gemm(br_matrix_of(g.w, it->inputs.n_bond, it->width), 1.0f, bond_rows(it, n), BR_TRANSPOSED,
-            br_matrix_of(it->hidden, n, it->width), BR_PLAIN);
+    if (it->inputs.n_bond > 0) {
+        br_gemm(br_matrix_of(g.w, it->inputs.n_bond, it->width), 1.0f, bond_rows(it, n), BR_TRANSPOSED,
+                br_matrix_of(it->hidden, n, it->width), BR_PLAIN);
+    }
 }
 
 static void standardise(mlp *it, double *outputs, size_t n)
@@ -351,7 +361,7 @@ static void first_values(br_attribution *a)
     }
 }
 
-static void learn(br_attribution *a, lesson *lesson)
+static void learn(br_attribution *a, mlp_lesson *lesson)
 {
     mlp *it = a->own;
     uint32_t n = (uint32_t)a->background.n;
@@ -383,7 +393,7 @@ static br_status train(br_attribution *a)
 {
     const mlp *it = a->own;
     size_t n = a->background.n;
-    lesson lesson = {
+    mlp_lesson lesson = {
         .outputs = br_calloc(n, sizeof *lesson.outputs),
         .order = br_calloc(n, sizeof *lesson.order),
         .gradient = br_calloc(it->n_parameters, sizeof *lesson.gradient),
@@ -433,8 +443,7 @@ static void mlp_bond(br_attribution *a)
     layers p = layers_of(it, a, it->parameters);
     embed_bond(a->model, a->bond_codes, it->bond);
     memcpy(it->base, p.c, it->width * sizeof *it->base);
-    br_gemm(br_matrix_of(it->base, 1, it->width), 1.0f, bond_rows(it, 1), BR_PLAIN,
-            br_matrix_of(p.w, it->inputs.n_bond, it->width), BR_PLAIN);
+    add_bonds(it, p.w, 1, it->base);
 }
 
 static void mlp_score(br_attribution *a, const uint8_t *codes, uint32_t key, float *scores)
