@@ -30,7 +30,8 @@ typedef enum br_stream {
     BR_STREAM_SPLIT,      ///< which part a row of a file belongs to
     BR_STREAM_TOY,        ///< samples of the toy world
     BR_STREAM_BACKGROUND, ///< training pairs that attributions compare with
-    BR_STREAM_TOPICS      ///< documents and first words of topics
+    BR_STREAM_TOPICS,     ///< documents and first words of topics
+    BR_STREAM_ATTRIBUTION ///< what attributions sample
 } br_stream;
 
 typedef struct br_rng {

@@ -1,6 +1,8 @@
 // parameters, m, v and the gradient: [n_parameters]
 
-#include "model/layers.h"
+#include "model/adam.h"
+
+#include "model/tables.h"
 
 #include <math.h>
 
