@@ -28,7 +28,8 @@ typedef enum br_stream {
     BR_STREAM_REPLAY,  ///< past samples that a daily training sees again
     BR_STREAM_DROPOUT, ///< hidden units that a step leaves out
     BR_STREAM_SPLIT,   ///< which part a row of a file belongs to
-    BR_STREAM_TOY      ///< samples of the toy world
+    BR_STREAM_TOY,     ///< samples of the toy world
+    BR_STREAM_GUMBEL   ///< gates of the search by gradient
 } br_stream;
 
 typedef struct br_rng {

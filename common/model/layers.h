@@ -8,6 +8,7 @@
 
 #include "base/rng.h"
 #include "linalg/gemm.h"
+#include "model/adam.h"
 #include "model/tables.h"
 #include "model/train.h"
 
@@ -112,20 +113,6 @@ void br_output_backward(float *dw, br_matrix dx, const float *dlogit, br_matrix 
 /// Weighted sum over rows of the log loss in nats of sigmoid(logit + offset), and its gradient.
 ///   logit  in [n]    label  in [n] 0 or 1    weight  in [n]    dlogit  out [n], may be NULL
 double br_loss(float *dlogit, const float *logit, const uint8_t *label, const float *weight, size_t n, double offset);
-
-// --- adam.c ---
-
-typedef struct br_adam {
-    float *m;      ///< [n_parameters] mean of the gradient
-    float *v;      ///< [n_parameters] mean of its square
-    uint64_t step; ///< steps done, the one under way included
-} br_adam;
-
-/// One step on parameters [from, until) by their gradient plus l2 times the parameter.
-///
-/// Source: Kingma and Ba 2015, Algorithm 1; beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8.
-void br_adam_step(float *parameters, const br_adam *adam, const float *gradient, size_t from, size_t until, double rate,
-                  double l2);
 
 // --- masks.c ---
 
