@@ -317,6 +317,43 @@ Test(explain_gumbel, noise_is_logistic_and_an_investors_own)
     fixture_deinit(&f);
 }
 
+Test(explain_gumbel, descends_by_adam_while_the_temperature_falls)
+{
+    enum { STEPS = 50, N = MAX_BATCH * N_FIELDS };
+    fixture f;
+    uint32_t fields[MAX_BATCH * K];
+    float searched[N];
+    double at[N], m[N] = {0}, v[N] = {0};
+    fixture_init(&f, 0, 11);
+    f.options.n_steps = STEPS;
+    restart(&f, MAX_BATCH);
+    cr_assert_eq(br_gumbel_search(f.gumbel, &f.batch, MAX_BATCH, fields), BR_OK);
+    memcpy(searched, f.gumbel->gate_logit, sizeof searched);
+    for (uint32_t i = 0; i < N; i++) {
+        at[i] = -10.0;
+    }
+    for (uint32_t step = 0; step < STEPS; step++) {
+        for (uint32_t i = 0; i < N; i++) {
+            f.gumbel->gate_logit[i] = (float)at[i];
+        }
+        f.gumbel->temperature = (float)fmax(0.1, 5.0 * (STEPS - step) / STEPS);
+        br_gumbel_draw(f.gumbel, f.keys, MAX_BATCH, step);
+        losses_of(&f, (double[MAX_BATCH]){0});
+        for (uint32_t i = 0; i < N; i++) {
+            double gradient = (double)f.gumbel->gradient[i];
+            m[i] = 0.9 * m[i] + 0.1 * gradient;
+            v[i] = 0.999 * v[i] + 0.001 * gradient * gradient;
+            double m_hat = m[i] / (1.0 - pow(0.9, step + 1.0));
+            double v_hat = v[i] / (1.0 - pow(0.999, step + 1.0));
+            at[i] -= 0.1 * m_hat / (sqrt(v_hat) + 1e-8);
+        }
+    }
+    for (uint32_t i = 0; i < N; i++) {
+        cr_assert_float_eq((double)searched[i], at[i], 0.01, "%g is not %g", (double)searched[i], at[i]);
+    }
+    fixture_deinit(&f);
+}
+
 // --- the curves of Figure 4 ---
 
 enum { MAX_CALLS = 200 };
