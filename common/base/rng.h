@@ -23,15 +23,16 @@ typedef enum br_stream {
     BR_STREAM_SIM_BOND,
     BR_STREAM_SIM_INVESTOR,
     BR_STREAM_SIM_BID,
-    BR_STREAM_BENCH,      ///< made-up data to measure speed with
-    BR_STREAM_SHOWN,      ///< fields that are shown where small sets are assessed
-    BR_STREAM_REPLAY,     ///< past samples that a daily training sees again
-    BR_STREAM_DROPOUT,    ///< hidden units that a step leaves out
-    BR_STREAM_SPLIT,      ///< which part a row of a file belongs to
-    BR_STREAM_TOY,        ///< samples of the toy world
-    BR_STREAM_BACKGROUND, ///< training pairs that attributions compare with
-    BR_STREAM_TOPICS,     ///< documents and first words of topics
-    BR_STREAM_ATTRIBUTION ///< what attributions sample
+    BR_STREAM_BENCH,       ///< made-up data to measure speed with
+    BR_STREAM_SHOWN,       ///< fields that are shown where small sets are assessed
+    BR_STREAM_REPLAY,      ///< past samples that a daily training sees again
+    BR_STREAM_DROPOUT,     ///< hidden units that a step leaves out
+    BR_STREAM_SPLIT,       ///< which part a row of a file belongs to
+    BR_STREAM_TOY,         ///< samples of the toy world
+    BR_STREAM_BACKGROUND,  ///< training pairs that attributions compare with
+    BR_STREAM_TOPICS,      ///< documents and first words of topics
+    BR_STREAM_ATTRIBUTION, ///< what attributions sample
+    BR_STREAM_GUMBEL       ///< gates of the search by gradient
 } br_stream;
 
 typedef struct br_rng {
