@@ -1,11 +1,7 @@
 #ifndef BR_MODEL_ADAM_H
 #define BR_MODEL_ADAM_H
 
-<<<<<<< HEAD
-/// Adam: the optimiser of whatever is learned by gradients.
-=======
 /// Adam, for parameters and for whatever else is found by descent.
->>>>>>> gates
 ///
 /// Source: Kingma and Ba 2015, Algorithm 1; beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8.
 

@@ -23,7 +23,7 @@ LAYERS = {
     "codec": {"base", "market", "model", "explain"},
     "transport": {"base"},
     "store": {"base", "market", "model", "codec"},
-    "pipeline": {"base", "linalg", "input", "market", "metrics", "model", "rank", "explain", "codec", "store"},
+    "pipeline": {"base", "linalg", "input", "market", "metrics", "model", "rank", "explain", "attribution", "codec", "store"},
     "service": {"base", "codec", "transport", "model", "explain"},  # the last two: options in the configuration
 }
 
