@@ -87,14 +87,17 @@ void br_learner_set_base_rate(br_learner *it, double positives, double negatives
     }
 }
 
-const uint8_t *br_learner_mask(const br_learner *it, uint32_t worker, uint32_t sample, const br_mask_plan *plan)
+const uint8_t *br_learner_mask(const br_learner *it, uint32_t worker, uint64_t sample, const br_mask_plan *plan)
 {
     if (it->n_maskable == 0) {
         return NULL;
     }
     uint32_t n_investor = it->model->n_fields - it->model->n_bond_fields;
     uint8_t *masked = it->masked + (size_t)worker * n_investor;
-    br_rng rng = br_rng_at(it->options->seed, BR_STREAM_MASKS, it->epoch, sample);
+    // One word counts epochs in its lower half and in its upper one what a sample's number has above 32 bits.
+    br_assert(it->epoch <= UINT16_MAX && sample >> 48 == 0);
+    uint32_t epoch = it->epoch | (uint32_t)(sample >> 32) << 16;
+    br_rng rng = br_rng_at(it->options->seed, BR_STREAM_MASKS, epoch, (uint32_t)sample);
     br_mask_draw(masked, n_investor, it->maskable, it->n_maskable, plan, &rng);
     return masked;
 }

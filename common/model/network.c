@@ -55,12 +55,12 @@ struct br_network {
     uint32_t step_number;
     // Batch norm; units of all hidden layers one after the other.
     size_t n_hidden_units;
-    double *running; // [2, n_hidden_units] of the moments
-    double running_weight;
-    float *mean;         // [n_hidden_units] of what the running moments say
-    float *inverse;      // likewise
-    br_tower_mode tower; // learning; `first` is set for each tile
-    uint32_t *identity;  // [capacity] 0, 1, 2, ...
+    double *running;       // [2, n_hidden_units] sums of the units' inputs and of their squares around a step's mean
+    double running_weight; // samples that they are of
+    float *mean;           // [n_hidden_units] of what the running moments say
+    float *inverse;        // likewise
+    br_tower_mode tower;   // learning; `first` is set for each tile
+    uint32_t *identity;    // [capacity] 0, 1, 2, ...
     // The work under way.
     const br_sample_source *source;
     size_t n_samples;
@@ -800,7 +800,7 @@ static void read_running(br_network *network)
 static void update_running(br_network *network)
 {
     size_t n = network->n_hidden_units;
-    double share = 1.0 - NORM_KEPT;
+    double n_samples = (double)network->n_samples;
     for (size_t k = 0; k < n; k++) {
         double sum = 0.0;
         double square = 0.0;
@@ -808,12 +808,11 @@ static void update_running(br_network *network)
             sum += network->parts[i].moments[k];
             square += network->parts[i].moments[n + k];
         }
-        double mean = sum / (double)network->n_samples;
-        double variance = fmax(square / (double)network->n_samples - mean * mean, 0.0);
-        network->running[k] = NORM_KEPT * network->running[k] + share * mean;
-        network->running[n + k] = NORM_KEPT * network->running[n + k] + share * variance;
+        double around_mean = fmax(square - sum / n_samples * sum, 0.0);
+        network->running[k] = NORM_KEPT * network->running[k] + sum;
+        network->running[n + k] = NORM_KEPT * network->running[n + k] + around_mean;
     }
-    network->running_weight = NORM_KEPT * network->running_weight + share;
+    network->running_weight = NORM_KEPT * network->running_weight + n_samples;
     read_running(network);
 }
 
@@ -850,7 +849,7 @@ void br_network_fold(const br_network *network, float *parameters)
 
 double br_network_gradient(br_network *network, const br_sample_source *source, size_t n, double offset)
 {
-    br_assert(n > 0 && n <= network->max_samples);
+    br_assert(n > 0 && n <= network->max_samples && network->step_number < UINT32_MAX);
     network->source = source;
     network->n_samples = n;
     network->offset = offset;

@@ -40,7 +40,7 @@ typedef struct br_regularisation {
 /// From here on; a network begins without. Forgets the statistics of batch norm. With batch norm, logits are worked out by running
 /// means over the last steps (0 and 1 before the first).
 ///
-/// Choice: of the step before, a running mean keeps nine tenths; the first steps weigh what a whole one would.
+/// Choice: a step weighs as many as it has samples, nine tenths of that at the next step, and so on.
 void br_network_regularise(br_network *network, const br_regularisation *how);
 /// Parameters of the model's form, as they are with batch norm, to those that give the same logits without it.
 void br_network_fold(const br_network *network, float *parameters);
