@@ -118,9 +118,9 @@ static void update_rows(br_learner *it, uint32_t field)
     for (size_t i = 0; i < n_spans; i++) {
         size_t from = touched == NULL ? model->row_of[field] : touched[i];
         size_t until = touched == NULL ? model->row_of[field + 1] : from + 1;
-        br_adam_step(model->parameters, &it->adam, gradient, from * d, until * d, it->rate, it->options->l2);
+        br_adam_update(model->parameters, &it->adam, gradient, from * d, until * d, it->options->l2);
         if (model->linear != NULL) {
-            br_adam_step(model->parameters, &it->adam, gradient, linear + from, linear + until, it->rate, 0.0);
+            br_adam_update(model->parameters, &it->adam, gradient, linear + from, linear + until, 0.0);
         }
     }
 }
@@ -143,8 +143,7 @@ static void work_update(void *context, uint32_t worker, uint32_t item)
     }
     size_t from = n_row_parameters(model) + (size_t)(item - model->n_fields) * UPDATE_PIECE;
     size_t until = from + UPDATE_PIECE < model->n_parameters ? from + UPDATE_PIECE : model->n_parameters;
-    br_adam_step(model->parameters, &it->adam, br_network_last_gradient(it->network)->parameters, from, until, it->rate,
-                 0.0);
+    br_adam_update(model->parameters, &it->adam, br_network_last_gradient(it->network)->parameters, from, until, 0.0);
 }
 
 static bool tell(br_learner *it)
@@ -171,8 +170,7 @@ br_status br_learner_step(br_learner *it, const br_sample_source *samples, size_
         return br_fail(BR_ERR_INVALID, "training: the loss is not finite in epoch %u, step %" PRIu64 " of %" PRIu64,
                        it->epoch + 1, it->step, it->n_steps);
     }
-    it->adam.step++;
-    it->rate = rate;
+    br_adam_begin(&it->adam, rate);
     br_workers_run(it->workers, work_update, it, n_updates);
     it->n_in_epoch += n;
     it->progress.samples_done += n;

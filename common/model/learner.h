@@ -20,7 +20,6 @@ typedef struct br_learner {
     br_workers *workers;
     br_network *network;
     br_adam adam;
-    double rate;        ///< of the step under way
     uint8_t *masked;    ///< [n_threads, n_investor_fields] scratch of br_learner_mask()
     uint32_t *maskable; ///< [n_maskable] among the investor fields
     uint32_t n_maskable;

@@ -658,11 +658,17 @@ static void sum_gathered_block(br_network *network, size_t block)
     const br_tables *tables = network->tables;
     size_t columns = br_state_block_columns(&tables->layout, block);
     size_t width = tables->n_gathered * network->model->config.d;
-    for (uint32_t k = 0; width > 0 && k < network->n_parts; k++) {
+    if (width == 0) {
+        return;
+    }
+    float *sum = br_gathered_factor(tables, network->step.factor, block);
+    memset(sum, 0, width * columns * sizeof *sum);
+    for (uint32_t k = 0; k < network->n_parts; k++) {
         const part *it = &network->parts[k];
-        br_gemm(br_matrix_of(br_gathered_factor(tables, network->step.factor, block), width, columns),
-                k == 0 ? 0.0f : 1.0f, br_matrix_of(it->x_gathered, it->n, width), BR_TRANSPOSED,
-                br_matrix_of(br_states_at(&it->d_state, &tables->layout, block, 0), it->n, columns), BR_PLAIN);
+        if (it->n > 0) { // a step of few samples leaves parts empty
+            br_gemm(br_matrix_of(sum, width, columns), 1.0f, br_matrix_of(it->x_gathered, it->n, width), BR_TRANSPOSED,
+                    br_matrix_of(br_states_at(&it->d_state, &tables->layout, block, 0), it->n, columns), BR_PLAIN);
+        }
     }
 }
 

@@ -6,9 +6,9 @@
 /// A step's samples are cut into parts whose number depends on the largest step and the model alone; each part is one item of work, and what parts
 /// leave is added in their order, so no result depends on the number of threads. Nothing is allocated per step.
 ///
-/// Memory: per sample of the largest step 2 n + 3 F numbers of four bytes (n = floats of a state, F = fields), per part a copy of the
-/// parameters that meet the cross layers and the tower, and the tables, n floats per value of a tabled field; a gradient of all
-/// parameters.
+/// Memory: per sample of the largest step 2 n + 3 F + (2 d + 1) G numbers of four bytes (n = floats of a state, F = fields, G of them
+/// gathered), per part a copy of the parameters that meet the cross layers and the tower, and the tables, n floats per value of a tabled
+/// field, d n per field; a gradient of all parameters, one number per row of a gathered field.
 
 #include "model/layers.h"
 #include "model/workers.h"

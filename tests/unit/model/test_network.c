@@ -523,6 +523,28 @@ Test(model_network, dropout_keeps_its_share_and_differs_by_step_sample_and_layer
     }
 }
 
+Test(model_network, a_step_of_few_samples_knows_nothing_of_the_one_before)
+{
+    for (size_t k = 0; k < N_CASES; k++) {
+        static bench used, fresh;
+        bench_init(&used, k, 1);
+        bench_init(&fresh, k, 1);
+        (void)br_network_gradient(used.network, &used.source, N, 0.0);
+        for (size_t n = 1; n < 6; n++) { // fewer than there are parts, so that some are empty
+            double loss = br_network_gradient(used.network, &used.source, n, 0.0);
+            cr_assert_eq(loss, br_network_gradient(fresh.network, &fresh.source, n, 0.0));
+            const float *gradient = br_network_last_gradient(used.network)->parameters;
+            const float *expected = br_network_last_gradient(fresh.network)->parameters;
+            for (size_t i = 0; i < used.model->n_parameters; i++) {
+                cr_assert(gradient[i] == expected[i] || untouched(&used, i), "case %zu: %zu of %zu", k, i,
+                          used.model->n_parameters);
+            }
+        }
+        bench_deinit(&used);
+        bench_deinit(&fresh);
+    }
+}
+
 Test(model_network, a_nan_reaches_the_logit)
 {
     static bench it;
