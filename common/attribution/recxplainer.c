@@ -383,8 +383,8 @@ static void learn(br_attribution *a, mlp_lesson *lesson)
             size_t some = n - first < BR_SAMPLES ? n - first : BR_SAMPLES;
             forward(a, lesson, lesson->order + first, some);
             backward(a, lesson, lesson->order + first, some);
-            lesson->adam.step++;
-            br_adam_step(it->parameters, &lesson->adam, lesson->gradient, 0, it->n_parameters, LEARNING_RATE, 0.0);
+            br_adam_begin(&lesson->adam, LEARNING_RATE);
+            br_adam_update(it->parameters, &lesson->adam, lesson->gradient, 0, it->n_parameters, 0.0);
         }
     }
 }

@@ -185,6 +185,7 @@ static void descend(br_gumbel *gumbel, const br_gumbel_batch *batch, size_t firs
     }
     memset(gumbel->adam.m, 0, n_gates * sizeof(float));
     memset(gumbel->adam.v, 0, n_gates * sizeof(float));
+    gumbel->adam.step = 0;
     for (uint32_t step = 0; step <= options->n_steps; step++) {
         gumbel->temperature = temperature_at(options, step);
         br_gumbel_draw(gumbel, batch->keys + first, n, step);
@@ -196,8 +197,8 @@ static void descend(br_gumbel *gumbel, const br_gumbel_batch *batch, size_t firs
             return;
         }
         br_gumbel_slope(gumbel, batch->codes + first * gumbel->n, n, NULL);
-        gumbel->adam.step = step + 1;
-        br_adam_step(gumbel->gate_logit, &gumbel->adam, gumbel->gradient, 0, n_gates, options->rate, 0.0);
+        br_adam_begin(&gumbel->adam, options->rate);
+        br_adam_update(gumbel->gate_logit, &gumbel->adam, gumbel->gradient, 0, n_gates, 0.0);
     }
 }
 

@@ -251,9 +251,10 @@ static br_status refill(br_ctr_file *file)
     return status;
 }
 
-br_status br_ctr_file_next(br_ctr_file *file, br_ctr_batch *batch)
+br_status br_ctr_file_next(br_ctr_file *file, uint32_t n_rows, br_ctr_batch *batch)
 {
     br_assert(file->blocks != NULL); // br_ctr_file_start() was called
+    br_assert(n_rows > 0 && n_rows <= file->order.batch_rows);
     if (file->end - file->begin < file->order.batch_rows && file->next < file->n_order) {
         br_status status = refill(file);
         if (status != BR_OK) {
@@ -264,7 +265,7 @@ br_status br_ctr_file_next(br_ctr_file *file, br_ctr_batch *batch)
     if (n_left == 0) {
         return BR_ERR_AGAIN;
     }
-    uint32_t n = n_left < file->order.batch_rows ? (uint32_t)n_left : file->order.batch_rows;
+    uint32_t n = n_left < n_rows ? (uint32_t)n_left : n_rows;
     *batch = (br_ctr_batch){.n = n,
                             .codes = file->window.codes + file->begin * file->n_fields,
                             .labels = file->window.labels + file->begin};

@@ -10,7 +10,7 @@
 ///     }
 ///     for each epoch:
 ///         br_ctr_file_start(file, &(br_ctr_order){.batch_rows = 4096, .shuffled = true, .seed = seed, .epoch = epoch});
-///         while ((status = br_ctr_file_next(file, &batch)) == BR_OK) { ... }       // BR_ERR_AGAIN at the end
+///         while ((status = br_ctr_file_next(file, 4096, &batch)) == BR_OK) { ... }       // BR_ERR_AGAIN at the end
 ///
 /// The file has no name and goes with the process, however that ends: its form is nobody's business. On disk a row takes
 /// 4 * n_fields + 1 bytes; in memory there are BR_CTR_WINDOW_ROWS + BR_CTR_BLOCK_ROWS + batch_rows rows and 4 bytes per block.
@@ -25,15 +25,15 @@
 #define BR_CTR_MAX_BATCH_ROWS (1u << 20)
 
 typedef struct br_ctr_order {
-    uint32_t batch_rows; ///< 1 to BR_CTR_MAX_BATCH_ROWS
+    uint32_t batch_rows; ///< most rows of a batch, 1 to BR_CTR_MAX_BATCH_ROWS
     bool shuffled;       ///< else as appended
-    uint64_t seed;       ///< the order is a function of rows, seed and epoch
+    uint64_t seed;       ///< the order is a function of rows, batches, seed and epoch
     uint32_t epoch;
 } br_ctr_order;
 
 /// Borrowed: valid until the next call.
 typedef struct br_ctr_batch {
-    uint32_t n;            ///< batch_rows, fewer only at the end
+    uint32_t n;            ///< as asked for, fewer only at the end
     const uint32_t *codes; ///< [n, n_fields]
     const uint8_t *labels; ///< [n] 0 or 1
 } br_ctr_batch;
@@ -47,8 +47,8 @@ br_status br_ctr_file_append(br_ctr_file *file, const uint32_t *codes, uint8_t l
 uint64_t br_ctr_file_n_rows(const br_ctr_file *file);
 /// Begin an epoch, also before the last one's end. Errors: BR_ERR_NO_MEMORY.
 br_status br_ctr_file_start(br_ctr_file *file, const br_ctr_order *order) BR_MUST_CHECK;
-/// Every row once, then BR_ERR_AGAIN. Errors: BR_ERR_IO.
-br_status br_ctr_file_next(br_ctr_file *file, br_ctr_batch *batch) BR_MUST_CHECK;
+/// The next `n_rows`, 1 to batch_rows: every row once, then BR_ERR_AGAIN. Errors: BR_ERR_IO.
+br_status br_ctr_file_next(br_ctr_file *file, uint32_t n_rows, br_ctr_batch *batch) BR_MUST_CHECK;
 void br_ctr_file_free(br_ctr_file **file);
 
 #endif

@@ -11,10 +11,15 @@ typedef struct br_adam {
     float *m;      ///< [n_parameters] mean of the gradient
     float *v;      ///< [n_parameters] mean of its square
     uint64_t step; ///< steps done, the one under way included
+    // Of the step under way, with the bias correction of both means.
+    float rate;
+    float epsilon;
 } br_adam;
 
-/// One step on parameters [from, until) by their gradient plus l2 times the parameter.
-void br_adam_step(float *parameters, const br_adam *adam, const float *gradient, size_t from, size_t until, double rate,
-                  double l2);
+/// Begin a step.
+void br_adam_begin(br_adam *adam, double rate);
+/// The step on parameters [from, until) by their gradient plus l2 times the parameter.
+void br_adam_update(float *parameters, const br_adam *adam, const float *gradient, size_t from, size_t until,
+                    double l2);
 
 #endif

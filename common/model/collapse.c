@@ -317,6 +317,12 @@ br_status br_collapsed_new(br_collapsed **out, const br_model *model)
     if (model->n_low < model->config.n_cross) {
         return br_fail(BR_ERR_INVALID, "model: cross layers of full rank do not collapse");
     }
+    for (uint32_t j = model->n_bond_fields; j < model->n_fields; j++) {
+        if (!model->fields[j].maskable) {
+            return br_fail(BR_ERR_INVALID, "model: investor field %u cannot be masked, so there is nothing to explain by",
+                           j);
+        }
+    }
     BR_AUTO(br_collapsed) *c = br_calloc(1, sizeof *c);
     if (c == NULL) {
         return br_no_memory("collapsed model", 1);

@@ -87,14 +87,17 @@ void br_learner_set_base_rate(br_learner *it, double positives, double negatives
     }
 }
 
-const uint8_t *br_learner_mask(const br_learner *it, uint32_t worker, uint32_t sample, const br_mask_plan *plan)
+const uint8_t *br_learner_mask(const br_learner *it, uint32_t worker, uint64_t sample, const br_mask_plan *plan)
 {
     if (it->n_maskable == 0) {
         return NULL;
     }
     uint32_t n_investor = it->model->n_fields - it->model->n_bond_fields;
     uint8_t *masked = it->masked + (size_t)worker * n_investor;
-    br_rng rng = br_rng_at(it->options->seed, BR_STREAM_MASKS, it->epoch, sample);
+    // One word counts epochs in its lower half and in its upper one what a sample's number has above 32 bits.
+    br_assert(it->epoch <= UINT16_MAX && sample >> 48 == 0);
+    uint32_t epoch = it->epoch | (uint32_t)(sample >> 32) << 16;
+    br_rng rng = br_rng_at(it->options->seed, BR_STREAM_MASKS, epoch, (uint32_t)sample);
     br_mask_draw(masked, n_investor, it->maskable, it->n_maskable, plan, &rng);
     return masked;
 }
@@ -115,9 +118,9 @@ static void update_rows(br_learner *it, uint32_t field)
     for (size_t i = 0; i < n_spans; i++) {
         size_t from = touched == NULL ? model->row_of[field] : touched[i];
         size_t until = touched == NULL ? model->row_of[field + 1] : from + 1;
-        br_adam_step(model->parameters, &it->adam, gradient, from * d, until * d, it->rate, it->options->l2);
+        br_adam_update(model->parameters, &it->adam, gradient, from * d, until * d, it->options->l2);
         if (model->linear != NULL) {
-            br_adam_step(model->parameters, &it->adam, gradient, linear + from, linear + until, it->rate, 0.0);
+            br_adam_update(model->parameters, &it->adam, gradient, linear + from, linear + until, 0.0);
         }
     }
 }
@@ -140,8 +143,7 @@ static void work_update(void *context, uint32_t worker, uint32_t item)
     }
     size_t from = n_row_parameters(model) + (size_t)(item - model->n_fields) * UPDATE_PIECE;
     size_t until = from + UPDATE_PIECE < model->n_parameters ? from + UPDATE_PIECE : model->n_parameters;
-    br_adam_step(model->parameters, &it->adam, br_network_last_gradient(it->network)->parameters, from, until, it->rate,
-                 0.0);
+    br_adam_update(model->parameters, &it->adam, br_network_last_gradient(it->network)->parameters, from, until, 0.0);
 }
 
 static bool tell(br_learner *it)
@@ -168,8 +170,7 @@ br_status br_learner_step(br_learner *it, const br_sample_source *samples, size_
         return br_fail(BR_ERR_INVALID, "training: the loss is not finite in epoch %u, step %" PRIu64 " of %" PRIu64,
                        it->epoch + 1, it->step, it->n_steps);
     }
-    it->adam.step++;
-    it->rate = rate;
+    br_adam_begin(&it->adam, rate);
     br_workers_run(it->workers, work_update, it, n_updates);
     it->n_in_epoch += n;
     it->progress.samples_done += n;

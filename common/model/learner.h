@@ -20,7 +20,6 @@ typedef struct br_learner {
     br_workers *workers;
     br_network *network;
     br_adam adam;
-    double rate;        ///< of the step under way
     uint8_t *masked;    ///< [n_threads, n_investor_fields] scratch of br_learner_mask()
     uint32_t *maskable; ///< [n_maskable] among the investor fields
     uint32_t n_maskable;
@@ -45,8 +44,8 @@ void br_learner_deinit(br_learner *it);
 
 /// Start a fresh model at the base rate; a warm one keeps its bias.
 void br_learner_set_base_rate(br_learner *it, double positives, double negatives);
-/// masked[n_investor_fields] of a sample of the epoch under way, in the worker's scratch; NULL when no field can be masked.
-const uint8_t *br_learner_mask(const br_learner *it, uint32_t worker, uint32_t sample, const br_mask_plan *plan);
+/// masked[n_investor_fields] of a sample (less than 2^48) of the epoch under way, in the worker's scratch; NULL when no field can be masked.
+const uint8_t *br_learner_mask(const br_learner *it, uint32_t worker, uint64_t sample, const br_mask_plan *plan);
 
 /// Begin epoch it->epoch, of n_steps steps.
 void br_learner_begin(br_learner *it, uint64_t n_steps);

@@ -55,12 +55,12 @@ struct br_network {
     uint32_t step_number;
     // Batch norm; units of all hidden layers one after the other.
     size_t n_hidden_units;
-    double *running; // [2, n_hidden_units] of the moments
-    double running_weight;
-    float *mean;         // [n_hidden_units] of what the running moments say
-    float *inverse;      // likewise
-    br_tower_mode tower; // learning; `first` is set for each tile
-    uint32_t *identity;  // [capacity] 0, 1, 2, ...
+    double *running;       // [2, n_hidden_units] sums of the units' inputs and of their squares around a step's mean
+    double running_weight; // samples that they are of
+    float *mean;           // [n_hidden_units] of what the running moments say
+    float *inverse;        // likewise
+    br_tower_mode tower;   // learning; `first` is set for each tile
+    uint32_t *identity;    // [capacity] 0, 1, 2, ...
     // The work under way.
     const br_sample_source *source;
     size_t n_samples;
@@ -658,11 +658,17 @@ static void sum_gathered_block(br_network *network, size_t block)
     const br_tables *tables = network->tables;
     size_t columns = br_state_block_columns(&tables->layout, block);
     size_t width = tables->n_gathered * network->model->config.d;
-    for (uint32_t k = 0; width > 0 && k < network->n_parts; k++) {
+    if (width == 0) {
+        return;
+    }
+    float *sum = br_gathered_factor(tables, network->step.factor, block);
+    memset(sum, 0, width * columns * sizeof *sum);
+    for (uint32_t k = 0; k < network->n_parts; k++) {
         const part *it = &network->parts[k];
-        br_gemm(br_matrix_of(br_gathered_factor(tables, network->step.factor, block), width, columns),
-                k == 0 ? 0.0f : 1.0f, br_matrix_of(it->x_gathered, it->n, width), BR_TRANSPOSED,
-                br_matrix_of(br_states_at(&it->d_state, &tables->layout, block, 0), it->n, columns), BR_PLAIN);
+        if (it->n > 0) { // a step of few samples leaves parts empty
+            br_gemm(br_matrix_of(sum, width, columns), 1.0f, br_matrix_of(it->x_gathered, it->n, width), BR_TRANSPOSED,
+                    br_matrix_of(br_states_at(&it->d_state, &tables->layout, block, 0), it->n, columns), BR_PLAIN);
+        }
     }
 }
 
@@ -800,7 +806,7 @@ static void read_running(br_network *network)
 static void update_running(br_network *network)
 {
     size_t n = network->n_hidden_units;
-    double share = 1.0 - NORM_KEPT;
+    double n_samples = (double)network->n_samples;
     for (size_t k = 0; k < n; k++) {
         double sum = 0.0;
         double square = 0.0;
@@ -808,12 +814,11 @@ static void update_running(br_network *network)
             sum += network->parts[i].moments[k];
             square += network->parts[i].moments[n + k];
         }
-        double mean = sum / (double)network->n_samples;
-        double variance = fmax(square / (double)network->n_samples - mean * mean, 0.0);
-        network->running[k] = NORM_KEPT * network->running[k] + share * mean;
-        network->running[n + k] = NORM_KEPT * network->running[n + k] + share * variance;
+        double around_mean = fmax(square - sum / n_samples * sum, 0.0);
+        network->running[k] = NORM_KEPT * network->running[k] + sum;
+        network->running[n + k] = NORM_KEPT * network->running[n + k] + around_mean;
     }
-    network->running_weight = NORM_KEPT * network->running_weight + share;
+    network->running_weight = NORM_KEPT * network->running_weight + n_samples;
     read_running(network);
 }
 
@@ -850,7 +855,7 @@ void br_network_fold(const br_network *network, float *parameters)
 
 double br_network_gradient(br_network *network, const br_sample_source *source, size_t n, double offset)
 {
-    br_assert(n > 0 && n <= network->max_samples);
+    br_assert(n > 0 && n <= network->max_samples && network->step_number < UINT32_MAX);
     network->source = source;
     network->n_samples = n;
     network->offset = offset;

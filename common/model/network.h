@@ -6,9 +6,9 @@
 /// A step's samples are cut into parts whose number depends on the largest step and the model alone; each part is one item of work, and what parts
 /// leave is added in their order, so no result depends on the number of threads. Nothing is allocated per step.
 ///
-/// Memory: per sample of the largest step 2 n + 3 F numbers of four bytes (n = floats of a state, F = fields), per part a copy of the
-/// parameters that meet the cross layers and the tower, and the tables, n floats per value of a tabled field; a gradient of all
-/// parameters.
+/// Memory: per sample of the largest step 2 n + 3 F + (2 d + 1) G numbers of four bytes (n = floats of a state, F = fields, G of them
+/// gathered), per part a copy of the parameters that meet the cross layers and the tower, and the tables, n floats per value of a tabled
+/// field, d n per field; a gradient of all parameters, one number per row of a gathered field.
 
 #include "model/layers.h"
 #include "model/workers.h"
@@ -40,7 +40,7 @@ typedef struct br_regularisation {
 /// From here on; a network begins without. Forgets the statistics of batch norm. With batch norm, logits are worked out by running
 /// means over the last steps (0 and 1 before the first).
 ///
-/// Choice: of the step before, a running mean keeps nine tenths; the first steps weigh what a whole one would.
+/// Choice: a step weighs as many as it has samples, nine tenths of that at the next step, and so on.
 void br_network_regularise(br_network *network, const br_regularisation *how);
 /// Parameters of the model's form, as they are with batch norm, to those that give the same logits without it.
 void br_network_fold(const br_network *network, float *parameters);

@@ -84,8 +84,8 @@ typedef struct br_train_report {
 } br_train_report;
 
 /// Train `model` (initialised or warm) on `train`, stop by `valid`, leave the best epoch's parameters in it and fit the calibration
-/// on `valid`. Nothing is allocated per step. The result depends on data, options and BLAS kernel, not on threads. A call that fails
-/// leaves the parameters of the step it stopped at. br_gemm_start() must have been called. Watcher and report may be NULL.
+/// on `valid`. Nothing is allocated per step. The result depends on data, options and BLAS kernel, not on threads. What a call that
+/// fails leaves in the model is not to be used: those of a step, with batch norm not folded in. br_gemm_start() must have been called. Watcher and report may be NULL.
 ///
 /// Negatives that dataset and epoch leave out shift the logit by exactly -log(share kept) while training, so that the model's own
 /// logit is on the true scale.

@@ -17,6 +17,8 @@ typedef struct stream_training {
     double rate;
     br_sample_batch batch; // under way
     uint64_t first;        // number of its first sample in the epoch
+    uint64_t n_batches;    // of the pass under way
+    uint64_t n_asked;      // of them
     // Of validation and test: [their samples].
     float *logit;
     uint8_t *label;
@@ -44,6 +46,11 @@ static br_status check_stream(const char *what, const br_sample_stream *stream, 
     return BR_OK;
 }
 
+static uint64_t n_batches(const br_train_options *options, const br_sample_stream *stream)
+{
+    return stream->n / options->batch + (stream->n % options->batch > 0);
+}
+
 static br_status check(const br_model *model, const br_stream_data *data, const br_train_options *options)
 {
     br_assert(model->n_bond_fields == 0);
@@ -54,6 +61,11 @@ static br_status check(const br_model *model, const br_stream_data *data, const 
     br_status status = br_train_options_check(&used);
     if (status == BR_OK) {
         status = check_stream("train on", data->train, UINT64_MAX);
+    }
+    // Masks, dropout and the rows that a step has seen are told apart by the number of the step.
+    if (status == BR_OK && n_batches(options, data->train) > UINT32_MAX / options->max_epochs) {
+        status = br_fail(BR_ERR_LIMIT, "training: %u epochs of %" PRIu64 " steps, more than %u steps",
+                         options->max_epochs, n_batches(options, data->train), UINT32_MAX);
     }
     if (status == BR_OK && (data->train->n_positive == 0 || data->train->n_positive >= data->train->n)) {
         status = br_fail(BR_ERR_INVALID, "training: %" PRIu64 " of %" PRIu64 " samples are positive: one label alone",
@@ -86,19 +98,22 @@ static br_status make_room(stream_training *it, uint32_t batch)
 
 // --- batches ---
 
-/// Batches of nearly equal size: no short last one with a noisy gradient.
-static uint64_t n_batches(const stream_training *it, const br_sample_stream *stream)
-{
-    uint32_t batch = it->learner.options->batch;
-    return (stream->n + batch - 1) / batch;
-}
-
 static br_status start(stream_training *it, const br_sample_stream *stream)
 {
-    uint64_t n = n_batches(it, stream);
+    it->n_batches = n_batches(it->learner.options, stream);
+    it->n_asked = 0;
     it->batch.n = 0;
     it->first = 0;
-    return stream->start(stream->context, it->learner.epoch, (uint32_t)((stream->n + n - 1) / n));
+    uint64_t most = stream->n / it->n_batches + (stream->n % it->n_batches > 0);
+    return stream->start(stream->context, it->learner.epoch, (uint32_t)most);
+}
+
+/// How many samples the next batch has. All have nearly the same: no short last one with a noisy gradient, and none of a single sample,
+/// which batch norm would take to zeros.
+static uint32_t next_size(stream_training *it, const br_sample_stream *stream)
+{
+    uint64_t left_over = stream->n % it->n_batches;
+    return (uint32_t)(stream->n / it->n_batches + (it->n_asked++ < left_over));
 }
 
 static br_status check_codes(const stream_training *it)
@@ -121,15 +136,19 @@ static br_status next(stream_training *it, const br_sample_stream *stream)
 {
     it->first += it->batch.n;
     it->batch.n = 0;
-    br_status status = stream->next(stream->context, &it->batch);
-    if (status == BR_ERR_AGAIN ? it->first != stream->n : status == BR_OK && it->first + it->batch.n > stream->n) {
+    bool complete = it->first == stream->n;
+    uint32_t n = complete ? 1 : next_size(it, stream);
+    br_status status = stream->next(stream->context, n, &it->batch);
+    bool more = status == BR_OK && complete;
+    bool fewer = status == BR_OK ? it->batch.n < n : status == BR_ERR_AGAIN && !complete;
+    if (more || fewer) {
         return br_fail(BR_ERR_INVALID, "training: a stream of %" PRIu64 " samples has %s", stream->n,
-                       status == BR_OK ? "more" : "fewer");
+                       more ? "more" : "fewer");
     }
     if (status != BR_OK) {
         return status;
     }
-    br_assert(it->batch.n > 0 && it->batch.n <= it->learner.options->batch);
+    br_assert(it->batch.n == n);
     return check_codes(it);
 }
 
@@ -144,7 +163,7 @@ static void load_samples(void *context, uint32_t worker, size_t from, size_t n, 
         const uint32_t *codes = it->batch.codes + sample * model->n_fields;
         const uint8_t *masked = NULL;
         if (label != NULL) {
-            masked = br_learner_mask(&it->learner, worker, (uint32_t)(it->first + sample), &it->learner.options->masks);
+            masked = br_learner_mask(&it->learner, worker, it->first + sample, &it->learner.options->masks);
             label[t] = it->batch.labels[sample];
             weight[t] = 1.0f / (float)it->batch.n;
         }
@@ -161,7 +180,7 @@ static br_status run_epoch(stream_training *it)
 {
     const br_sample_stream *stream = it->data->train;
     br_sample_source samples = {it, load_samples};
-    br_learner_begin(&it->learner, n_batches(it, stream));
+    br_learner_begin(&it->learner, n_batches(it->learner.options, stream));
     br_status status = start(it, stream);
     while (status == BR_OK && (status = next(it, stream)) == BR_OK) {
         status = br_learner_step(&it->learner, &samples, it->batch.n, 0.0, it->rate);

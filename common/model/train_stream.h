@@ -12,7 +12,7 @@
 
 /// Borrowed: valid until the stream's next call.
 typedef struct br_sample_batch {
-    uint32_t n;            ///< 1 to max_rows
+    uint32_t n;            ///< from 1
     const uint32_t *codes; ///< [n, n_fields]
     const uint8_t *labels; ///< [n] 0 or 1
 } br_sample_batch;
@@ -23,8 +23,8 @@ typedef struct br_sample_stream {
     uint64_t n_positive; ///< of them; asked for of the training's stream alone
     /// Begin an epoch (from 0), in batches of at most `max_rows`; the same order for the same epoch.
     br_status (*start)(void *context, uint32_t epoch, uint32_t max_rows);
-    /// BR_ERR_AGAIN when all samples have come.
-    br_status (*next)(void *context, br_sample_batch *out);
+    /// The next `n_rows` samples (1 to max_rows), fewer only where they end. BR_ERR_AGAIN when all have come.
+    br_status (*next)(void *context, uint32_t n_rows, br_sample_batch *out);
 } br_sample_stream;
 
 typedef struct br_stream_data {
@@ -47,12 +47,14 @@ typedef struct br_stream_report {
 /// that are maskable are masked by options->masks; the learning rate falls to a tenth after each epoch without a better AUC, and
 /// options->patience such epochs in a row end the training. The options of the last phase and of negatives are without effect.
 /// The result depends on samples, their order, options and BLAS kernel, not on threads. br_gemm_start() must have been called. Watcher
-/// and report may be NULL. A call that fails leaves the parameters of the step it stopped at.
+/// and report may be NULL. What a call that fails leaves in the model is not to be used.
+///
+/// The steps of an epoch differ by one sample at most.
 ///
 /// Choice: AUC for the best epoch and a rate that falls on a plateau, as the settings of Criteo_x1 and its like in FuxiCTR have it.
 /// Errors: those of the streams, unchanged; BR_ERR_CANCELLED; BR_ERR_INVALID when the loss is not finite (with epoch and step), a code is
 ///         none of its field (with sample and field), a stream is empty, does not end where it said, or has only one label;
-///         BR_ERR_NO_MEMORY; BR_ERR_LIMIT when a thread cannot be started or `valid` or `test` is too long.
+///         BR_ERR_NO_MEMORY; BR_ERR_LIMIT when a thread cannot be started, `valid` or `test` is too long, or the training would have 2^32 steps.
 br_status br_train_stream(br_model *model, const br_stream_data *data, const br_train_options *options,
                           br_train_watcher watcher, void *context, br_stream_report *report_out) BR_MUST_CHECK;
 

@@ -177,14 +177,14 @@ static br_status start(void *context, uint32_t epoch, uint32_t max_rows)
     return br_ctr_file_start(part->file, &order);
 }
 
-static br_status next(void *context, br_sample_batch *out)
+static br_status next(void *context, uint32_t n_rows, br_sample_batch *out)
 {
     ctr_part *part = context;
     if (ctr_interrupted()) {
         return br_fail(BR_ERR_CANCELLED, "training: interrupted");
     }
     br_ctr_batch batch;
-    br_status status = br_ctr_file_next(part->file, &batch);
+    br_status status = br_ctr_file_next(part->file, n_rows, &batch);
     if (status == BR_OK) {
         *out = (br_sample_batch){batch.n, batch.codes, batch.labels};
     }

@@ -1,9 +1,11 @@
 """A daily training goes on from the served snapshot: it names its parent, knows values and ranks investors that came later, falls back to the beginning
-under another schema, and leaves nothing behind when it is killed."""
+under another schema, and leaves nothing behind when it is killed. What a snapshot has learned of its own validation days neither passes a gate nor is
+what the next training begins with."""
 
 import csv
 import datetime
 import os
+import re
 import shutil
 import tempfile
 
@@ -103,18 +105,34 @@ def killed(place, served):
     assert again["start"].startswith("from ") and again["published"] == 1, again
 
 
-def another_model(place):
+def configure(place, old, new):
     place.run("down")
     with open(place.path("bookrunner.yaml")) as file:
         text = file.read()
+    assert old in text, text
     with open(place.path("bookrunner.yaml"), "w") as file:
-        file.write(text.replace("rank: 8", "rank: 4"))
+        file.write(text.replace(old, new))
     place.up()
+
+
+def unseen(place, again):
+    """Two snapshots of equal parameters before they learned their validation days: the gate sees no difference."""
+    new, old = map(float, re.search(r"log loss (\S+) against (\S+)", again["gate"]).groups())
+    assert abs(new - old) < 2.5e-5, again["gate"]
+
+
+def another_model(place):
+    configure(place, "rank: 8", "rank: 4")
     report = place.json("train", "--warm", "--force")
     assert report["start"].startswith("from scratch, not from") and "another model" in report["start"], report
     assert snapshots(place)[-1]["parent"] == "", snapshots(place)[-1]
     report = place.json("train", "--daily", "--force")
     assert report["start"] == "from scratch", report
+    unseen(place, report)  # same seed, same days
+    configure(place, "final_epochs: 1", "final_epochs: 1, daily_epochs: 1, daily_learning_rate: 1.0e-8")
+    warm_again = place.json("train", "--warm", "--force")
+    assert warm_again["start"] == f"from {report['version']}", warm_again
+    unseen(place, warm_again)  # it has all but not moved
 
 
 def main():

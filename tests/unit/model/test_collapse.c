@@ -73,6 +73,9 @@ static const br_test_shape SHAPES[] = {
     {{.architecture = BR_DEEPFM, .d = 8, .rank = 1, .n_hidden = 2, .hidden = {64, 32}}, 6, 20, 9, 15},
     {{.architecture = BR_DEEPFM, .d = 16, .rank = 1, .n_hidden = 1, .hidden = {17}}, 2, 8, 5, 16},
     {{.architecture = BR_DEEPFM, .d = 33, .rank = 1, .n_hidden = 1, .hidden = {9}}, 2, 5, 3, 17},
+    {{.architecture = BR_WIDE_DEEP, .d = 1, .n_hidden = 1, .hidden = {2}}, 2, 5, 4, 18},
+    {{.architecture = BR_DEEPFM, .d = 1, .n_hidden = 1, .hidden = {1}}, 2, 5, 4, 19},
+    {{.architecture = BR_DNN, .d = 1, .n_hidden = 1, .hidden = {1}}, 1, 3, 4, 20},
 };
 
 enum { N_SHAPES = sizeof SHAPES / sizeof *SHAPES };
@@ -113,6 +116,52 @@ Test(model_collapse, equals_the_plain_network_for_any_mask)
         fixture_deinit(&f);
     }
     cr_assert_gt(most - least, 2.0, "the networks hardly answer at all");
+}
+
+// Parameters set one by one, as few of everything as there can be.
+Test(model_collapse, the_smallest_wide_model_is_the_sum_of_its_weights)
+{
+    for (uint32_t n_bond = 0; n_bond <= 1; n_bond++) {
+        const br_model_config config = {.architecture = BR_WIDE_DEEP, .d = 1, .n_hidden = 1, .hidden = {1}};
+        const br_model_field fields[] = {{1, n_bond == 0}, {2, true}};
+        br_model *model = NULL;
+        cr_assert_eq(br_model_new(&model, &config, fields, 2, n_bond), BR_OK);
+        for (size_t row = 0; row < model->row_of[2]; row++) {
+            model->linear[row] = (float)(1u << row);
+        }
+        model->bias[0] = 0.5f;
+        br_collapsed *collapsed = NULL;
+        cr_assert_eq(br_collapsed_new(&collapsed, model), BR_OK);
+        float *state = floats(br_collapsed_state_floats(collapsed));
+        float *scratch = floats(br_collapsed_scratch_floats(collapsed));
+        br_collapsed_bond(collapsed, (const uint8_t[]){0}, state);
+        br_collapsed_add_hidden(collapsed, state);
+        size_t field = model->row_of[1];
+        float first = model->linear[n_bond == 0 ? 1 : 0];
+        cr_assert_eq(br_collapsed_logit(collapsed, state, scratch), 0.5f + first + model->linear[field + 2]);
+        br_collapsed_show(collapsed, state, 1 - n_bond, 1);
+        cr_assert_eq(br_collapsed_logit(collapsed, state, scratch), 0.5f + first + model->linear[field + 1]);
+        float gradient[2];
+        br_collapsed_gate_gradient(collapsed, state, (const uint8_t[]){0, 0}, gradient, scratch);
+        cr_assert_eq(gradient[1 - n_bond], model->linear[field] - model->linear[field + 2]);
+        br_collapsed_free(&collapsed);
+        br_model_free(&model);
+        free(state);
+        free(scratch);
+    }
+}
+
+Test(model_collapse, a_field_that_cannot_be_masked_is_refused)
+{
+    const br_model_config config = {.architecture = BR_WIDE_DEEP, .d = 1, .n_hidden = 1, .hidden = {1}};
+    const br_model_field fields[] = {{2, false}, {2, true}, {3, false}};
+    br_model *model = NULL;
+    br_collapsed *collapsed = NULL;
+    cr_assert_eq(br_model_new(&model, &config, fields, 3, 1), BR_OK);
+    cr_assert_eq(br_collapsed_new(&collapsed, model), BR_ERR_INVALID);
+    cr_assert_not_null(strstr(br_why(BR_ERR_INVALID), "field 2"), "%s", br_why(BR_ERR_INVALID));
+    cr_assert_null(collapsed);
+    br_model_free(&model);
 }
 
 Test(model_collapse, equals_the_plain_network_at_production_size)

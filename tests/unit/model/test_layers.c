@@ -79,11 +79,11 @@ Test(model_layers, adam_follows_its_formula)
     for (size_t i = 0; i < N; i++) {
         p_twin[i] = (double)p[i];
     }
-    br_adam adam = {m, v, 0};
+    br_adam adam = {.m = m, .v = v};
     for (uint32_t step = 1; step <= STEPS; step++) {
         fill(gradient, N, 8 + step);
-        adam.step = step;
-        br_adam_step(p, &adam, gradient, FROM, UNTIL, 0.01, 0.1);
+        br_adam_begin(&adam, 0.01);
+        br_adam_update(p, &adam, gradient, FROM, UNTIL, 0.1);
         for (size_t i = FROM; i < UNTIL; i++) {
             double g = (double)gradient[i] + 0.1 * p_twin[i];
             m_twin[i] = 0.9 * m_twin[i] + 0.1 * g;

@@ -1,7 +1,7 @@
 // Goal: Algorithm 1's masks: the number of hidden fields is uniform on 0..N, sets of one size are equally likely, and a mask is a
 // function of (seed, epoch, sample) alone. Method: counts over many samples against six standard errors.
 
-#include "model/layers.h"
+#include "model/learner.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -121,4 +121,34 @@ Test(model_masks, nothing_to_mask_and_few_max_beyond_the_fields_are_fine)
     for (uint32_t sample = 0; sample < 1000; sample++) {
         cr_assert_leq(draw(masked, &many, 0, sample), N_MASKABLE - 1);
     }
+}
+
+Test(model_masks, samples_and_epochs_have_their_own_however_many_there_are)
+{
+    enum { N_FIELDS = 64, N_PLACES = 6 };
+    const struct {
+        uint64_t sample;
+        uint32_t epoch;
+    } places[N_PLACES] = {{5, 0}, {5, 1}, {6, 0}, {5 + (1ull << 32), 0}, {5 + (1ull << 32), 1}, {5 + (1ull << 47), 0}};
+    br_model_field fields[N_FIELDS];
+    for (size_t j = 0; j < N_FIELDS; j++) {
+        fields[j] = (br_model_field){2, true};
+    }
+    br_model *model = NULL;
+    cr_assert_eq(br_model_new(&model, &(br_model_config){.d = 1, .n_hidden = 1, .hidden = {1}}, fields, N_FIELDS, 0),
+                 BR_OK);
+    br_train_options options = br_train_options_default();
+    br_learner learner;
+    cr_assert_eq(br_learner_init(&learner, model, &options, NULL, NULL), BR_OK);
+    const br_mask_plan plan = {.few = 1.0, .few_max = 64};
+    uint8_t drawn[N_PLACES][N_FIELDS];
+    for (size_t i = 0; i < N_PLACES; i++) {
+        learner.epoch = places[i].epoch;
+        memcpy(drawn[i], br_learner_mask(&learner, 0, places[i].sample, &plan), N_FIELDS);
+        for (size_t before = 0; before < i; before++) {
+            cr_assert(memcmp(drawn[before], drawn[i], N_FIELDS) != 0, "%zu as %zu", i, before);
+        }
+    }
+    br_learner_deinit(&learner);
+    br_model_free(&model);
 }

@@ -434,6 +434,48 @@ Test(model_network, batch_norm_is_folded_into_the_parameters)
     }
 }
 
+/// Running mean and variance of each unit of the first layer, as folding shows them.
+static void read_moments(const bench *it, double *mean, double *variance)
+{
+    const br_model *model = it->model;
+    float *folded = br_memdup(model->parameters, model->n_parameters * sizeof(float));
+    cr_assert_not_null(folded);
+    br_network_fold(it->network, folded);
+    for (size_t k = 0; k < model->config.hidden[0]; k++) {
+        double inverse = (double)folded[model->w[0] + k - model->parameters] / (double)model->w[0][k];
+        mean[k] = ((double)model->c[0][k] - (double)folded[model->c[0] + k - model->parameters]) / inverse;
+        variance[k] = 1.0 / (inverse * inverse);
+    }
+    br_free(folded);
+}
+
+Test(model_network, a_step_weighs_in_batch_norm_as_many_as_it_has_samples)
+{
+    enum { UNITS = 17, FEW = 20, MANY = 300 };
+    double moments[3][2][UNITS];
+    static bench it;
+    bench_init(&it, 2, 1);
+    for (size_t k = 0; k < 3; k++) { // the step of few samples, the one of many, both
+        br_network_regularise(it.network, &(br_regularisation){.batch_norm = true});
+        if (k != 1) {
+            (void)br_network_gradient(it.network, &it.source, FEW, 0.0);
+        }
+        if (k != 0) {
+            (void)br_network_gradient(it.network, &it.source, MANY, 0.0);
+        }
+        read_moments(&it, moments[k][0], moments[k][1]);
+    }
+    double kept = 0.9 * FEW / (0.9 * FEW + MANY);
+    for (size_t k = 0; k < 2 * UNITS; k++) {
+        double small = moments[0][k / UNITS][k % UNITS];
+        double large = moments[1][k / UNITS][k % UNITS];
+        double both = moments[2][k / UNITS][k % UNITS];
+        cr_assert_float_eq(both, kept * small + (1.0 - kept) * large, 1e-4, "%zu: %g of %g and %g", k, both, small,
+                           large);
+    }
+    bench_deinit(&it);
+}
+
 Test(model_network, threads_do_not_change_a_bit_of_dropout_and_batch_norm)
 {
     static bench it;
@@ -478,6 +520,28 @@ Test(model_network, dropout_keeps_its_share_and_differs_by_step_sample_and_layer
         }
         cr_assert_float_eq(n_kept / UNITS, 0.75, 0.015);
         cr_assert(k == 0 || fabs(n_equal / UNITS - 0.625) < 0.02);
+    }
+}
+
+Test(model_network, a_step_of_few_samples_knows_nothing_of_the_one_before)
+{
+    for (size_t k = 0; k < N_CASES; k++) {
+        static bench used, fresh;
+        bench_init(&used, k, 1);
+        bench_init(&fresh, k, 1);
+        (void)br_network_gradient(used.network, &used.source, N, 0.0);
+        for (size_t n = 1; n < 6; n++) { // fewer than there are parts, so that some are empty
+            double loss = br_network_gradient(used.network, &used.source, n, 0.0);
+            cr_assert_eq(loss, br_network_gradient(fresh.network, &fresh.source, n, 0.0));
+            const float *gradient = br_network_last_gradient(used.network)->parameters;
+            const float *expected = br_network_last_gradient(fresh.network)->parameters;
+            for (size_t i = 0; i < used.model->n_parameters; i++) {
+                cr_assert(gradient[i] == expected[i] || untouched(&used, i), "case %zu: %zu of %zu", k, i,
+                          used.model->n_parameters);
+            }
+        }
+        bench_deinit(&used);
+        bench_deinit(&fresh);
     }
 }
 

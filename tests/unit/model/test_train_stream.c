@@ -23,9 +23,9 @@ typedef struct rows {
     float *truth;    // [n] log-odds
     uint32_t at, max_rows;
     uint32_t n_starts;
-    uint32_t largest; // batch given out
-    uint32_t fail_at; // row; 0 = never
-    uint32_t missing; // rows that do not come
+    uint32_t largest, smallest; // batches given out
+    uint32_t fail_at;           // row; 0 = never
+    uint32_t missing;           // rows that do not come
 } rows;
 
 static double truth(const uint32_t *codes)
@@ -70,11 +70,12 @@ static br_status start(void *context, uint32_t epoch, uint32_t max_rows)
     return BR_OK;
 }
 
-static br_status next(void *context, br_sample_batch *out)
+static br_status next(void *context, uint32_t n_rows, br_sample_batch *out)
 {
     rows *it = context;
+    cr_assert(n_rows > 0 && n_rows <= it->max_rows);
     uint32_t n = it->n - it->missing - it->at;
-    n = n < it->max_rows ? n : it->max_rows;
+    n = n < n_rows ? n : n_rows;
     if (n == 0) {
         return BR_ERR_AGAIN;
     }
@@ -82,6 +83,7 @@ static br_status next(void *context, br_sample_batch *out)
         return br_fail(BR_ERR_IO, "row %u is gone", it->fail_at);
     }
     it->largest = n > it->largest ? n : it->largest;
+    it->smallest = it->smallest == 0 || n < it->smallest ? n : it->smallest;
     *out = (br_sample_batch){n, it->codes + (size_t)it->at * N_FIELDS, it->labels + it->at};
     it->at += n;
     return BR_OK;
@@ -153,8 +155,8 @@ Test(model_train_stream, comes_near_the_truth_and_reports_the_best_epoch)
     cr_assert_lt(report.test_log_loss, 0.6);
     cr_assert_eq(report.samples, (uint64_t)report.epochs * N_TRAIN);
     cr_assert(report.best_epoch >= 1 && report.best_epoch <= report.epochs);
-    // 40,000 in 79 steps of 507, not 78 of 512 and one of 64.
-    cr_assert_eq(it.rows[0].largest, 507);
+    // 40,000 in 79 steps, not 78 of 512 and one of 64.
+    cr_assert(it.rows[0].largest == 507 && it.rows[0].smallest == 506);
     cr_assert_eq(it.rows[0].n_starts, report.epochs);
     // What is in the model is what was reported: another pass without a step gives the same figures.
     bench again = it;
@@ -166,6 +168,25 @@ Test(model_train_stream, comes_near_the_truth_and_reports_the_best_epoch)
     cr_assert_float_eq(same.valid_auc, report.valid_auc, 1e-6);
     cr_assert_float_eq(same.valid_log_loss, report.valid_log_loss, 1e-6);
     bench_deinit(&it);
+}
+
+Test(model_train_stream, no_step_is_of_a_single_sample)
+{
+    for (uint32_t n = 50; n < 70; n++) { // 57 in steps of 8 or less: not seven of 8 and one sample
+        bench it;
+        bench_init(&it, false);
+        it.rows[0].n = n;
+        it.streams[0] = stream_of(&it.rows[0]);
+        it.options.batch = 8;
+        it.options.max_epochs = 1;
+        it.options.batch_norm = true;
+        br_stream_report report;
+        cr_assert_eq(train(&it, NULL, NULL, &report), BR_OK);
+        cr_assert_eq(report.samples, n);
+        cr_assert(it.rows[0].largest <= 8 && it.rows[0].smallest + 1 >= it.rows[0].largest, "%u: %u to %u", n,
+                  it.rows[0].smallest, it.rows[0].largest);
+        bench_deinit(&it);
+    }
 }
 
 Test(model_train_stream, parameters_do_not_depend_on_the_number_of_threads)
@@ -310,6 +331,10 @@ Test(model_train_stream, what_is_wrong_with_a_stream_is_said)
     it.streams[1].n = (uint64_t)1 << 33;
     expect(&it, BR_ERR_LIMIT, "validate");
     it.streams[1].n = N_VALID;
+    it.streams[0].n = (uint64_t)1 << 40;
+    it.options.max_epochs = 2;
+    expect(&it, BR_ERR_LIMIT, "2 epochs of 2147483648 steps");
+    it.streams[0].n = N_TRAIN;
     it.streams[0].n_positive = 0;
     expect(&it, BR_ERR_INVALID, "one label alone");
     it.streams[0] = stream_of(&it.rows[0]);

@@ -1,0 +1,517 @@
+#include "pipeline/comparison.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/rng.h"
+#include "linalg/fixed.h"
+#include "metrics/hrd.h"
+#include "metrics/plsa.h"
+#include "metrics/rationality.h"
+#include "metrics/redundancy.h"
+#include "metrics/sufficiency.h"
+#include "metrics/true_share.h"
+#include "pipeline/meanings.h"
+#include "rank/rank.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { BACKGROUND_BONDS = 200 };
+
+const char *br_merit_name(br_merit merit)
+{
+    static const char *const names[BR_MERIT_COUNT] = {
+        "rationality", "stratified", "diversity",  "hrd",     "aesv",  "aesv_others",
+        "aesv_true",   "sufficient", "true_share", "support", "alone", "redundant",
+    };
+    return names[merit];
+}
+
+// What a bond adds to the means of a method.
+typedef struct bond_sums {
+    double sum[BR_MERIT_COUNT];
+    double n[BR_MERIT_COUNT];
+} bond_sums;
+
+// Of one method, while bonds are worked.
+typedef struct tally {
+    br_buf claims;   // br_claim [...]
+    bond_sums *sums; // [n_bonds]
+    int64_t ns;
+} tally;
+
+typedef struct comparing {
+    br_market *market;
+    const br_served *served;
+    const br_compare_options *options;
+    br_comparison *out;
+    br_day_population *population;
+    br_methods *methods;
+    br_topics *topics;
+    br_attribution_background background;
+    uint8_t *background_bonds;     // [n, n_bond_fields]
+    uint8_t *background_investors; // [n, n_investor_fields]
+    br_field_meaning *meanings;    // [n_investor_fields]
+    double *mean_levels;           // [n_investor_fields]
+    tally *tallies;                // [n_methods]
+    float *state;
+    float *scratch;
+    // of the bond that is worked
+    uint8_t *bond_codes;
+    float *logits;
+    uint8_t *eligible;
+    uint8_t *bids;
+    double *probabilities;
+    uint16_t *causal;
+    uint32_t *top;        // [n_top]
+    uint8_t *codes;       // [n_reasons] of one set
+    br_sufficiency *each; // [n_top]
+} comparing;
+
+static void comparing_deinit(comparing *c)
+{
+    br_methods_free(&c->methods);
+    br_topics_free(&c->topics);
+    br_day_population_free(&c->population);
+    for (uint32_t m = 0; c->tallies != NULL && m < c->options->n_methods; m++) {
+        br_buf_deinit(&c->tallies[m].claims);
+        br_free(c->tallies[m].sums);
+    }
+    void *owned[] = {c->background_bonds,
+                     c->background_investors,
+                     c->meanings,
+                     c->mean_levels,
+                     c->tallies,
+                     c->state,
+                     c->scratch,
+                     c->bond_codes,
+                     c->logits,
+                     c->eligible,
+                     c->bids,
+                     c->probabilities,
+                     c->causal,
+                     c->top,
+                     c->codes,
+                     c->each};
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) {
+        br_free(owned[i]);
+    }
+}
+
+static br_status allocate_bond(comparing *c)
+{
+    const br_encoder *encoder = c->served->snapshot->encoder;
+    uint32_t n_fields = br_encoder_n_investor_fields(encoder);
+    uint32_t n = br_market_n_investors(c->market);
+    c->meanings = br_calloc(n_fields, sizeof *c->meanings);
+    c->mean_levels = br_calloc(n_fields, sizeof *c->mean_levels);
+    c->state = br_calloc_aligned(br_collapsed_state_floats(c->served->collapsed), sizeof(float));
+    c->scratch = br_calloc_aligned(br_collapsed_scratch_floats(c->served->collapsed), sizeof(float));
+    c->bond_codes = br_calloc(encoder->n_bond_fields, 1);
+    c->logits = br_calloc(n, sizeof *c->logits);
+    c->eligible = br_calloc(n, 1);
+    c->bids = br_calloc(n, 1);
+    c->probabilities = br_calloc(n, sizeof *c->probabilities);
+    c->causal = br_calloc(n, sizeof *c->causal);
+    c->top = br_calloc(c->options->n_top, sizeof *c->top);
+    c->codes = br_calloc(c->options->n_reasons, 1);
+    c->each = br_calloc(c->options->n_top, sizeof *c->each);
+    if (c->meanings == NULL || c->mean_levels == NULL || c->state == NULL || c->scratch == NULL ||
+        c->bond_codes == NULL || c->logits == NULL || c->eligible == NULL || c->bids == NULL ||
+        c->probabilities == NULL || c->causal == NULL || c->top == NULL || c->codes == NULL || c->each == NULL) {
+        return br_no_memory("investors of a bond", n);
+    }
+    br_field_meanings(c->meanings, encoder);
+    return BR_OK;
+}
+
+// --- training pairs ---
+
+// `n` bonds of those issued in [from, until), evenly spread, in order of issue day: places among all bonds by issue day.
+static br_status spread_bonds(br_market *market, br_day from, br_day until, uint32_t most, uint32_t **bonds_out,
+                              uint32_t *n_out)
+{
+    const uint32_t *order;
+    uint32_t n_all = 0;
+    br_status status = br_market_bonds_by_issue(market, &order, &n_all);
+    if (status != BR_OK) {
+        return status;
+    }
+    uint32_t first = 0;
+    while (first < n_all && br_market_bond(market, order[first])->issue_day < from) {
+        first++;
+    }
+    uint32_t last = first;
+    while (last < n_all && br_market_bond(market, order[last])->issue_day < until) {
+        last++;
+    }
+    uint32_t n = last - first;
+    if (n == 0) {
+        return br_fail(BR_ERR_INVALID, "no bond is issued in the range to compare on");
+    }
+    uint32_t wanted = most == 0 || n < most ? n : most;
+    uint32_t *bonds = br_calloc(wanted, sizeof *bonds);
+    if (bonds == NULL) {
+        return br_no_memory("bonds", wanted);
+    }
+    for (uint32_t i = 0; i < wanted; i++) {
+        bonds[i] = order[first + (uint32_t)((uint64_t)i * n / wanted)];
+    }
+    *bonds_out = bonds;
+    *n_out = wanted;
+    return BR_OK;
+}
+
+// Pairs of one bond: eligible investors at random.
+static void draw_pairs(comparing *c, uint32_t bond, uint32_t n_wanted, br_rng *rng)
+{
+    const br_encoder *encoder = c->served->snapshot->encoder;
+    size_t n_bond = encoder->n_bond_fields;
+    size_t n_fields = br_encoder_n_investor_fields(encoder);
+    uint32_t n = br_day_population_n(c->population);
+    const uint8_t *codes = br_day_population_codes(c->population);
+    br_encoder_bond(encoder, c->market, bond, c->bond_codes);
+    uint32_t n_eligible = br_market_eligible(c->market, bond, br_day_population_as_of(c->population), c->eligible);
+    for (uint32_t i = 0; i < n_wanted && n_eligible > 0; i++) {
+        uint32_t investor = br_rng_below(rng, n);
+        while (c->eligible[investor] == 0) {
+            investor = br_rng_below(rng, n);
+        }
+        size_t at = c->background.n++;
+        memcpy(c->background_bonds + at * n_bond, c->bond_codes, n_bond);
+        memcpy(c->background_investors + at * n_fields, codes + investor * n_fields, n_fields);
+    }
+}
+
+static br_status draw_background(comparing *c)
+{
+    const br_split *split = &c->served->snapshot->facts.split;
+    const br_encoder *encoder = c->served->snapshot->encoder;
+    c->background_bonds = br_calloc(BR_BACKGROUND_PAIRS, encoder->n_bond_fields);
+    c->background_investors = br_calloc(BR_BACKGROUND_PAIRS, br_encoder_n_investor_fields(encoder));
+    if (c->background_bonds == NULL || c->background_investors == NULL) {
+        return br_no_memory("training pairs", BR_BACKGROUND_PAIRS);
+    }
+    uint32_t *bonds = NULL;
+    uint32_t n = 0;
+    br_status status = spread_bonds(c->market, split->train_from, split->train_until, BACKGROUND_BONDS, &bonds, &n);
+    br_rng rng = br_rng_at(c->options->seed, BR_STREAM_BACKGROUND, 0, 0);
+    for (uint32_t i = 0; i < n && status == BR_OK; i++) {
+        status = br_day_population_move(c->population, br_market_bond(c->market, bonds[i])->issue_day);
+        if (status == BR_OK) {
+            draw_pairs(c, bonds[i], BR_BACKGROUND_PAIRS / n, &rng);
+        }
+    }
+    br_free(bonds);
+    c->background.bond_codes = c->background_bonds;
+    c->background.investor_codes = c->background_investors;
+    return status == BR_OK && c->background.n == 0
+               ? br_fail(BR_ERR_INVALID, "nobody was eligible in the training range")
+               : status;
+}
+
+static br_status learn_topics(comparing *c)
+{
+    const br_encoder *encoder = c->served->snapshot->encoder;
+    uint32_t n_fields = br_encoder_n_investor_fields(encoder);
+    uint16_t *n_values = br_calloc(n_fields, sizeof *n_values);
+    if (n_values == NULL) {
+        return br_no_memory("fields", n_fields);
+    }
+    for (uint32_t j = 0; j < n_fields; j++) {
+        n_values[j] = encoder->fields[encoder->n_bond_fields + j].n_values;
+    }
+    br_plsa_options options = br_plsa_options_default();
+    options.n_topics = c->options->n_topics;
+    options.seed = c->options->seed;
+    br_status status = br_plsa_learn(
+        &c->topics,
+        &(br_plsa_documents){
+            .codes = c->background_investors, .n_values = n_values, .n = c->background.n, .n_fields = n_fields},
+        &options);
+    br_free(n_values);
+    return status;
+}
+
+// --- a bond ---
+
+static float sufficient_logit(comparing *c, const uint8_t *codes, const uint32_t *fields)
+{
+    const br_collapsed *collapsed = c->served->collapsed;
+    br_collapsed_bond(collapsed, c->bond_codes, c->state);
+    br_collapsed_add_hidden(collapsed, c->state);
+    for (uint32_t k = 0; k < c->options->n_reasons; k++) {
+        br_collapsed_show(collapsed, c->state, fields[k], codes[fields[k]]);
+    }
+    return br_collapsed_logit(collapsed, c->state, c->scratch);
+}
+
+static void count(bond_sums *sums, br_merit merit, double value)
+{
+    if (!isnan(value)) {
+        sums->sum[merit] += value;
+        sums->n[merit] += 1.0;
+    }
+}
+
+static void judge_set(comparing *c, bond_sums *sums, const br_explained_bond *bond, uint32_t i, float *logit_out)
+{
+    const uint32_t *fields = bond->fields + (size_t)i * bond->n_reasons;
+    for (uint32_t k = 0; k < bond->n_reasons; k++) {
+        c->codes[k] = br_explained_code(bond, bond->investors[i], fields[k]);
+    }
+    *logit_out = sufficient_logit(c, bond->codes + (size_t)bond->investors[i] * bond->n_fields, fields);
+    const br_sufficiency *s = &c->each[i];
+    count(sums, BR_MERIT_DIVERSITY, br_topics_diversity(c->topics, fields, c->codes, bond->n_reasons));
+    count(sums, BR_MERIT_AESV, s->esv);
+    count(sums, BR_MERIT_AESV_OTHERS, s->esv_others);
+    count(sums, BR_MERIT_AESV_TRUE, s->esv_true);
+    count(sums, BR_MERIT_SUFFICIENT, br_fixed_sigmoid((double)*logit_out));
+    count(sums, BR_MERIT_SUPPORT, s->n_others);
+    count(sums, BR_MERIT_ALONE, s->n_others == 0 ? 1.0 : 0.0);
+}
+
+static br_status judge(comparing *c, uint32_t method, uint32_t place, const br_explained_bond *bond)
+{
+    tally *t = &c->tallies[method];
+    bond_sums *sums = &t->sums[place];
+    br_sufficiency_of(c->each, bond);
+    for (uint32_t i = 0; i < bond->n_sets; i++) {
+        judge_set(c, sums, bond, i, &c->out->methods[method].logits[c->out->first_set[place] + i]);
+    }
+    br_claims_append(&t->claims, bond, place, c->mean_levels);
+    br_redundancy redundancy = {0};
+    br_redundancy_add(&redundancy, bond);
+    sums->sum[BR_MERIT_REDUNDANT] = (double)redundancy.n_redundant_sets;
+    sums->n[BR_MERIT_REDUNDANT] = (double)redundancy.n_sets;
+    if (bond->causal != NULL) {
+        br_true_share truth = {0};
+        br_true_share_add(&truth, bond, c->mean_levels);
+        sums->sum[BR_MERIT_TRUE_SHARE] = (double)truth.n_true;
+        sums->n[BR_MERIT_TRUE_SHARE] = (double)truth.n_preferences;
+    }
+    return t->claims.failed ? br_no_memory("reasons", t->claims.length) : BR_OK;
+}
+
+// The list of the bond, the bids and the truth.
+static br_status set_bond(comparing *c, uint32_t bond, uint32_t *n_top_out)
+{
+    const uint32_t *id_order;
+    br_status status = br_day_population_move(c->population, br_market_bond(c->market, bond)->issue_day);
+    if (status == BR_OK) {
+        status = br_market_investor_order(c->market, &id_order);
+    }
+    if (status == BR_OK) {
+        status = br_day_population_score(c->population, bond, c->bond_codes, c->logits);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    uint32_t n = br_day_population_n(c->population);
+    const uint8_t *codes = br_day_population_codes(c->population);
+    br_market_eligible(c->market, bond, br_day_population_as_of(c->population), c->eligible);
+    memset(c->bids, 0, n);
+    br_market_bidders(c->market, bond, c->bids);
+    *n_top_out = br_rank_top(c->logits, c->eligible, id_order, n, c->options->n_top, c->top);
+    br_mean_levels(c->mean_levels, codes, c->eligible, n, br_encoder_n_investor_fields(c->served->snapshot->encoder));
+    return c->options->truth == NULL ? BR_OK
+                                     : c->options->truth(c->options->context, bond, c->probabilities, c->causal);
+}
+
+static br_status work_method(comparing *c, uint32_t method, uint32_t place, const br_method_list *list)
+{
+    br_method_result *result = &c->out->methods[method];
+    uint32_t *selected = result->selected + (size_t)c->out->first_set[place] * c->options->n_reasons;
+    int64_t begun = br_clock_ns();
+    br_status status = br_methods_select(c->methods, result->method, list, selected);
+    c->tallies[method].ns += br_clock_ns() - begun;
+    if (status != BR_OK) {
+        return status;
+    }
+    bool known = c->options->truth != NULL;
+    return judge(c, method, place,
+                 &(br_explained_bond){
+                     .meanings = c->meanings,
+                     .codes = list->population.codes,
+                     .eligible = c->eligible,
+                     .bids = c->bids,
+                     .probabilities = known ? c->probabilities : NULL,
+                     .causal = known ? c->causal : NULL,
+                     .bond_codes = c->bond_codes,
+                     .n_investors = list->population.n,
+                     .n_fields = br_encoder_n_investor_fields(c->served->snapshot->encoder),
+                     .n_sets = list->n,
+                     .n_reasons = c->options->n_reasons,
+                     .investors = list->investors,
+                     .fields = selected,
+                 });
+}
+
+static br_status work_bond(comparing *c, uint32_t place)
+{
+    const br_compare_options *options = c->options;
+    uint32_t bond = c->out->bonds[place];
+    uint32_t n_top = 0;
+    br_status status = set_bond(c, bond, &n_top);
+    c->out->first_set[place + 1] = c->out->first_set[place] + n_top;
+    br_method_list list = {
+        .bond_codes = c->bond_codes,
+        .population = {.codes = br_day_population_codes(c->population),
+                       .logits = c->logits,
+                       .eligible = c->eligible,
+                       .n = br_day_population_n(c->population)},
+        .investors = c->top,
+        .n = n_top,
+        .key = bond,
+    };
+    for (uint32_t m = 0; m < options->n_methods && status == BR_OK && n_top > 0; m++) {
+        status = work_method(c, m, place, &list);
+        uint64_t done = (uint64_t)place * options->n_methods + m + 1;
+        if (status == BR_OK && options->watcher != NULL &&
+            !options->watcher(options->context, done, (uint64_t)c->out->n_bonds * options->n_methods)) {
+            status = br_fail(BR_ERR_CANCELLED, "cancelled at bond %u of %u", place + 1, c->out->n_bonds);
+        }
+    }
+    return status;
+}
+
+// --- figures ---
+
+// Of all bonds but one.
+static br_status figures_without(const comparing *c, const tally *t, uint32_t without, double *figures_out)
+{
+    br_rationality rationality;
+    br_status status = br_rationality_of(&rationality, (const br_claim *)(const void *)t->claims.data,
+                                         t->claims.length / sizeof(br_claim), without);
+    if (status != BR_OK) {
+        return status;
+    }
+    for (int f = 0; f < BR_MERIT_COUNT; f++) {
+        double sum = 0.0;
+        double n = 0.0;
+        for (uint32_t b = 0; b < c->out->n_bonds; b++) {
+            sum += b == without ? 0.0 : t->sums[b].sum[f];
+            n += b == without ? 0.0 : t->sums[b].n[f];
+        }
+        figures_out[f] = n > 0.0 ? sum / n : (double)NAN;
+    }
+    figures_out[BR_MERIT_RATIONALITY] = rationality.pooled;
+    figures_out[BR_MERIT_STRATIFIED] = rationality.stratified;
+    figures_out[BR_MERIT_HRD] = br_hrd(rationality.pooled, figures_out[BR_MERIT_DIVERSITY]);
+    return BR_OK;
+}
+
+static br_status summarise(comparing *c, uint32_t method)
+{
+    br_method_result *result = &c->out->methods[method];
+    const tally *t = &c->tallies[method];
+    double without[BR_MERIT_COUNT];
+    uint32_t n = c->out->n_bonds;
+    uint32_t n_sets = c->out->first_set[n];
+    br_status status = figures_without(c, t, BR_ALL_BONDS, result->figures);
+    for (uint32_t b = 0; b < n && status == BR_OK; b++) {
+        status = figures_without(c, t, b, without);
+        for (int f = 0; f < BR_MERIT_COUNT; f++) {
+            result->by_bond[(size_t)f * n + b] = n * result->figures[f] - (n - 1.0) * without[f];
+        }
+    }
+    result->ms = n_sets == 0 ? (double)NAN : (double)t->ns / 1e6 / n_sets;
+    return status;
+}
+
+br_difference br_comparison_difference(const br_comparison *comparison, br_merit merit, uint32_t left, uint32_t right)
+{
+    size_t at = (size_t)merit * comparison->n_bonds;
+    br_difference difference =
+        br_paired(comparison->methods[left].by_bond + at, comparison->methods[right].by_bond + at, comparison->n_bonds);
+    difference.mean = comparison->methods[left].figures[merit] - comparison->methods[right].figures[merit];
+    return difference;
+}
+
+// --- all of it ---
+
+static br_status allocate_results(comparing *c)
+{
+    const br_compare_options *options = c->options;
+    br_comparison *out = c->out;
+    out->n_methods = options->n_methods;
+    out->n_reasons = options->n_reasons;
+    out->first_set = br_calloc((size_t)out->n_bonds + 1, sizeof *out->first_set);
+    out->methods = br_calloc(options->n_methods, sizeof *out->methods);
+    c->tallies = br_calloc(options->n_methods, sizeof *c->tallies);
+    bool good = out->first_set != NULL && out->methods != NULL && c->tallies != NULL;
+    size_t n_sets = (size_t)out->n_bonds * options->n_top;
+    for (uint32_t m = 0; m < options->n_methods && good; m++) {
+        br_method_result *result = &out->methods[m];
+        result->method = options->methods[m];
+        result->by_bond = br_calloc((size_t)BR_MERIT_COUNT * out->n_bonds, sizeof *result->by_bond);
+        result->selected = br_calloc(n_sets * options->n_reasons, sizeof *result->selected);
+        result->logits = br_calloc(n_sets, sizeof *result->logits);
+        c->tallies[m].sums = br_calloc(out->n_bonds, sizeof *c->tallies[m].sums);
+        good =
+            result->by_bond != NULL && result->selected != NULL && result->logits != NULL && c->tallies[m].sums != NULL;
+    }
+    return good ? BR_OK : br_no_memory("explanations", n_sets);
+}
+
+static br_status prepare(comparing *c)
+{
+    const br_compare_options *options = c->options;
+    const br_bid *bids;
+    uint32_t n_bids;
+    br_status status = options->n_methods == 0 || options->n_top == 0
+                           ? br_fail(BR_ERR_INVALID, "nothing to compare: no methods, or lists without investors")
+                           : br_market_bids(c->market, &bids, &n_bids); // br_market_bidders() needs them in order
+    if (status == BR_OK) {
+        status =
+            spread_bonds(c->market, options->from, options->until, options->n_bonds, &c->out->bonds, &c->out->n_bonds);
+    }
+    if (status == BR_OK) {
+        status = allocate_results(c);
+    }
+    if (status == BR_OK) {
+        status = allocate_bond(c);
+    }
+    if (status == BR_OK) {
+        status = br_day_population_new(&c->population, c->market, c->served);
+    }
+    if (status == BR_OK) {
+        status = draw_background(c);
+    }
+    if (status == BR_OK) {
+        status = learn_topics(c);
+    }
+    return status == BR_OK ? br_methods_new(&c->methods, c->served, &c->background, options->n_reasons, options->seed)
+                           : status;
+}
+
+br_status br_compare(br_comparison *out, br_market *market, const br_served *served, const br_compare_options *options)
+{
+    *out = (br_comparison){.n_methods = 0};
+    comparing c = {.market = market, .served = served, .options = options, .out = out};
+    br_status status = prepare(&c);
+    for (uint32_t b = 0; b < out->n_bonds && status == BR_OK; b++) {
+        status = work_bond(&c, b);
+    }
+    for (uint32_t m = 0; m < options->n_methods && status == BR_OK; m++) {
+        status = summarise(&c, m);
+    }
+    comparing_deinit(&c);
+    if (status != BR_OK) {
+        br_comparison_deinit(out);
+    }
+    return status;
+}
+
+void br_comparison_deinit(br_comparison *comparison)
+{
+    for (uint32_t m = 0; comparison->methods != NULL && m < comparison->n_methods; m++) {
+        br_free(comparison->methods[m].by_bond);
+        br_free(comparison->methods[m].selected);
+        br_free(comparison->methods[m].logits);
+    }
+    br_free(comparison->bonds);
+    br_free(comparison->first_set);
+    br_free(comparison->methods);
+    *comparison = (br_comparison){.n_methods = 0};
+}
