@@ -112,13 +112,22 @@ static void refused(const char *name, const void *bytes, size_t n, br_status exp
 Test(bookrunner_truth, is_refused_where_it_does_not_fit)
 {
     static const char other[] = "investor_id\nI3\nI1\nI9\n", twice[] = "investor_id\nI3\nI1\nI3\nI2\n",
-                      fewer[] = "investor_id\nI3\nI1\n", more[] = "bond_id\nB2\nB1\nB3\n";
+                      more[] = "bond_id\nB2\nB1\nB3\n";
     refused("investors.csv", other, sizeof other - 1, BR_ERR_INVALID);
     refused("investors.csv", twice, sizeof twice - 1, BR_ERR_INVALID);
-    refused("investors.csv", fewer, sizeof fewer - 1, BR_ERR_INVALID);
     refused("bonds.csv", more, sizeof more - 1, BR_ERR_INVALID);
     refused("utility.f32", utilities, sizeof utilities - 1, BR_ERR_INVALID);
     refused("causal.u16", causal, sizeof causal - 2, BR_ERR_INVALID);
+}
+
+Test(bookrunner_truth, must_speak_of_every_investor)
+{
+    BR_AUTO_DEINIT(world) w = world_new();
+    write_text(&w, "investors.csv", "investor_id\nI3\nI1\n");
+    write_file(&w, "utility.f32", utilities, 4 * sizeof *utilities);
+    write_file(&w, "causal.u16", causal, 4 * sizeof *causal);
+    BR_AUTO(truth) *known = NULL;
+    cr_expect_eq(truth_open(&known, w.folder, w.market), BR_ERR_INVALID);
 }
 
 Test(bookrunner_truth, a_missing_bond_and_a_utility_that_is_no_number_are_told)
