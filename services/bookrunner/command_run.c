@@ -4,6 +4,7 @@
 #include "job.h"
 #include "metrics/metrics.h"
 #include "process_facts.h"
+#include "truth.h"
 
 #include <errno.h>
 #include <math.h>
@@ -73,7 +74,7 @@ br_status job_result(const job *j, table *t)
     table_text(t, "market");
     table_text(t, j->market);
     table_text(t, "simulated");
-    table_flag(t, oracle_exists(j->market));
+    table_flag(t, truth_exists(j->market));
     table_text(t, "snapshot");
     table_text(t, report_text(&j->trained, "version"));
     add_number(t, "bonds", j->n_bonds, 0);

@@ -8,6 +8,7 @@
 #include "requests.h"
 #include "service/config.h"
 #include "simulating.h"
+#include "truth.h"
 #include "watch.h"
 
 #include <errno.h>
@@ -240,7 +241,7 @@ exit_code job_measure_market(job *j)
         j->n_bonds = br_market_n_bonds(market);
         j->n_investors = br_market_n_investors(market);
         j->n_bids = br_market_n_bids(market);
-        status = oracle_exists(j->market) ? measure_truth(j, &s, market) : BR_OK;
+        status = truth_exists(j->market) ? measure_truth(j, &s, market) : BR_OK;
     }
     return status == BR_OK ? EXIT_CODE_OK : cli_failed(status, "run");
 }

@@ -14,8 +14,6 @@ typedef struct oracle {
     uint32_t n_bonds;
 } oracle;
 
-/// Has the folder a truth? It then was simulated.
-bool oracle_exists(const char *folder);
 /// From FOLDER/truth over the bonds issued in [from, until), each as of its issue day.
 /// Errors: BR_ERR_INVALID (the truth does not fit the market), BR_ERR_IO, BR_ERR_NO_MEMORY.
 br_status oracle_read(oracle *out, const char *folder, br_market *market, br_day from, br_day until,

@@ -37,9 +37,9 @@ static br_explained_bond bond_of(const uint32_t *investors, const uint32_t *fiel
 
 Test(metrics_sufficiency, counts_who_matches_and_who_of_them_bid)
 {
-    static const uint32_t investors[] = {0, 2, 5}, fields[] = {0, 1, 1, 0, 2, 0};
-    br_explained_bond bond = bond_of(investors, fields, 3, 2);
-    br_sufficiency one[3];
+    static const uint32_t investors[] = {0, 2, 5, 0}, fields[] = {0, 1, 1, 0, 2, 0, 0, 2};
+    br_explained_bond bond = bond_of(investors, fields, 4, 2);
+    br_sufficiency one[4];
     br_sufficiency_of(one, &bond);
     // Investors 0, 1 and 2 share (1, 1); 4 would, too, but may not be recommended.
     cr_expect_float_eq(one[0].esv, 2.0 / 3.0, 1e-15);
@@ -58,15 +58,20 @@ Test(metrics_sufficiency, counts_who_matches_and_who_of_them_bid)
     cr_expect_float_eq(one[2].esv_true, 0.5, 1e-15);
     cr_expect(one[2].n_others == 0 && one[2].low == 0.0 && one[2].high == 1.0);
 
+    // Investor 3 has (1, 1) in fields 0 and 2, too, and did not bid.
+    cr_expect_float_eq(one[3].esv, 0.5, 1e-15);
+    cr_expect_eq(one[3].esv_others, 0.0);
+    cr_expect_float_eq(one[3].esv_true, 1.1 / 2.0, 1e-15);
+
     br_sufficiency_means mean;
-    br_sufficiency_mean(&mean, one, 3);
-    cr_expect_eq(mean.n, 3);
-    cr_expect_float_eq(mean.aesv, (2.0 / 3.0 + 2.0 / 3.0 + 1.0) / 3.0, 1e-15);
-    cr_expect_float_eq(mean.aesv_others, (0.5 + 1.0 + 0.5) / 3.0, 1e-15);
-    cr_expect_float_eq(mean.aesv_true, (0.6 + 0.6 + 0.5) / 3.0, 1e-15);
-    cr_expect_float_eq(mean.alone, 1.0 / 3.0, 1e-15);
-    cr_expect_float_eq(mean.others, 4.0 / 3.0, 1e-15);
-    cr_expect_float_eq(mean.others_bid, 1.0, 1e-15);
+    br_sufficiency_mean(&mean, one, 4);
+    cr_expect_eq(mean.n, 4);
+    cr_expect_float_eq(mean.aesv, (2.0 / 3.0 + 2.0 / 3.0 + 1.0 + 0.5) / 4.0, 1e-15);
+    cr_expect_float_eq(mean.aesv_others, (0.5 + 1.0 + 0.5 + 0.0) / 4.0, 1e-15);
+    cr_expect_float_eq(mean.aesv_true, (0.6 + 0.6 + 0.5 + 0.55) / 4.0, 1e-15);
+    cr_expect_float_eq(mean.alone, 1.0 / 4.0, 1e-15);
+    cr_expect_float_eq(mean.others, 5.0 / 4.0, 1e-15);
+    cr_expect_float_eq(mean.others_bid, 3.0 / 4.0, 1e-15);
     br_sufficiency_mean(&mean, one, 0);
     cr_expect(isnan(mean.aesv) && isnan(mean.alone));
 }
