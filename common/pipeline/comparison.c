@@ -354,6 +354,7 @@ static br_status work_bond(comparing *c, uint32_t place)
     uint32_t n_top = 0;
     br_status status = set_bond(c, bond, &n_top);
     c->out->first_set[place + 1] = c->out->first_set[place] + n_top;
+    memcpy(c->out->investors + c->out->first_set[place], c->top, n_top * sizeof *c->top);
     br_method_list list = {
         .bond_codes = c->bond_codes,
         .population = {.codes = br_day_population_codes(c->population),
@@ -378,7 +379,7 @@ static br_status work_bond(comparing *c, uint32_t place)
 // --- figures ---
 
 // Of all bonds but one.
-static br_status figures_without(const comparing *c, const tally *t, uint32_t without, double *figures_out)
+static br_status merits_without(const comparing *c, const tally *t, uint32_t without, double *merits_out)
 {
     br_rationality rationality;
     br_status status = br_rationality_of(&rationality, (const br_claim *)(const void *)t->claims.data,
@@ -393,11 +394,11 @@ static br_status figures_without(const comparing *c, const tally *t, uint32_t wi
             sum += b == without ? 0.0 : t->sums[b].sum[f];
             n += b == without ? 0.0 : t->sums[b].n[f];
         }
-        figures_out[f] = n > 0.0 ? sum / n : (double)NAN;
+        merits_out[f] = n > 0.0 ? sum / n : (double)NAN;
     }
-    figures_out[BR_MERIT_RATIONALITY] = rationality.pooled;
-    figures_out[BR_MERIT_STRATIFIED] = rationality.stratified;
-    figures_out[BR_MERIT_HRD] = br_hrd(rationality.pooled, figures_out[BR_MERIT_DIVERSITY]);
+    merits_out[BR_MERIT_RATIONALITY] = rationality.pooled;
+    merits_out[BR_MERIT_STRATIFIED] = rationality.stratified;
+    merits_out[BR_MERIT_HRD] = br_hrd(rationality.pooled, merits_out[BR_MERIT_DIVERSITY]);
     return BR_OK;
 }
 
@@ -408,11 +409,11 @@ static br_status summarise(comparing *c, uint32_t method)
     double without[BR_MERIT_COUNT];
     uint32_t n = c->out->n_bonds;
     uint32_t n_sets = c->out->first_set[n];
-    br_status status = figures_without(c, t, BR_ALL_BONDS, result->figures);
+    br_status status = merits_without(c, t, BR_ALL_BONDS, result->merits);
     for (uint32_t b = 0; b < n && status == BR_OK; b++) {
-        status = figures_without(c, t, b, without);
+        status = merits_without(c, t, b, without);
         for (int f = 0; f < BR_MERIT_COUNT; f++) {
-            result->by_bond[(size_t)f * n + b] = n * result->figures[f] - (n - 1.0) * without[f];
+            result->by_bond[(size_t)f * n + b] = n * result->merits[f] - (n - 1.0) * without[f];
         }
     }
     result->ms = n_sets == 0 ? (double)NAN : (double)t->ns / 1e6 / n_sets;
@@ -424,7 +425,7 @@ br_difference br_comparison_difference(const br_comparison *comparison, br_merit
     size_t at = (size_t)merit * comparison->n_bonds;
     br_difference difference =
         br_paired(comparison->methods[left].by_bond + at, comparison->methods[right].by_bond + at, comparison->n_bonds);
-    difference.mean = comparison->methods[left].figures[merit] - comparison->methods[right].figures[merit];
+    difference.mean = comparison->methods[left].merits[merit] - comparison->methods[right].merits[merit];
     return difference;
 }
 
@@ -439,8 +440,9 @@ static br_status allocate_results(comparing *c)
     out->first_set = br_calloc((size_t)out->n_bonds + 1, sizeof *out->first_set);
     out->methods = br_calloc(options->n_methods, sizeof *out->methods);
     c->tallies = br_calloc(options->n_methods, sizeof *c->tallies);
-    bool good = out->first_set != NULL && out->methods != NULL && c->tallies != NULL;
     size_t n_sets = (size_t)out->n_bonds * options->n_top;
+    out->investors = br_calloc(n_sets, sizeof *out->investors);
+    bool good = out->first_set != NULL && out->investors != NULL && out->methods != NULL && c->tallies != NULL;
     for (uint32_t m = 0; m < options->n_methods && good; m++) {
         br_method_result *result = &out->methods[m];
         result->method = options->methods[m];
@@ -512,6 +514,7 @@ void br_comparison_deinit(br_comparison *comparison)
     }
     br_free(comparison->bonds);
     br_free(comparison->first_set);
+    br_free(comparison->investors);
     br_free(comparison->methods);
     *comparison = (br_comparison){.n_methods = 0};
 }

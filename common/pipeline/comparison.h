@@ -4,7 +4,7 @@
 /// Methods of explanation side by side: the same snapshot, bonds and lists, every figure of quality (the paper's Table 3 and what it leaves out).
 ///
 ///     br_compare(&comparison, market, served, &options);
-///     comparison.methods[0].figures[BR_MERIT_HRD]
+///     comparison.methods[0].merits[BR_MERIT_HRD]
 
 #include "metrics/paired.h"
 #include "metrics/reasons.h"
@@ -32,7 +32,7 @@ const char *br_merit_name(br_merit merit);
 
 typedef struct br_method_result {
     br_method method;
-    double figures[BR_MERIT_COUNT];
+    double merits[BR_MERIT_COUNT];
     double *by_bond;    ///< [BR_MERIT_COUNT, n_bonds] pseudo-values of the jackknife, for errors paired by bond
     double ms;          ///< mean time of an explanation, the list's explanations made together
     uint32_t *selected; ///< [n_sets, n_reasons] fields, bond after bond
@@ -44,6 +44,7 @@ typedef struct br_comparison {
     uint32_t n_reasons;
     uint32_t *bonds;           ///< [n_bonds] numbers in the market
     uint32_t *first_set;       ///< [n_bonds + 1] of each bond
+    uint32_t *investors;       ///< [n_sets] whom each set explains, by number in the market
     br_method_result *methods; ///< [n_methods] in the order asked for
     uint32_t n_methods;
 } br_comparison;

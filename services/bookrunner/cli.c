@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_COMMANDS 32
+#define MAX_COMMANDS 48
 
 static void print_overview(FILE *to)
 {

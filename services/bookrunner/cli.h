@@ -68,6 +68,16 @@ typedef struct arguments {
     uint64_t min_count;
     const char *masks;
     uint64_t n_threads; ///< of training on rows
+    const char *method;
+    const char *methods; ///< with commas between
+    const char *version;
+    const char *out;
+    uint64_t n_bonds;
+    uint64_t n_top;
+    uint64_t n_reasons;
+    bool has_n_bonds;
+    bool has_n_top;
+    bool has_n_reasons;
     bool has_seed;
     bool has_min_count;
     bool has_threads;
@@ -119,6 +129,7 @@ exit_code command_digest(const arguments *args);
 exit_code command_keys(const arguments *args);
 exit_code command_doctor(const arguments *args);
 exit_code command_bench(const arguments *args);
+exit_code command_compare(const arguments *args);
 exit_code command_run(const arguments *args);
 
 #endif

@@ -5,6 +5,7 @@
 #include "metrics/metrics.h"
 #include "process_facts.h"
 #include "truth.h"
+#include "whole_file.h"
 
 #include <errno.h>
 #include <math.h>
@@ -97,24 +98,12 @@ br_status job_result(const job *j, table *t)
     return add_memory(t, j);
 }
 
-/// Whole or not at all: written aside and renamed.
 static br_status write_json(const table *result, const char *path)
 {
     BR_AUTO_DEINIT(br_buf) text = {0};
     table_json(result, &text);
     br_buf_char(&text, '\n');
-    if (text.failed) {
-        return br_no_memory("bytes of the result", 1);
-    }
-    char aside[2 * BR_PATH_BYTES];
-    snprintf(aside, sizeof aside, "%s.new", path);
-    FILE *file = fopen(aside, "we");
-    bool written = file != NULL && fwrite(text.data, 1, text.length, file) == text.length;
-    written = file != NULL && fclose(file) == 0 && written;
-    if (!written || rename(aside, path) != 0) {
-        return br_fail(BR_ERR_IO, "%s: %s", path, strerror(errno));
-    }
-    return BR_OK;
+    return whole_file_write(path, &text);
 }
 
 static br_status print_example(const job *j)

@@ -66,6 +66,15 @@ static const command commands[] = {
      "A job that was dealt out work.max_attempts times without a result is dead. Tried again, it has all its "
      "attempts.\n",
      command_jobs},
+    {"compare", "methods of explanation side by side on one snapshot's test bonds", "", 0, 0,
+     "dir methods version bonds top reasons seed market out format",
+     "  bookrunner compare --bonds 40 --out comparison\n"
+     "  bookrunner compare --methods backed,plain,gumbel,ig-m --market bookrunner-data/market-paper-1\n",
+     "Methods: backed, plain (both by exact search), gumbel (the paper's search; also gumbel-zero, gumbel-average),\n"
+     "lime, kernel-shap, weighted-shap, ig, eg, recxplainer-l, recxplainer-mlp, kernel-shap-m, ig-m, random.\n"
+     "The first one is compared with the best of the others, figure by figure. --market DIR is the folder of a\n"
+     "simulated market: its truth tells which reasons are real. Needs no service.\n",
+     command_compare},
     {"replay", "make a stored list and its explanations again and compare the bytes", "[BOND]", 0, 1,
      "dir as-of all format",
      "  bookrunner replay B000123\n"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define MAX_SPELLING 32 ///< longer names are never suggested
-#define MAX_OPTIONS  32
+#define MAX_OPTIONS  48
 
 #define AT(member) offsetof(arguments, member)
 
@@ -55,6 +55,13 @@ static const option_spec options[] = {
     {"masks", "on|off", OPTION_TEXT, AT(masks), 0, "mask training, so that fields can be left out (default off)"},
     {"threads", "N", OPTION_WHOLE, AT(n_threads), AT(has_threads),
      "threads; the result does not depend on it (default: the configuration's)"},
+    {"methods", "LIST", OPTION_TEXT, AT(methods), 0, "methods of explanation with commas between (default: all)"},
+    {"version", "VERSION", OPTION_TEXT, AT(version), 0, "this snapshot, not the served one"},
+    {"bonds", "N", OPTION_WHOLE, AT(n_bonds), AT(has_n_bonds), "at most this many bonds; 0 = all (default 40)"},
+    {"top", "N", OPTION_WHOLE, AT(n_top), AT(has_n_top), "investors of a bond (default: the configuration's)"},
+    {"reasons", "N", OPTION_WHOLE, AT(n_reasons), AT(has_n_reasons),
+     "reasons of an explanation (default: the configuration's)"},
+    {"out", "DIR", OPTION_TEXT, AT(out), 0, "also write tables and figures as CSV, JSON and SVG into DIR"},
 };
 
 static const char *const format_names[] = {"table", "json", "ndjson", "csv", "nagios"};

@@ -1,7 +1,7 @@
 #include "state_file.h"
 
-#include "base/alloc.h"
 #include "base/buf.h"
+#include "whole_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,22 +12,6 @@
 #define LINE                                                                                                           \
     "  {\"name\": \"%63[^\"]\", \"pid\": %d, \"state\": \"%15[^\"]\", \"started_s\": %lf, \"restarts\": %u, "          \
     "\"text\": \"%319[^\"]\""
-
-static br_status replace_file(const char *path, const br_buf *text)
-{
-    char temporary[PATH_BYTES + 8];
-    snprintf(temporary, sizeof temporary, "%s.new", path);
-    FILE *file = fopen(temporary, "we");
-    if (file == NULL) {
-        return br_fail(BR_ERR_IO, "%s: %s", temporary, strerror(errno));
-    }
-    bool written = fwrite(text->data, 1, text->length, file) == text->length;
-    written = fclose(file) == 0 && written;
-    if (!written || rename(temporary, path) != 0) {
-        return br_fail(BR_ERR_IO, "%s: %s", path, strerror(errno));
-    }
-    return BR_OK;
-}
 
 br_status state_file_write(const char *directory, const child *children, uint32_t n)
 {
@@ -43,12 +27,9 @@ br_status state_file_write(const char *directory, const child *children, uint32_
         br_buf_string(&text, i + 1 < n ? "},\n" : "}\n");
     }
     br_buf_string(&text, "]}\n");
-    if (text.failed) {
-        return br_no_memory("processes", n);
-    }
     char path[PATH_BYTES];
     snprintf(path, sizeof path, "%s/run/status.json", directory);
-    return replace_file(path, &text);
+    return whole_file_write(path, &text);
 }
 
 br_status state_file_read(const char *directory, process_state *out, uint32_t max, uint32_t *n_out)

@@ -134,7 +134,7 @@ static void write_ndjson(const table *t, br_buf *out)
     }
 }
 
-static void write_csv(const table *t, br_buf *out)
+void table_csv(const table *t, br_buf *out)
 {
     for (size_t i = 0; i < t->n_columns; i++) {
         br_buf_string(out, i == 0 ? "" : ",");
@@ -230,7 +230,7 @@ exit_code table_print(const table *t, output_format format, FILE *to)
             }
             break;
         case FORMAT_CSV:
-            write_csv(t, &out);
+            table_csv(t, &out);
             break;
         case FORMAT_TABLE:
         case FORMAT_NAGIOS:

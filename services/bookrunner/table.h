@@ -36,6 +36,8 @@ size_t table_n_rows(const table *t);
 exit_code table_print(const table *t, output_format format, FILE *to);
 /// Append the table as JSON: an array of objects, or one object when it is a record.
 void table_json(const table *t, br_buf *out);
+/// Append the table as CSV, with a line of column names.
+void table_csv(const table *t, br_buf *out);
 void table_deinit(table *t);
 
 #endif

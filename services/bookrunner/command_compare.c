@@ -1,0 +1,285 @@
+// All methods of explanation on one snapshot: the paper's Table 3, 4 and figures 4, 5, with what they leave out.
+
+#include "base/alloc.h"
+#include "compared.h"
+#include "linalg/fixed.h"
+#include "linalg/gemm.h"
+#include "pipeline/follow.h"
+#include "progress.h"
+#include "rank/rank.h"
+#include "service/config.h"
+#include "stores.h"
+#include "truth.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { DEFAULT_BONDS = 40, TOPICS = 50, MAX_CURVE_BONDS = 5 };
+
+typedef struct comparing {
+    const arguments *args;
+    stores stores;
+    br_config config;
+    br_follower *follower;
+    br_served *served;
+    truth *known;
+    float *utilities; ///< [n_investors]
+    br_method methods[BR_METHOD_COUNT];
+    uint32_t n_methods;
+    compared result;
+    progress shown;
+} comparing;
+
+static void comparing_deinit(comparing *c)
+{
+    compared_deinit(&c->result);
+    truth_free(&c->known);
+    br_free(c->utilities);
+    br_served_free(&c->served);
+    br_follower_free(&c->follower);
+    stores_deinit(&c->stores);
+}
+
+static br_status add_method(comparing *c, const char *name, size_t n)
+{
+    br_method method;
+    if (!br_method_by_name(&method, name, n)) {
+        return br_fail(BR_ERR_INVALID, "there is no method %.*s; `bookrunner compare --help` names them", (int)n, name);
+    }
+    for (uint32_t m = 0; m < c->n_methods; m++) {
+        if (c->methods[m] == method) {
+            return br_fail(BR_ERR_INVALID, "method %.*s is named twice", (int)n, name);
+        }
+    }
+    c->methods[c->n_methods++] = method;
+    return BR_OK;
+}
+
+/// Those named, else all that the snapshot can do.
+static br_status choose_methods(comparing *c)
+{
+    const char *at = c->args->methods;
+    if (at == NULL) {
+        for (int m = 0; m < BR_METHOD_COUNT; m++) {
+            if (!c->served->snapshot->facts.unmasked || !br_method_needs_masks((br_method)m)) {
+                c->methods[c->n_methods++] = (br_method)m;
+            }
+        }
+        return BR_OK;
+    }
+    br_status status = BR_OK;
+    for (bool more = true; more && status == BR_OK;) {
+        size_t n = strcspn(at, ",");
+        status = add_method(c, at, n);
+        more = at[n] == ',';
+        at += n + 1;
+    }
+    return status;
+}
+
+static br_status load_snapshot(comparing *c)
+{
+    char version[BR_VERSION_TEXT];
+    if (c->args->version != NULL) {
+        return br_served_load(&c->served, c->stores.models, c->args->version);
+    }
+    br_status status = br_snapshots_served(c->stores.snapshots, version);
+    if (status == BR_OK && version[0] == '\0') {
+        status = br_fail(BR_ERR_NOT_FOUND, "no snapshot is served yet; `bookrunner train` makes one");
+    }
+    return status == BR_OK ? br_served_load(&c->served, c->stores.models, version) : status;
+}
+
+static br_status open_market(comparing *c)
+{
+    br_status status = br_follower_new(&c->follower);
+    if (status == BR_OK) {
+        status = br_follower_catch_up(c->follower, c->stores.ledger, 0, 0);
+    }
+    br_market *market = status == BR_OK ? br_follower_market(c->follower) : NULL;
+    if (status == BR_OK && market == NULL) {
+        status = br_fail(BR_ERR_NOT_FOUND, "the ledger has no market yet; `bookrunner import` brings one");
+    }
+    if (status == BR_OK) {
+        status = br_served_fits(c->served, market);
+    }
+    if (status != BR_OK || c->args->market == NULL) {
+        return status;
+    }
+    uint32_t n = br_market_n_investors(market);
+    c->utilities = br_calloc(n, sizeof *c->utilities);
+    return c->utilities == NULL ? br_no_memory("utilities", n) : truth_open(&c->known, c->args->market, market);
+}
+
+static br_status tell_truth(void *context, uint32_t bond, double *probabilities_out, uint16_t *causal_out)
+{
+    comparing *c = context;
+    const br_market *market = br_follower_market(c->follower);
+    br_status status = truth_read(c->known, market, bond, c->utilities, causal_out);
+    for (uint32_t i = 0; i < br_market_n_investors(market) && status == BR_OK; i++) {
+        probabilities_out[i] = br_fixed_sigmoid((double)c->utilities[i]);
+    }
+    return status;
+}
+
+static bool watch_comparison(void *context, uint64_t done, uint64_t total)
+{
+    comparing *c = context;
+    progress_show(&c->shown, done, total, 0, NULL);
+    return true;
+}
+
+static br_status compare(comparing *c)
+{
+    const br_split *split = &c->served->snapshot->facts.split;
+    br_compare_options options = {
+        .methods = c->methods,
+        .n_methods = c->n_methods,
+        .from = split->valid_until,
+        .until = split->test_until,
+        .n_bonds = c->args->has_n_bonds ? (uint32_t)c->args->n_bonds : DEFAULT_BONDS,
+        .n_top = c->args->has_n_top ? (uint32_t)c->args->n_top : c->config.n_top,
+        .n_reasons = c->args->has_n_reasons ? (uint32_t)c->args->n_reasons : c->config.n_reasons,
+        .n_topics = TOPICS,
+        .seed = c->args->seed,
+        .truth = c->known != NULL ? tell_truth : NULL,
+        .watcher = watch_comparison,
+        .context = c,
+    };
+    c->result.served = c->served;
+    c->result.market = br_follower_market(c->follower);
+    c->shown = progress_start("compare", "");
+    br_status status = br_compare(&c->result.comparison, br_follower_market(c->follower), c->served, &options);
+    progress_end(&c->shown);
+    return status;
+}
+
+/// The list of a bond as of its issue day, as much of it as the search for curves needs.
+typedef struct curve_list {
+    br_day_population *population;
+    uint8_t *bond_codes;
+    float *logits;
+    uint8_t *eligible;
+    uint32_t *top;
+} curve_list;
+
+static void curve_list_deinit(curve_list *l)
+{
+    br_day_population_free(&l->population);
+    br_free(l->bond_codes);
+    br_free(l->logits);
+    br_free(l->eligible);
+    br_free(l->top);
+}
+
+static br_status curves_of(comparing *c, curve_list *l, uint32_t bond)
+{
+    br_market *market = br_follower_market(c->follower);
+    uint32_t n_top = c->args->has_n_top ? (uint32_t)c->args->n_top : c->config.n_top;
+    const uint32_t *id_order;
+    br_status status = br_market_investor_order(market, &id_order);
+    if (status == BR_OK) {
+        status = br_day_population_move(l->population, br_market_bond(market, bond)->issue_day);
+    }
+    if (status == BR_OK) {
+        status = br_day_population_score(l->population, bond, l->bond_codes, l->logits);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    uint32_t n = br_day_population_n(l->population);
+    br_market_eligible(market, bond, br_day_population_as_of(l->population), l->eligible);
+    br_method_list list = {.bond_codes = l->bond_codes,
+                           .population = {.codes = br_day_population_codes(l->population),
+                                          .logits = l->logits,
+                                          .eligible = l->eligible,
+                                          .n = n},
+                           .investors = l->top,
+                           .n = br_rank_top(l->logits, l->eligible, id_order, n, n_top, l->top),
+                           .key = bond};
+    return br_gate_curves_find(&c->result.curves, c->served, &list, c->result.comparison.n_reasons, c->args->seed);
+}
+
+/// The paper's Figure 4, from the first bond that has an example.
+static br_status find_curves(comparing *c)
+{
+    BR_AUTO_DEINIT(curve_list) l = {.population = NULL};
+    br_market *market = br_follower_market(c->follower);
+    uint32_t n = br_market_n_investors(market);
+    l.bond_codes = br_calloc(c->served->snapshot->encoder->n_bond_fields, 1);
+    l.logits = br_calloc(n, sizeof *l.logits);
+    l.eligible = br_calloc(n, 1);
+    l.top = br_calloc(n, sizeof *l.top);
+    if (l.bond_codes == NULL || l.logits == NULL || l.eligible == NULL || l.top == NULL) {
+        return br_no_memory("investors", n);
+    }
+    br_status status = br_day_population_new(&l.population, market, c->served);
+    for (uint32_t b = 0; b < c->result.comparison.n_bonds && b < MAX_CURVE_BONDS && status == BR_OK; b++) {
+        status = curves_of(c, &l, c->result.comparison.bonds[b]);
+        if (status != BR_ERR_NOT_FOUND) {
+            return status;
+        }
+        status = BR_OK;
+    }
+    return status;
+}
+
+static br_status write_files(comparing *c)
+{
+    br_status status = c->served->snapshot->facts.unmasked ? BR_OK : find_curves(c);
+    return status == BR_OK ? compared_write(&c->result, c->args->out) : status;
+}
+
+static br_status prepare(comparing *c)
+{
+    br_status status = br_gemm_start();
+    if (status == BR_OK) {
+        status = stores_open(&c->stores, c->args, STORE_LEDGER | STORE_SNAPSHOTS);
+    }
+    if (status == BR_OK) {
+        status = br_config_load(&c->config, c->stores.directory);
+    }
+    if (status == BR_OK) {
+        status = load_snapshot(c);
+    }
+    if (status == BR_OK) {
+        status = choose_methods(c);
+    }
+    return status == BR_OK ? open_market(c) : status;
+}
+
+static exit_code print(const comparing *c)
+{
+    if (c->args->format == FORMAT_JSON) {
+        BR_AUTO_DEINIT(br_buf) text = {0};
+        compared_json(&c->result, &text);
+        if (text.failed) {
+            return cli_failed(br_no_memory("text", 1), "compare");
+        }
+        fwrite(text.data, 1, text.length, stdout);
+        return EXIT_CODE_OK;
+    }
+    BR_AUTO_DEINIT(table) methods = {.columns = NULL};
+    compared_methods(&c->result, &methods);
+    exit_code code = table_print(&methods, c->args->format, stdout);
+    if (code == EXIT_CODE_OK && c->args->format == FORMAT_TABLE && c->n_methods > 1) {
+        BR_AUTO_DEINIT(table) ahead = {.columns = NULL};
+        compared_ahead(&c->result, &ahead);
+        printf("\n%s against the best of the others, error paired by bond:\n", br_method_name(c->methods[0]));
+        code = table_print(&ahead, FORMAT_TABLE, stdout);
+    }
+    return code;
+}
+
+exit_code command_compare(const arguments *args)
+{
+    BR_AUTO_DEINIT(comparing) c = {.args = args};
+    br_status status = prepare(&c);
+    if (status == BR_OK) {
+        status = compare(&c);
+    }
+    if (status == BR_OK && args->out != NULL) {
+        status = write_files(&c);
+    }
+    return status == BR_OK ? print(&c) : cli_failed(status, "compare");
+}
