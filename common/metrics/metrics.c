@@ -26,7 +26,7 @@ double br_log_loss(const double *probabilities, const uint8_t *labels, size_t n)
 
 typedef struct forecast {
     double probability;
-    uint8_t label;
+    double share; // of the cases that came: 0 or 1 for a label
 } forecast;
 
 static int by_probability(const void *left, const void *right)
@@ -36,8 +36,9 @@ static int by_probability(const void *left, const void *right)
     return (a->probability > b->probability) - (a->probability < b->probability);
 }
 
-br_status br_calibration_error(double *out, const double *probabilities, const uint8_t *labels, size_t n,
-                               uint32_t n_bins)
+// Exactly one of labels and shares is given.
+static br_status calibration_error(double *out, const double *probabilities, const uint8_t *labels,
+                                   const double *shares, size_t n, uint32_t n_bins)
 {
     br_assert(n_bins > 0);
     forecast *forecasts = br_calloc(n, sizeof *forecasts);
@@ -45,7 +46,7 @@ br_status br_calibration_error(double *out, const double *probabilities, const u
         return br_no_memory("forecasts", n);
     }
     for (size_t i = 0; i < n; i++) {
-        forecasts[i] = (forecast){probabilities[i], labels[i]};
+        forecasts[i] = (forecast){probabilities[i], labels == NULL ? shares[i] : labels[i] != 0};
     }
     qsort(forecasts, n, sizeof *forecasts, by_probability);
     double error = 0.0;
@@ -53,13 +54,25 @@ br_status br_calibration_error(double *out, const double *probabilities, const u
         size_t end = (bin + 1) * n / n_bins;
         double gap = 0.0;
         for (; i < n && (i < end || (i > 0 && forecasts[i].probability == forecasts[i - 1].probability)); i++) {
-            gap += forecasts[i].probability - (forecasts[i].label != 0 ? 1.0 : 0.0);
+            gap += forecasts[i].probability - forecasts[i].share;
         }
         error += fabs(gap);
     }
     br_free(forecasts);
     *out = n == 0 ? (double)NAN : error / (double)n;
     return BR_OK;
+}
+
+br_status br_calibration_error(double *out, const double *probabilities, const uint8_t *labels, size_t n,
+                               uint32_t n_bins)
+{
+    return calibration_error(out, probabilities, labels, NULL, n, n_bins);
+}
+
+br_status br_calibration_error_of_shares(double *out, const double *probabilities, const double *shares, size_t n,
+                                         uint32_t n_bins)
+{
+    return calibration_error(out, probabilities, NULL, shares, n, n_bins);
 }
 
 // --- lists ---

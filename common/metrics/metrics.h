@@ -18,6 +18,9 @@ double br_log_loss(const double *probabilities, const uint8_t *labels, size_t n)
 /// Errors: BR_ERR_NO_MEMORY.
 br_status br_calibration_error(double *out, const double *probabilities, const uint8_t *labels, size_t n,
                                uint32_t n_bins) BR_MUST_CHECK;
+/// The same where each probability speaks of several cases alike: shares[i] in [0, 1] of them came. Every i counts once.
+br_status br_calibration_error_of_shares(double *out, const double *probabilities, const double *shares, size_t n,
+                                         uint32_t n_bins) BR_MUST_CHECK;
 
 /// One bond's list against the bids that came: recall = hits / bidders, precision = hits / n_top (always, even if the list is shorter).
 typedef struct br_list_quality {

@@ -1,5 +1,6 @@
 #include "metrics/sufficiency.h"
 
+#include "base/alloc.h"
 #include "metrics/metrics.h"
 
 #include <math.h>
@@ -88,4 +89,23 @@ void br_sufficiency_mean(br_sufficiency_means *out, const br_sufficiency *all, s
                                   .alone = sum.alone / count,
                                   .others = sum.others / count,
                                   .others_bid = sum.others_bid / count};
+}
+
+br_status br_sufficiency_error(double *out, const double *sufficient_values, const br_sufficiency *all, size_t n,
+                               uint32_t n_bins)
+{
+    double *said = br_calloc(n, sizeof *said);
+    double *came = br_calloc(n, sizeof *came);
+    size_t n_matched = 0;
+    for (size_t i = 0; i < n && said != NULL && came != NULL; i++) {
+        if (all[i].n_others > 0) {
+            said[n_matched] = sufficient_values[i];
+            came[n_matched++] = all[i].esv_others;
+        }
+    }
+    br_status status = said != NULL && came != NULL ? br_calibration_error_of_shares(out, said, came, n_matched, n_bins)
+                                                    : br_no_memory("explanations", n);
+    br_free(said);
+    br_free(came);
+    return status;
 }

@@ -37,4 +37,16 @@ typedef struct br_sufficiency_means {
 } br_sufficiency_means;
 void br_sufficiency_mean(br_sufficiency_means *out, const br_sufficiency *all, size_t n);
 
+/// Calibration error of what the model says of the sets that were really selected, in [0, 1]: the sufficient value against the share of the OTHERS
+/// who match that bid, over the sets that others match; NAN if there are none. The maximum of an estimate over billions of sets
+/// is selected where the estimate is too high; this tells by how much.
+///
+///   sufficient_values  in  [n]  probability given the set, calibrated
+///   all                in  [n]  of the same explanations
+///   n_bins             in       bins of equal count, see br_calibration_error()
+///
+/// Errors: BR_ERR_NO_MEMORY.
+br_status br_sufficiency_error(double *out, const double *sufficient_values, const br_sufficiency *all, size_t n,
+                               uint32_t n_bins) BR_MUST_CHECK;
+
 #endif

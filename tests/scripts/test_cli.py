@@ -164,6 +164,16 @@ class Folder(Case):
                 self.assertEqual(path.read_bytes(), (other / path.relative_to(self.market)).read_bytes(), path)
         self.assertIn("SIMULATED", (self.market / "README.txt").read_text())
 
+    def test_combinations_leave_the_bonds_and_change_who_bids_and_why(self):
+        combined = self.home / "combined"
+        self.assertEqual(run("simulate", combined, "--size", "tiny", "--seed", 7, "--combinations", 0.5).returncode, 0)
+        self.assertEqual((combined / "bonds.csv").read_bytes(), (self.market / "bonds.csv").read_bytes())
+        self.assertNotEqual((combined / "bids.csv").read_bytes(), (self.market / "bids.csv").read_bytes())
+        causes = [sum(bits.bit_count() for bits in (market / "truth" / "causal.u16").read_bytes())
+                  for market in (combined, self.market)]
+        self.assertTrue(0.4 < causes[0] / causes[1] < 0.8, causes)  # of a favourite in two, only with a second value
+        self.assertIn("--combinations 0.5", (combined / "README.txt").read_text())
+
     def test_a_market_is_never_overwritten(self):
         self.assertEqual(run("simulate", self.market).returncode, 1)
 

@@ -101,6 +101,15 @@ Test(metrics_calibration, is_the_gap_between_said_and_come)
     cr_assert_float_eq(error, (0.2 + 0.1 + 0.6) / 3.0, 1e-15);
 }
 
+Test(metrics_calibration, takes_shares_of_several_cases)
+{
+    double probabilities[] = {0.8, 0.1, 0.6, 0.3};
+    double shares[] = {0.5, 0.0, 1.0, 0.25};
+    double error;
+    cr_assert_eq(br_calibration_error_of_shares(&error, probabilities, shares, 4, 2), BR_OK);
+    cr_assert_float_eq(error, (0.15 + 0.1) / 4.0, 1e-15);
+}
+
 Test(metrics_calibration, does_not_depend_on_the_order_of_equal_probabilities)
 {
     // One probability, borne out as a whole: the two halves of the input alone would be off by a half each.

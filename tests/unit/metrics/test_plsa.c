@@ -8,6 +8,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { N = 60, N_FIELDS = 5, N_VALUES = 3, N_TOPICS = 4, N_WORDS = N_FIELDS * N_VALUES, STRIDE = 16 };
@@ -213,6 +214,17 @@ Test(metrics_plsa, ends_when_an_iteration_gains_too_little_and_follows_the_rows)
     options.seed = 2;
     BR_AUTO(br_topics) *other = learn(turned, NULL, N, options);
     cr_expect_neq(memcmp(other->vectors, shorter->vectors, N_WORDS * STRIDE * sizeof(float)), 0, "the seed counts");
+}
+
+Test(metrics_plsa, any_kernel_gives_the_same_bytes)
+{
+    uint8_t codes[N * N_FIELDS];
+    random_codes(codes, 2);
+    BR_AUTO(br_topics) *best = learn(codes, NULL, N, options_of(7, 20));
+    cr_assert_eq(setenv("BOOKRUNNER_KERNEL", "plain", 1), 0);
+    BR_AUTO(br_topics) *plain = learn(codes, NULL, N, options_of(7, 20));
+    cr_expect_arr_eq(best->vectors, plain->vectors, N_WORDS * STRIDE * sizeof(float));
+    cr_expect_eq(best->log_likelihood, plain->log_likelihood);
 }
 
 Test(metrics_plsa, draws_documents_from_all_of_them)

@@ -1,5 +1,6 @@
 // Goal: ESV counts who shares the values and bid, with and without the investor. Method: a bond of six investors by hand.
 
+#include "base/alloc.h"
 #include "metrics/metrics.h"
 #include "metrics/sufficiency.h"
 
@@ -87,6 +88,28 @@ Test(metrics_sufficiency, does_without_a_truth_and_with_a_single_investor)
     br_sufficiency_of(&one, &bond);
     cr_expect_eq(one.esv, 1.0);
     cr_expect(isnan(one.esv_true) && isnan(one.esv_others));
+}
+
+Test(metrics_sufficiency, the_error_is_of_the_others_where_there_are_any)
+{
+    static const br_sufficiency all[] = {
+        {.esv = 1.0, .esv_others = 0.5, .n_others = 2},
+        {.esv = 1.0, .esv_others = 0.9, .n_others = 0},
+        {.esv = 1.0, .esv_others = 0.0, .n_others = 1},
+    };
+    static const double values[] = {0.6, 0.1, 0.3};
+    double error;
+    cr_assert_eq(br_sufficiency_error(&error, values, all, 3, 2), BR_OK);
+    cr_expect_float_eq(error, (0.1 + 0.3) / 2.0, 1e-15);
+    cr_assert_eq(br_sufficiency_error(&error, values + 1, all + 1, 1, 2), BR_OK);
+    cr_expect(isnan(error));
+    size_t live = br_alloc_live();
+    for (size_t n = 0; n < 3; n++) {
+        br_alloc_fail_after(n);
+        cr_expect_eq(br_sufficiency_error(&error, values, all, 3, 2), BR_ERR_NO_MEMORY);
+        br_alloc_fail_after(SIZE_MAX);
+        cr_expect_eq(br_alloc_live(), live);
+    }
 }
 
 Test(metrics_sufficiency, an_investor_who_may_not_be_recommended_is_not_explained, .signal = SIGABRT)
