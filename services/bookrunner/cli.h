@@ -130,6 +130,7 @@ exit_code command_keys(const arguments *args);
 exit_code command_doctor(const arguments *args);
 exit_code command_bench(const arguments *args);
 exit_code command_compare(const arguments *args);
+exit_code command_toy(const arguments *args);
 exit_code command_run(const arguments *args);
 
 #endif

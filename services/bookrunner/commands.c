@@ -75,6 +75,9 @@ static const command commands[] = {
      "The first one is compared with the best of the others, figure by figure. --market DIR is the folder of a\n"
      "simulated market: its truth tells which reasons are real. Needs no service.\n",
      command_compare},
+    {"toy", "the paper's toy world: what each method says, and what is true", "", 0, 0, "seed format",
+     "  bookrunner toy --seed 1\n",
+     "Learns a small model of a million made-up products (section 3); needs no service.\n", command_toy},
     {"replay", "make a stored list and its explanations again and compare the bytes", "[BOND]", 0, 1,
      "dir as-of all format",
      "  bookrunner replay B000123\n"
