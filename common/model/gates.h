@@ -37,8 +37,8 @@ typedef struct br_gate_samples {
 
 typedef struct br_gates br_gates;
 
-/// Room for `max_samples` at a time; more are worked in turns. `model`: borrowed, must outlive it and keep its parameters. Serves one thread.
-/// Memory: max_samples x ((3 + n_cross) n_fields d + rank + 2 x the hidden layers' widths) floats, and another copy of the model's weights
+/// Room for `max_samples` at a time; more are worked in turns. `model`: borrowed, must outlive it and keep its parameters. Serves one
+/// thread. Memory: max_samples x ((3 + n_cross) n_fields d + rank + 2 x the hidden layers' widths) floats, and another copy of the model's weights
 /// without its embeddings. Errors: BR_ERR_INVALID (no investor field, no sample), BR_ERR_NO_MEMORY.
 br_status br_gates_new(br_gates **out, const br_model *model, uint32_t max_samples) BR_MUST_CHECK;
 void br_gates_free(br_gates **gates);
