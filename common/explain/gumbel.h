@@ -13,8 +13,8 @@
 ///     br_gumbel_bond(gumbel, bond_codes);
 ///     br_gumbel_search(gumbel, &batch, n, fields_out);
 ///
-/// The same inputs and seed give the same bytes on the same machine. The noise of an investor depends on the seed and his key alone, so that
-/// his result does not depend on who is searched for with him but for the rounding of BLAS. Not the answer path: explain.h is faster and finds better
+/// The same inputs and seed give the same bytes. The noise of an investor depends on the seed and his key alone, so that his result does
+/// not depend on who is searched for with him. Not the answer path: explain.h is faster and finds better
 /// sets. 100 steps of rate 0.1 carry a gate_logit from -10 to 0 at most: on a simulated market f of the reasons is then 9 % below that of
 /// `plain`, after 400 steps 4 %.
 ///

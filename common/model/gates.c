@@ -9,25 +9,30 @@
 /// W = width, I = its investor part behind the bond's, n = investor fields, T = max_samples.
 struct br_gates {
     const br_model *model;
+    const br_fixed_kernels *kernels;
     uint32_t n;
     size_t max_samples;
     size_t bond_width;
-    float *zero;              ///< [d]
-    float *average;           ///< [n, d] mean of the embeddings of a field's values
-    float *average_linear;    ///< [n] mean of their linear weights
-    float *bond_q;            ///< [r] V_0^T of the bond's part of x_0
-    float *bond_tower;        ///< [hidden[0]] W_1 of it
-    float bond_linear;        ///< its linear weights and the model's bias
-    float *x0;                ///< [T, W] the bond's part stands in every row
-    float *x;                 ///< [T, W] x_l on its way up, its gradient on its way down
-    float *dx0;               ///< [T, W] what does not come by x_1
-    float *z[BR_MAX_CROSS];   ///< [T, W] what layer l multiplies x_0 with
-    float *q;                 ///< [T, r]
-    float *h[BR_MAX_HIDDEN];  ///< [T, hidden[i]]
-    float *dh[BR_MAX_HIDDEN]; ///< likewise
-    float *sum;               ///< [d] of all embeddings of a sample, of BR_DEEPFM
-    float *logit;             ///< [T]
-    float *block;             ///< the memory of all floats above
+    float *zero;               ///< [d]
+    float *average;            ///< [n, d] mean of the embeddings of a field's values
+    float *average_linear;     ///< [n] mean of their linear weights
+    float *u_t[BR_MAX_CROSS];  ///< [r, W] U_l^T: the kernels take no transposed weights
+    float *v_t[BR_MAX_CROSS];  ///< [r, W]
+    float *m_t[BR_MAX_CROSS];  ///< [W, W]
+    float *w_t[BR_MAX_HIDDEN]; ///< [hidden[0], W]; [hidden[i - 1], hidden[i]]
+    float *bond_q;             ///< [r] V_0^T of the bond's part of x_0
+    float *bond_tower;         ///< [hidden[0]] W_1 of it, and c_1
+    float bond_linear;         ///< its linear weights and the model's bias
+    float *x0;                 ///< [T, W] the bond's part stands in every row
+    float *x;                  ///< [T, W] x_l on its way up, its gradient on its way down
+    float *dx0;                ///< [T, W] what does not come by x_1
+    float *z[BR_MAX_CROSS];    ///< [T, W] what layer l multiplies x_0 with
+    float *q;                  ///< [T, r]
+    float *h[BR_MAX_HIDDEN];   ///< [T, hidden[i]]
+    float *dh[BR_MAX_HIDDEN];  ///< likewise
+    float *sum;                ///< [d] of all embeddings of a sample, of BR_DEEPFM
+    float *logit;              ///< [T]
+    float *block;              ///< the memory of all floats above
 };
 
 // --- its memory ---
@@ -43,11 +48,21 @@ static float *take(float *block, size_t *used, size_t n)
 static size_t place(br_gates *gates, float *block)
 {
     const br_model_config *config = &gates->model->config;
-    size_t wide = gates->max_samples * gates->model->width;
+    size_t width = gates->model->width;
+    size_t wide = gates->max_samples * width;
     size_t used = 0;
     gates->zero = take(block, &used, config->d);
     gates->average = take(block, &used, (size_t)gates->n * config->d);
     gates->average_linear = take(block, &used, gates->n);
+    for (uint32_t l = 0; l < config->n_cross; l++) {
+        bool low = l < gates->model->n_low;
+        gates->u_t[l] = take(block, &used, low ? width * config->rank : 0);
+        gates->v_t[l] = take(block, &used, low ? width * config->rank : 0);
+        gates->m_t[l] = take(block, &used, low ? 0 : width * width);
+    }
+    for (uint32_t i = 0; i < config->n_hidden; i++) {
+        gates->w_t[i] = take(block, &used, config->hidden[i] * (i == 0 ? width : config->hidden[i - 1]));
+    }
     gates->bond_q = take(block, &used, config->rank);
     gates->bond_tower = take(block, &used, config->hidden[0]);
     gates->x0 = take(block, &used, wide);
@@ -89,6 +104,33 @@ static void average_values(br_gates *gates)
     }
 }
 
+/// to [columns, rows] = from [rows, columns]
+static void transpose(float *to, const float *from, size_t rows, size_t columns)
+{
+    for (size_t row = 0; row < rows; row++) {
+        for (size_t column = 0; column < columns; column++) {
+            to[column * rows + row] = from[row * columns + column];
+        }
+    }
+}
+
+static void transpose_weights(br_gates *gates)
+{
+    const br_model *model = gates->model;
+    const br_model_config *config = &model->config;
+    for (uint32_t l = 0; l < model->n_low; l++) {
+        transpose(gates->u_t[l], model->u[l], model->width, config->rank);
+        transpose(gates->v_t[l], model->v[l], model->width, config->rank);
+    }
+    for (uint32_t l = model->n_low; l < config->n_cross; l++) {
+        transpose(gates->m_t[l], model->m[l], model->width, model->width);
+    }
+    transpose(gates->w_t[0], model->w[0], model->width, config->hidden[0]);
+    for (uint32_t i = 1; i < config->n_hidden; i++) {
+        transpose(gates->w_t[i], model->w[i], config->hidden[i], config->hidden[i - 1]);
+    }
+}
+
 br_status br_gates_new(br_gates **out, const br_model *model, uint32_t max_samples)
 {
     uint32_t n = model->n_fields - model->n_bond_fields;
@@ -100,6 +142,7 @@ br_status br_gates_new(br_gates **out, const br_model *model, uint32_t max_sampl
         return br_no_memory("gates", 1);
     }
     gates->model = model;
+    gates->kernels = br_fixed();
     gates->n = n;
     gates->max_samples = max_samples;
     gates->bond_width = (size_t)model->n_bond_fields * model->config.d;
@@ -110,6 +153,7 @@ br_status br_gates_new(br_gates **out, const br_model *model, uint32_t max_sampl
     }
     place(gates, gates->block);
     average_values(gates);
+    transpose_weights(gates);
     *out = gates;
     gates = NULL;
     return BR_OK;
@@ -139,25 +183,48 @@ static br_matrix investor(const br_gates *gates, float *data, size_t n)
     return (br_matrix){data + gates->bond_width, n, width - gates->bond_width, width};
 }
 
-/// The rows of a weight [W, columns] that belong to the investor's fields, to the bond's, or all.
-static br_matrix investor_rows(const br_gates *gates, float *weight, size_t columns)
-{
-    return br_matrix_of(weight + gates->bond_width * columns, gates->model->width - gates->bond_width, columns);
-}
-
-static br_matrix all_rows(const br_gates *gates, float *weight, size_t columns)
-{
-    return br_matrix_of(weight, gates->model->width, columns);
-}
-
 static br_matrix hidden(const br_gates *gates, float *const *h, uint32_t i, size_t n)
 {
     return br_matrix_of(h[i], n, gates->model->config.hidden[i]);
 }
 
-static br_matrix weight(const br_model *model, uint32_t i)
+/// Columns of A that are worked together: all rows of X meet them while they are in the second cache.
+static size_t panel_columns(size_t rows)
 {
-    return br_matrix_of(model->w[i], model->config.hidden[i], model->config.hidden[i - 1]);
+    enum { PANEL_FLOATS = 1 << 16, LEAST = 64 };
+    size_t columns = PANEL_FLOATS / rows / LEAST * LEAST;
+    return columns < LEAST ? LEAST : columns;
+}
+
+/// Y += X A, of rows that do not depend on each other. A begins at `a`: [x.columns, y.columns] of rows of `a_stride` floats.
+static void product(const br_gates *gates, br_matrix y, br_matrix x, const float *a, size_t a_stride)
+{
+    br_assert(y.rows == x.rows && x.columns > 0);
+    size_t step = panel_columns(x.columns);
+    for (size_t column = 0; column < y.columns; column += step) {
+        br_fixed_product it = {.y = y.data + column,
+                               .y_stride = y.stride,
+                               .x = x.data,
+                               .x_stride = x.stride,
+                               .a = a + column,
+                               .a_stride = a_stride,
+                               .n = y.rows,
+                               .rows = x.columns,
+                               .columns = y.columns - column < step ? y.columns - column : step};
+        gates->kernels->product(&it);
+    }
+}
+
+static void fill_rows(br_matrix y, const float *row)
+{
+    for (size_t t = 0; t < y.rows; t++) {
+        memcpy(y.data + t * y.stride, row, y.columns * sizeof *row);
+    }
+}
+
+static void clear(br_matrix y)
+{
+    memset(y.data, 0, y.rows * y.columns * sizeof *y.data);
 }
 
 /// What a field's gate leads from and to.
@@ -215,17 +282,19 @@ void br_gates_bond(br_gates *gates, const uint8_t *bond_codes)
     for (size_t t = 1; t < gates->max_samples; t++) {
         memcpy(gates->x0 + t * model->width, gates->x0, gates->bond_width * sizeof(float));
     }
-    if (gates->bond_width == 0) {
-        return;
-    }
     br_matrix x = br_matrix_of(gates->x0, 1, gates->bond_width);
-    size_t rank = model->config.rank, h = model->config.hidden[0];
+    br_matrix q = br_matrix_of(gates->bond_q, 1, model->config.rank);
+    br_matrix tower = br_matrix_of(gates->bond_tower, 1, model->config.hidden[0]);
     if (model->n_low > 0) {
-        br_gemm(br_matrix_of(gates->bond_q, 1, rank), 0.0f, x, BR_PLAIN,
-                br_matrix_of(model->v[0], gates->bond_width, rank), BR_PLAIN);
+        clear(q);
     }
-    br_gemm(br_matrix_of(gates->bond_tower, 1, h), 0.0f, x, BR_PLAIN, br_matrix_of(model->w[0], gates->bond_width, h),
-            BR_PLAIN);
+    if (model->n_low > 0 && x.columns > 0) {
+        product(gates, q, x, model->v[0], q.columns);
+    }
+    fill_rows(tower, model->c[0]);
+    if (x.columns > 0) {
+        product(gates, tower, x, model->w[0], tower.columns);
+    }
 }
 
 /// x_0 of the investor's fields, and the logit's linear part.
@@ -248,22 +317,17 @@ static void fill(br_gates *gates, const br_gate_samples *samples, size_t n)
     }
 }
 
-/// product = bond's + X_0 W of the investor's fields, W [width, columns]
-static void first_product(br_gates *gates, float *product, const float *bond, float *weights, size_t columns, size_t n)
+/// Y = the bond's + X_0 A of the investor's fields, A [W, y.columns]
+static void first_product(const br_gates *gates, br_matrix y, const float *bond, const float *a)
 {
-    for (size_t t = 0; t < n; t++) {
-        memcpy(product + t * columns, bond, columns * sizeof *product);
-    }
-    br_gemm(br_matrix_of(product, n, columns), 1.0f, investor(gates, gates->x0, n), BR_PLAIN,
-            investor_rows(gates, weights, columns), BR_PLAIN);
+    fill_rows(y, bond);
+    product(gates, y, investor(gates, gates->x0, y.rows), a + gates->bond_width * y.columns, y.columns);
 }
 
-/// z += b;  x += x_0 * z
-BR_WIDE static void combine(float *restrict x, const float *restrict x0, float *restrict z, const float *restrict b,
-                            size_t n)
+/// x += x_0 * z
+BR_WIDE static void combine(float *restrict x, const float *restrict x0, const float *restrict z, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        z[i] += b[i];
         x[i] += x0[i] * z[i];
     }
 }
@@ -272,35 +336,34 @@ BR_WIDE static void combine(float *restrict x, const float *restrict x0, float *
 static void cross_forward(br_gates *gates, size_t n)
 {
     const br_model *model = gates->model;
-    size_t width = model->width, rank = model->config.rank;
+    size_t width = model->width;
+    br_matrix x = whole(gates, gates->x, n);
+    br_matrix q = br_matrix_of(gates->q, n, model->config.rank);
     memcpy(gates->x, gates->x0, n * width * sizeof *gates->x);
     for (uint32_t l = 0; l < model->config.n_cross; l++) {
         br_matrix z = whole(gates, gates->z[l], n);
-        br_matrix q = br_matrix_of(gates->q, n, rank);
+        fill_rows(z, model->b[l]);
         if (l >= model->n_low) {
-            br_gemm(z, 0.0f, whole(gates, gates->x, n), BR_PLAIN, all_rows(gates, model->m[l], width), BR_TRANSPOSED);
-        } else if (l == 0) {
-            first_product(gates, q.data, gates->bond_q, model->v[0], rank, n);
+            product(gates, z, x, gates->m_t[l], width);
         } else {
-            br_gemm(q, 0.0f, whole(gates, gates->x, n), BR_PLAIN, all_rows(gates, model->v[l], rank), BR_PLAIN);
+            if (l == 0) {
+                first_product(gates, q, gates->bond_q, model->v[0]);
+            } else {
+                clear(q);
+                product(gates, q, x, model->v[l], q.columns);
+            }
+            product(gates, z, q, gates->u_t[l], width);
         }
-        if (l < model->n_low) {
-            br_gemm(z, 0.0f, q, BR_PLAIN, all_rows(gates, model->u[l], rank), BR_TRANSPOSED);
-        }
-        for (size_t t = 0; t < n; t++) {
-            size_t at = t * width;
-            combine(gates->x + at, gates->x0 + at, z.data + at, model->b[l], width);
-        }
+        combine(gates->x, gates->x0, z.data, n * width);
     }
 }
 
-/// h = relu(h + c)
-BR_WIDE static void bias_and_relu(float *restrict h, const float *restrict c, size_t n)
+/// h = relu(h)
+BR_WIDE static void relu(float *h, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        float value = h[i] + c[i];
         // A NaN stays a NaN: the comparison is false for it.
-        h[i] = value <= 0.0f ? 0.0f : value;
+        h[i] = h[i] <= 0.0f ? 0.0f : h[i];
     }
 }
 
@@ -311,15 +374,15 @@ static void tower_forward(br_gates *gates, size_t n)
     for (uint32_t i = 0; i < config->n_hidden; i++) {
         br_matrix h = hidden(gates, gates->h, i, n);
         if (i > 0) {
-            br_gemm(h, 0.0f, hidden(gates, gates->h, i - 1, n), BR_PLAIN, weight(model, i), BR_TRANSPOSED);
+            fill_rows(h, model->c[i]);
+            product(gates, h, hidden(gates, gates->h, i - 1, n), gates->w_t[i], h.columns);
         } else if (config->stacked) {
-            br_gemm(h, 0.0f, whole(gates, gates->x, n), BR_PLAIN, all_rows(gates, model->w[0], h.columns), BR_PLAIN);
+            fill_rows(h, model->c[0]);
+            product(gates, h, whole(gates, gates->x, n), model->w[0], h.columns);
         } else {
-            first_product(gates, h.data, gates->bond_tower, model->w[0], h.columns, n);
+            first_product(gates, h, gates->bond_tower, model->w[0]);
         }
-        for (size_t t = 0; t < n; t++) {
-            bias_and_relu(h.data + t * h.columns, model->c[i], h.columns);
-        }
+        relu(h.data, n * h.columns);
     }
     br_output_forward(gates->logit, hidden(gates, gates->h, config->n_hidden - 1, n), model->w_deep);
 }
@@ -373,15 +436,14 @@ static void tower_backward(br_gates *gates, size_t n)
 {
     const br_model *model = gates->model;
     uint32_t last = model->config.n_hidden - 1;
-    for (size_t t = 0; t < n; t++) {
-        memcpy(gates->dh[last] + t * model->config.hidden[last], model->w_deep,
-               model->config.hidden[last] * sizeof(float));
-    }
+    fill_rows(hidden(gates, gates->dh, last, n), model->w_deep);
     for (uint32_t i = last + 1; i-- > 0;) {
         br_matrix dh = hidden(gates, gates->dh, i, n);
         through_relu(dh.data, gates->h[i], n * dh.columns);
         if (i > 0) {
-            br_gemm(hidden(gates, gates->dh, i - 1, n), 0.0f, dh, BR_PLAIN, weight(model, i), BR_PLAIN);
+            br_matrix before = hidden(gates, gates->dh, i - 1, n);
+            clear(before);
+            product(gates, before, dh, model->w[i], before.columns);
         }
     }
 }
@@ -400,18 +462,19 @@ BR_WIDE static void split(float *restrict dx0, float *restrict z, const float *r
 static void cross_backward(br_gates *gates, size_t n)
 {
     const br_model *model = gates->model;
-    size_t width = model->width, rank = model->config.rank;
+    size_t width = model->width;
+    br_matrix dx = whole(gates, gates->x, n);
+    br_matrix dq = br_matrix_of(gates->q, n, model->config.rank);
     for (uint32_t l = model->config.n_cross; l-- > 0;) {
         br_matrix dz = whole(gates, gates->z[l], n);
         split(gates->dx0, dz.data, gates->x, gates->x0, n * width);
-        br_matrix dx = whole(gates, gates->x, n);
         if (l >= model->n_low) {
-            br_gemm(dx, 1.0f, dz, BR_PLAIN, all_rows(gates, model->m[l], width), BR_PLAIN);
-            continue;
+            product(gates, dx, dz, model->m[l], width);
+        } else {
+            clear(dq);
+            product(gates, dq, dz, model->u[l], dq.columns);
+            product(gates, dx, dq, gates->v_t[l], width);
         }
-        br_matrix dq = br_matrix_of(gates->q, n, rank);
-        br_gemm(dq, 0.0f, dz, BR_PLAIN, all_rows(gates, model->u[l], rank), BR_PLAIN);
-        br_gemm(dx, 1.0f, dq, BR_PLAIN, all_rows(gates, model->v[l], rank), BR_TRANSPOSED);
     }
 }
 
@@ -429,15 +492,15 @@ static void backward(br_gates *gates, size_t n)
     size_t width = model->width, d = model->config.d;
     br_matrix dh = hidden(gates, gates->dh, 0, n);
     tower_backward(gates, n);
-    memset(gates->dx0, 0, n * width * sizeof *gates->dx0);
+    clear(whole(gates, gates->dx0, n));
     if (model->config.stacked) {
-        br_gemm(whole(gates, gates->x, n), 0.0f, dh, BR_PLAIN, all_rows(gates, model->w[0], dh.columns), BR_TRANSPOSED);
+        clear(whole(gates, gates->x, n));
+        product(gates, whole(gates, gates->x, n), dh, gates->w_t[0], width);
     } else {
-        br_gemm(investor(gates, gates->dx0, n), 0.0f, dh, BR_PLAIN, investor_rows(gates, model->w[0], dh.columns),
-                BR_TRANSPOSED);
+        product(gates, investor(gates, gates->dx0, n), dh, gates->w_t[0] + gates->bond_width, width);
     }
-    for (size_t t = 0; model->w_cross != NULL && t < n; t++) {
-        memcpy(gates->x + t * width, model->w_cross, width * sizeof *gates->x);
+    if (model->w_cross != NULL) {
+        fill_rows(whole(gates, gates->x, n), model->w_cross);
     }
     if (model->config.stacked || model->w_cross != NULL) {
         cross_backward(gates, n);

@@ -7,9 +7,9 @@
 ///   x_0 of investor field j = (1 - s_j) baseline_j + s_j value_j;   its linear weight the same
 ///
 /// s_j = 1 shows the field, s_j = 0 replaces it by its baseline; values between are points of the straight line. Bond fields have no
-/// gates. Dense products by BLAS, many samples at once, every architecture, full rank included: not the answer path (model/collapse.h),
-/// whose logits it equals within rounding. The same call gives the same bytes; a sample's logit and gradient may depend on the other samples
-/// of the call by rounding.
+/// gates. Dense products, many samples at once, every architecture, full rank included; model/collapse.h, whose logits it equals within
+/// rounding, does less for gates of 0 and 1. No BLAS: on these shapes the fixed-order kernels are faster, and the bytes of a sample's logit
+/// and gradient depend neither on the other samples of the call nor on the host.
 ///
 ///     br_gates_new(&gates, model, 64);
 ///     br_gates_bond(gates, bond_codes);                            // all samples that follow are of this bond
@@ -37,9 +37,9 @@ typedef struct br_gate_samples {
 
 typedef struct br_gates br_gates;
 
-/// Room for `max_samples` at a time; more are worked in turns. `model`: borrowed, must outlive it and keep its parameters. Serves one thread.
-/// Memory: max_samples x ((3 + n_cross) n_fields d + rank + 2 x the hidden layers' widths) floats. Errors: BR_ERR_INVALID (no investor
-/// field, no sample), BR_ERR_NO_MEMORY.
+/// Room for `max_samples` at a time; more are worked in turns. `model`: borrowed, must outlive it and keep its parameters. Serves one
+/// thread. Memory: max_samples x ((3 + n_cross) n_fields d + rank + 2 x the hidden layers' widths) floats, and another copy of the model's weights
+/// without its embeddings. Errors: BR_ERR_INVALID (no investor field, no sample), BR_ERR_NO_MEMORY.
 br_status br_gates_new(br_gates **out, const br_model *model, uint32_t max_samples) BR_MUST_CHECK;
 void br_gates_free(br_gates **gates);
 /// The bond of the samples that follow: [n_bond_fields] codes.

@@ -272,6 +272,56 @@ br_status answer_bench_explain(answer_bench *bench, const br_explain_options *op
     return conclude(out, &each_ms, all_ms, evaluations);
 }
 
+/// The list that was ranked last.
+static br_status search_list(answer_bench *it, br_gumbel *gumbel, uint32_t batch, br_buf *each_ms)
+{
+    uint32_t n_fields = it->served->snapshot->encoder->n_fields - it->served->snapshot->encoder->n_bond_fields;
+    const uint8_t *codes = br_day_population_codes(it->population);
+    BR_AUTO_DEINIT(br_buf) of_list = {0};
+    uint32_t fields[ANSWER_LIST * BR_MAX_REASONS];
+    for (uint32_t i = 0; i < it->n_top; i++) {
+        br_buf_append(&of_list, codes + (size_t)it->top[i] * n_fields, n_fields);
+    }
+    if (of_list.failed) {
+        return br_no_memory("codes of a list", it->n_top);
+    }
+    br_status status = br_gumbel_bond(gumbel, it->bond_codes);
+    for (uint32_t first = 0; first < it->n_top && status == BR_OK; first += batch) {
+        uint32_t n = it->n_top - first < batch ? it->n_top - first : batch;
+        br_gumbel_batch investors = {.codes = of_list.data + (size_t)first * n_fields, .keys = it->top + first};
+        int64_t start_ns = br_clock_ns();
+        status = br_gumbel_search(gumbel, &investors, n, fields);
+        double ms = ms_since(start_ns) / n;
+        for (uint32_t i = 0; i < n; i++) {
+            br_buf_append(each_ms, &ms, sizeof ms);
+        }
+    }
+    return status;
+}
+
+br_status answer_bench_gumbel(answer_bench *bench, const br_gumbel_options *options, uint32_t batch, double seconds,
+                              answer_speed *out)
+{
+    BR_AUTO_DEINIT(br_buf) each_ms = {0};
+    BR_AUTO(br_gumbel) *gumbel = NULL;
+    double all_ms = 0.0;
+    br_status status = br_gumbel_new(&gumbel, bench->served->snapshot->model, batch, options);
+    do {
+        if (status == BR_OK) {
+            status = rank_next(bench);
+        }
+        int64_t start_ns = br_clock_ns();
+        if (status == BR_OK) {
+            status = search_list(bench, gumbel, batch, &each_ms);
+        }
+        if (status != BR_OK) {
+            return status;
+        }
+        all_ms += ms_since(start_ns);
+    } while (all_ms < seconds * 1e3);
+    return conclude(out, &each_ms, all_ms, (uint64_t)options->n_steps * (each_ms.length / sizeof(double)));
+}
+
 void answer_bench_free(answer_bench **bench)
 {
     if (bench == NULL || *bench == NULL) {

@@ -5,6 +5,7 @@
 /// ANSWER_INVESTORS investors, and the model has learned from it for one epoch.
 
 #include "explain/explain.h"
+#include "explain/gumbel.h"
 
 enum { ANSWER_INVESTORS = 3000, ANSWER_LIST = 50 };
 
@@ -25,6 +26,10 @@ br_status answer_bench_rank(answer_bench *bench, bool new_day, double seconds, a
 /// The lists of bonds, for at least `seconds` and at least one list. Errors: as br_explain_context_new() and br_explain().
 br_status answer_bench_explain(answer_bench *bench, const br_explain_options *options, double seconds,
                                answer_speed *out) BR_MUST_CHECK;
+/// The same lists by the paper's search, `batch` investors at a time, 1 to ANSWER_LIST; the time of each is its share of the batch's.
+/// `evaluations` are steps. Errors: as br_gumbel_new() and br_gumbel_search().
+br_status answer_bench_gumbel(answer_bench *bench, const br_gumbel_options *options, uint32_t batch, double seconds,
+                              answer_speed *out) BR_MUST_CHECK;
 void answer_bench_free(answer_bench **bench);
 
 #endif

@@ -226,6 +226,22 @@ static void add_answer(table *t, const char *name, const char *what, const answe
     table_number(t, speed->evaluations, 0);
 }
 
+/// The paper's search, to compare with.
+static br_status measure_gumbel(table *t, const shape *of, answer_bench *bench, double seconds)
+{
+    br_gumbel_options options = br_gumbel_options_default();
+    answer_speed speed;
+    br_status status = answer_bench_gumbel(bench, &options, 1, seconds, &speed);
+    if (status == BR_OK) {
+        add_answer(t, of->name, "explain gumbel, single", &speed);
+        status = answer_bench_gumbel(bench, &options, ANSWER_LIST, seconds, &speed);
+    }
+    if (status == BR_OK) {
+        add_answer(t, of->name, "explain gumbel, list", &speed);
+    }
+    return status;
+}
+
 static br_status measure_answers(table *t, const shape *of, double seconds, progress *shown)
 {
     static const struct {
@@ -251,6 +267,9 @@ static br_status measure_answers(table *t, const shape *of, double seconds, prog
         if (status == BR_OK) {
             add_answer(t, of->name, ways[i].what, &speed);
         }
+    }
+    if (status == BR_OK) {
+        status = measure_gumbel(t, of, bench, seconds);
     }
     for (int new_day = 0; new_day < 2 && status == BR_OK; new_day++) {
         progress_show(shown, table_n_rows(t), 0, 0, of->name);

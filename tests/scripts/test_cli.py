@@ -136,12 +136,14 @@ class Bench(unittest.TestCase):
         report = json.loads(result.stdout)
         self.assertEqual((report["investors"], report["list"]), (3000, 50))
         runs = {one["what"]: one for one in report["runs"]}
-        self.assertEqual(list(runs), ["explain plain", "explain plain certified", "explain backed", "explain backed certified", "rank",
-                                      "rank on a new day"])
+        self.assertEqual(list(runs), ["explain plain", "explain plain certified", "explain backed", "explain backed certified",
+                                      "explain gumbel, single", "explain gumbel, list", "rank", "rank on a new day"])
         for what, one in runs.items():
             self.assertGreaterEqual(one["p99_ms"], one["p50_ms"], what)
             self.assertGreater(one["p50_ms"], 0, what)
-            if what.startswith("explain"):
+            if "gumbel" in what:
+                self.assertEqual((one["n"] % 50, one["evaluations"]), (0, 100), what)
+            elif what.startswith("explain"):
                 self.assertEqual(one["n"] % 50, 0, what)  # whole lists
                 self.assertGreater(one["evaluations"], 100, what)
                 self.assertLess(one["per_s"], 2000 / one["p50_ms"], what)

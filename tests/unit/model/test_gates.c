@@ -251,6 +251,24 @@ Test(model_gates, gradient_is_the_slope)
     }
 }
 
+Test(model_gates, give_a_sample_the_same_bytes_in_any_company)
+{
+    for (size_t i = 0; i < N_SHAPES; i++) {
+        fixture f;
+        fixture_init(&f, &SHAPES[i], BR_BASELINE_MASK);
+        float together[N_SAMPLES * MAX_FIELDS], alone[MAX_FIELDS], logits[N_SAMPLES], logit;
+        draw_gates(&f, 5, false);
+        br_gates_gradient(f.gates, &f.samples, N_SAMPLES, logits, together);
+        for (uint32_t sample = 0; sample < N_SAMPLES; sample++) {
+            br_gate_samples one = {f.codes + sample * f.n, f.gate + sample * f.n, BR_BASELINE_MASK, NULL};
+            br_gates_gradient(f.gates, &one, 1, &logit, alone);
+            cr_assert_arr_eq(alone, together + sample * f.n, f.n * sizeof *alone, "shape %zu sample %u", i, sample);
+            cr_assert_arr_eq(&logit, &logits[sample], sizeof logit, "shape %zu sample %u", i, sample);
+        }
+        fixture_deinit(&f);
+    }
+}
+
 Test(model_gates, follow_the_bond)
 {
     fixture f;
