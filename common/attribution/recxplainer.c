@@ -10,7 +10,7 @@
 // Source:  Verma, Beniwal, Sadagopan, Seshadri: RecXPlainer: post-hoc attribute-based explanations for recommender systems, 2022, as the
 //          paper's section 2 describes it; bonds are what users are there.
 // Choice:  the source leaves the sizes open. Ridge 1 as for LIME; one hidden layer of 64, Adam with a rate of 0.001 in steps of 128 pairs on the
-//          squared error of the standardised output, 30 rounds.
+//          squared error of the standardised output, 100 rounds.
 
 #include "attribution/method.h"
 #include "attribution/regression.h"
@@ -467,7 +467,7 @@ static void mlp_score(br_attribution *a, const uint8_t *codes, uint32_t key, flo
 
 const br_method br_method_recxplainer_mlp = {.name = "recxplainer_mlp",
                                              .background = true,
-                                             .n_samples = 30,
+                                             .n_samples = 100,
                                              .start = mlp_start,
                                              .bond = mlp_bond,
                                              .score = mlp_score,
