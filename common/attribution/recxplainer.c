@@ -346,13 +346,14 @@ static void standardise(mlp *it, double *outputs, size_t n)
     }
 }
 
-/// He's first values: a pair has one 1 per field, and the bond's embeddings.
+/// Small: what a field's codes have in common is never corrected by learning, because one of them is always there, but is counted when the
+/// one-hot is set to zero.
 static void first_values(br_attribution *a)
 {
     mlp *it = a->own;
     layers p = layers_of(it, a, it->parameters);
     br_rng rng = br_attribution_start_rng(a, 1);
-    double deviation = sqrt(2.0 / (double)(it->inputs.n_bond + a->n));
+    double deviation = 1.0 / sqrt(3.0 * (double)n_columns(&it->inputs, a->n));
     for (size_t i = 0; i < n_columns(&it->inputs, a->n) * it->width; i++) {
         p.w[i] = (float)(deviation * br_rng_normal(&rng));
     }
