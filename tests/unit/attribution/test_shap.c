@@ -156,7 +156,9 @@ Test(kernel_shap, background_investors_are_drawn_once_each)
     options.n_background = 39;
     double none = fixture_value(&f, options.output, false, 0, 0) * 40.0;
     double all = fixture_value(&f, options.output, false, 0, (1u << f.n) - 1);
-    for (uint64_t seed = 0; seed < 5; seed++) {
+    bool is_left_out[40] = {false};
+    uint32_t n_left_out = 0;
+    for (uint64_t seed = 0; seed < 30; seed++) {
         options.seed = seed;
         br_attribution *attribution = fixture_attribution(&f, &options);
         float scores[MAX_FIELDS];
@@ -167,13 +169,20 @@ Test(kernel_shap, background_investors_are_drawn_once_each)
         }
         // What one background investor left out adds to the mean of the others.
         double nearest = INFINITY;
+        uint32_t left_out = 0;
         for (uint32_t b = 0; b < 40; b++) {
             double own = fixture_output(&f, options.output, f.bond, f.background_codes + b * f.n, NULL);
-            nearest = fmin(nearest, fabs(all - (none - own) / 39.0 - sum));
+            double error = fabs(all - (none - own) / 39.0 - sum);
+            left_out = error < nearest ? b : left_out;
+            nearest = fmin(nearest, error);
         }
         cr_expect(nearest < 1e-5, "%g", nearest);
+        n_left_out += !is_left_out[left_out];
+        is_left_out[left_out] = true;
         br_attribution_free(&attribution);
     }
+    // Thirty draws of forty leave out 21 different ones on average.
+    cr_expect(n_left_out >= 13, "%u", n_left_out);
     fixture_deinit(&f);
 }
 
