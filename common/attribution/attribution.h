@@ -47,7 +47,7 @@ typedef struct br_attribution_options {
     uint32_t
         n_samples; ///< at least 1, where the method has them: ig, ig_m points of the path (50); eg draws (200); lime samples, the
     ///< investor among them (5,000); kernel_shap, kernel_shap_m sets (2 N + 2,048); weighted_shap permutations
-    ///< (200); recxplainer_mlp rounds over the background (30)
+    ///< (200); recxplainer_mlp rounds over the background (100)
     uint32_t n_background; ///< kernel_shap, weighted_shap: investors that stand for absent fields, at least 1 (10)
     double ridge;          ///< lime, recxplainer_l: penalty on the squared coefficients, above 0 (1)
     uint32_t hidden;       ///< recxplainer_mlp: width of the hidden layer, 1 to 1,024 (64)

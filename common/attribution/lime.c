@@ -65,7 +65,7 @@ static void draw_sample(br_attribution *a, const uint8_t *codes, br_rng *rng, si
         it->same[t * n + j] = same ? 1.0f : 0.0f;
         n_other += !same;
     }
-    it->weights[t] = sqrt(exp(-n_other / (0.75 * 0.75 * n)));
+    it->weights[t] = sqrt(exp(-(double)n_other / (0.75 * 0.75 * n)));
 }
 
 static void lime_score(br_attribution *a, const uint8_t *codes, uint32_t key, float *scores)

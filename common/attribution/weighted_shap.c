@@ -22,8 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define N_CANDIDATES (BR_N_SEMIVALUES + 2)
-
 typedef struct ranked {
     double size; // |phi|
     uint32_t player;
@@ -35,7 +33,7 @@ typedef struct weighted_shap {
     double *values;     // [N + 1]
     uint32_t *order;    // [N]
     double *weights;    // [BR_N_SEMIVALUES, N]
-    double *phi;        // [N_CANDIDATES, N]
+    double *phi;        // [BR_N_CANDIDATES, N]
     double *sum_weight; // [BR_N_SEMIVALUES, N]
     ranked *ranking;    // [N]
 } weighted_shap;
@@ -66,7 +64,7 @@ static br_status weighted_shap_start(br_attribution *a)
     it->values = br_calloc(n + 1, sizeof *it->values);
     it->order = br_calloc(n, sizeof *it->order);
     it->weights = br_calloc(n, BR_N_SEMIVALUES * sizeof *it->weights);
-    it->phi = br_calloc(n, N_CANDIDATES * sizeof *it->phi);
+    it->phi = br_calloc(n, BR_N_CANDIDATES * sizeof *it->phi);
     it->sum_weight = br_calloc(n, BR_N_SEMIVALUES * sizeof *it->sum_weight);
     it->ranking = br_calloc(n, sizeof *it->ranking);
     if (it->sets == NULL || it->values == NULL || it->order == NULL || it->weights == NULL || it->phi == NULL ||
@@ -156,6 +154,33 @@ static void add_ends(weighted_shap *it)
     }
 }
 
+const double *br_weighted_shap_candidates(br_attribution *attribution, const uint8_t *codes, uint32_t key,
+                                          uint32_t *n_players_out)
+{
+    weighted_shap *it = attribution->own;
+    br_game_of(&it->game, codes);
+    uint32_t n = it->game.n;
+    *n_players_out = n;
+    if (n == 0) {
+        return it->phi;
+    }
+    memset(it->phi, 0, (size_t)n * BR_N_CANDIDATES * sizeof *it->phi);
+    memset(it->sum_weight, 0, (size_t)n * BR_N_SEMIVALUES * sizeof *it->sum_weight);
+    for (uint32_t c = 0; c < BR_N_SEMIVALUES; c++) {
+        br_semivalue_weights(c, n, it->weights + (size_t)c * n);
+    }
+    for (uint32_t p = 0; p < attribution->options.n_samples; p++) {
+        br_rng rng = br_attribution_rng(attribution, key, p);
+        shuffle(it, &rng);
+        add_permutation(it, p % it->game.n_background);
+    }
+    for (size_t i = 0; i < (size_t)n * BR_N_SEMIVALUES; i++) {
+        it->phi[i] /= it->sum_weight[i];
+    }
+    add_ends(it);
+    return it->phi;
+}
+
 // --- the choice ---
 
 static int by_size(const void *a, const void *b)
@@ -190,35 +215,18 @@ static double recovery_error(weighted_shap *it, const double *phi)
 static void weighted_shap_score(br_attribution *a, const uint8_t *codes, uint32_t key, float *scores)
 {
     weighted_shap *it = a->own;
-    br_game_of(&it->game, codes);
-    uint32_t n = it->game.n;
-    memset(scores, 0, a->n * sizeof *scores);
-    if (n == 0) {
-        return;
-    }
-    memset(it->phi, 0, (size_t)n * N_CANDIDATES * sizeof *it->phi);
-    memset(it->sum_weight, 0, (size_t)n * BR_N_SEMIVALUES * sizeof *it->sum_weight);
-    for (uint32_t c = 0; c < BR_N_SEMIVALUES; c++) {
-        br_semivalue_weights(c, n, it->weights + (size_t)c * n);
-    }
-    for (uint32_t p = 0; p < a->options.n_samples; p++) {
-        br_rng rng = br_attribution_rng(a, key, p);
-        shuffle(it, &rng);
-        add_permutation(it, p % it->game.n_background);
-    }
-    for (size_t i = 0; i < (size_t)n * BR_N_SEMIVALUES; i++) {
-        it->phi[i] /= it->sum_weight[i];
-    }
-    add_ends(it);
+    uint32_t n;
+    const double *phi = br_weighted_shap_candidates(a, codes, key, &n);
     uint32_t best = 0;
     double least = INFINITY;
-    for (uint32_t c = 0; c < N_CANDIDATES; c++) {
-        double error = recovery_error(it, it->phi + (size_t)c * n);
+    for (uint32_t c = 0; c < BR_N_CANDIDATES && n > 0; c++) {
+        double error = recovery_error(it, phi + (size_t)c * n);
         best = error < least ? c : best;
         least = error < least ? error : least;
     }
+    memset(scores, 0, a->n * sizeof *scores);
     for (uint32_t i = 0; i < n; i++) {
-        scores[it->game.players[i]] = (float)it->phi[(size_t)best * n + i];
+        scores[it->game.players[i]] = (float)phi[(size_t)best * n + i];
     }
 }
 
