@@ -365,7 +365,8 @@ static uint64_t parameters_of(const br_model_config *config, const br_encoder *e
         rows += (uint64_t)encoder->fields[j].n_values + 1;
     }
     uint64_t width = (uint64_t)encoder->n_fields * config->d;
-    uint64_t n = rows * (config->d + 1) + config->n_cross * (2 * width * config->rank + width) + width;
+    uint64_t product = config->rank == 0 ? width : 2 * (uint64_t)config->rank;
+    uint64_t n = rows * (config->d + 1) + config->n_cross * (width * product + width) + width;
     uint64_t below = width;
     for (uint32_t i = 0; i < config->n_hidden; i++) {
         n += (below + 2) * config->hidden[i];
@@ -382,7 +383,6 @@ static void read_model(br_reading *in, const Br__ModelShape *message, br_snapsho
     }
     br_read_range(in, "model.hidden", message->n_hidden, 1, BR_MAX_HIDDEN);
     br_read_range(in, "model.architecture", message->architecture, 0, BR_DEEPFM);
-    br_read_range(in, "model.rank", message->rank, 1, UINT32_MAX); // full rank does not collapse
     if (in->status != BR_OK) {
         return;
     }

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "model/tables.h"
+#include "model/uncollapsed.h"
 
 #include <string.h>
 
@@ -11,9 +12,12 @@
 // BR_DCN, F and the square only of BR_DEEPFM. The rest of a state is K, one block per m: K_m [R, (L - 1 - m) R] holds K_lm^T for
 // l = m + 1, ..., so that q_m K_m is what layer m adds to all later ones. For a stacked tower K_Lm^T stands in the same rows: G is
 // not there, so that T follows the last P and is one of the later ones.
+//
+// Of full rank there is no P, no G and no K: L counts no layer, and x_0 [width] stands in K's place.
 
 enum {
-    BLOCK = 4,          // states that are evaluated together: what a product keeps in registers
+    BLOCK = 4, // states that are evaluated together: what a product keeps in registers
+    MAX_BLOCK = BR_UNCOLLAPSED_STATES,
     SLICE_FLOATS = 128, // of K that br_collapsed_investors() sums in registers
     CHANGE_ROWS = 16,   // rows of K that a change works at a time
     MAX_D = 64
@@ -36,6 +40,9 @@ struct br_collapsed {
     size_t n_inner;                  // m < n_inner have a K_m
     size_t reach;                    // floats from P_1 on that K adds to: the later layers and a stacked T
     size_t k_at[BR_MAX_CROSS];       // places of K_m in a state
+    bool uncollapsed;                // of full rank
+    size_t at_x;                     // place of x_0 in its state
+    size_t block;                    // BLOCK or MAX_BLOCK
     size_t state;
     size_t h1, h_max;
     uint32_t *first;                  // [n_bond + n_investor + 1] first row of each field; masks have none
@@ -91,14 +98,16 @@ static void head_add(const br_collapsed *c, double *row, size_t field, const dou
             add_scaled(row + l * c->rank, e[i] * scale, model->v[l] + at * r, r);
             scale += (double)model->b[l][at];
         }
-        if (model->w_cross != NULL) {
+        if (model->w_cross != NULL && !c->uncollapsed) {
             double weight = (double)model->w_cross[at] * e[i];
             for (size_t l = 0; l < c->n_layers; l++) {
                 add_scaled(row + c->at_g + l * c->rank, weight, model->u[l] + at * r, r);
             }
             row[c->at_c] += (double)model->w_cross[at] * (e[i] * scale);
         }
-        add_scaled(row + c->at_t, model->config.stacked ? e[i] * scale : e[i], model->w[0] + at * h, h);
+        if (br_tower_is_tabled(model)) {
+            add_scaled(row + c->at_t, model->config.stacked ? e[i] * scale : e[i], model->w[0] + at * h, h);
+        }
         if (c->n_f > 0) {
             row[c->at_f + i] += e[i];
         }
@@ -158,6 +167,16 @@ static void k_add(const br_collapsed *c, float *state, size_t field, const float
     }
 }
 
+// What a field with embedding e adds to a state behind the head: K, or of full rank x_0.
+static void rest_add(const br_collapsed *c, float *state, size_t field, const float *e, float sign)
+{
+    if (c->uncollapsed) {
+        c->kernels->axpy(state + c->at_x + field * c->d, sign, e, c->d);
+    } else {
+        k_add(c, state, field, e, sign);
+    }
+}
+
 static void narrow(float *out, const double *in, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -170,7 +189,7 @@ static void field_add(const br_collapsed *c, float *state, size_t field, const d
 {
     float head[MAX_D];
     narrow(head, e, c->d);
-    k_add(c, state, field, head, 1.0f);
+    rest_add(c, state, field, head, 1.0f);
     head_add(c, row, field, e);
 }
 
@@ -243,7 +262,9 @@ static void shape(br_collapsed *c, const br_model *model)
     br_assert(config->d >= 1 && config->d <= MAX_D && config->n_hidden >= 1 && config->n_cross <= BR_MAX_CROSS);
     c->model = model;
     c->kernels = br_fixed();
-    c->n_layers = config->n_cross;
+    c->uncollapsed = br_is_uncollapsed(model);
+    c->block = c->uncollapsed ? MAX_BLOCK : BLOCK;
+    c->n_layers = model->n_low;
     c->rank = rounded(config->rank);
     c->d = config->d;
     c->width = model->width;
@@ -251,7 +272,7 @@ static void shape(br_collapsed *c, const br_model *model)
     c->n_investor = model->n_fields - model->n_bond_fields;
     c->h1 = rounded(config->hidden[0]);
     c->at_g = c->n_layers * c->rank;
-    c->n_g = model->w_cross != NULL ? c->at_g : 0;
+    c->n_g = model->w_cross != NULL ? c->at_g : 0; // 0 of full rank
     c->at_t = c->at_g + c->n_g;
     c->at_c = c->at_t + c->h1;
     c->at_f = c->at_c + BR_LANES;
@@ -266,6 +287,8 @@ static void shape(br_collapsed *c, const br_model *model)
         c->k_at[m] = c->state;
         c->state += c->rank * k_columns(c, m);
     }
+    c->at_x = c->state;
+    c->state += c->uncollapsed ? rounded(c->width) : 0;
     c->h_max = c->h1;
     c->n_deep = config->n_hidden - 1;
     for (size_t i = 0; i < c->n_deep; i++) {
@@ -314,13 +337,10 @@ static br_status allocate(br_collapsed *c)
 
 br_status br_collapsed_new(br_collapsed **out, const br_model *model)
 {
-    if (model->n_low < model->config.n_cross) {
-        return br_fail(BR_ERR_INVALID, "model: cross layers of full rank do not collapse");
-    }
     for (uint32_t j = model->n_bond_fields; j < model->n_fields; j++) {
         if (!model->fields[j].maskable) {
-            return br_fail(BR_ERR_INVALID, "model: investor field %u cannot be masked, so there is nothing to explain by",
-                           j);
+            return br_fail(BR_ERR_INVALID,
+                           "model: investor field %u cannot be masked, so there is nothing to explain by", j);
         }
     }
     BR_AUTO(br_collapsed) *c = br_calloc(1, sizeof *c);
@@ -387,7 +407,7 @@ size_t br_collapsed_state_floats(const br_collapsed *c)
     return c->state;
 }
 
-// What follows a block's heads and activations in the scratch: three vectors as wide as x_0, for the gradient.
+// What follows a block's heads and activations in the scratch: three vectors as wide as x_0 for the gradient, or what full rank takes.
 static size_t wide(const br_collapsed *c)
 {
     return rounded(c->width > c->rank ? c->width : c->rank);
@@ -395,7 +415,8 @@ static size_t wide(const br_collapsed *c)
 
 size_t br_collapsed_scratch_floats(const br_collapsed *c)
 {
-    return BLOCK * (c->head + 2 * c->h_max) + 3 * wide(c);
+    size_t rest = c->uncollapsed ? BR_UNCOLLAPSED_SCRATCH * c->width : 3 * wide(c);
+    return c->block * (c->head + 2 * c->h_max) + rest;
 }
 
 uint32_t br_collapsed_first_code(const br_collapsed *c, uint32_t j)
@@ -426,7 +447,7 @@ void br_collapsed_bond(const br_collapsed *c, const uint8_t *bond_codes, float *
     for (size_t field = 0; field < c->n_bond; field++) {
         size_t row = row_of(c, field, bond_codes[field]);
         c->kernels->add(state, c->rows + row * c->head, c->head);
-        k_add(c, state, field, c->embedding + row * c->d, 1.0f);
+        rest_add(c, state, field, c->embedding + row * c->d, 1.0f);
     }
 }
 
@@ -441,14 +462,14 @@ static void element_add(const br_collapsed *c, float *state, size_t at, float e)
         c->kernels->axpy(state + l * c->rank, e * scale, model->v[l] + at * r, r);
         scale += model->b[l][at];
     }
-    if (model->w_cross != NULL) {
+    if (model->w_cross != NULL && !c->uncollapsed) {
         for (size_t l = 0; l < c->n_layers; l++) {
             c->kernels->axpy(state + c->at_g + l * c->rank, e * model->w_cross[at], model->u[l] + at * r, r);
         }
         state[c->at_c] += model->w_cross[at] * (e * scale);
     }
     float to_tower = model->config.stacked ? e * scale : e;
-    for (size_t k = 0; k < h; k++) {
+    for (size_t k = 0; br_tower_is_tabled(model) && k < h; k++) {
         state[c->at_t + k] += model->w[0][at * h + k] * to_tower;
     }
     if (c->n_f > 0) {
@@ -463,7 +484,7 @@ void br_collapsed_mean_bond(const br_collapsed *c, const float *mean_bond, float
     constants_add(c, state);
     for (size_t field = 0; field < c->n_bond; field++) {
         const float *e = mean_bond + field * c->d;
-        k_add(c, state, field, e, 1.0f);
+        rest_add(c, state, field, e, 1.0f);
         for (size_t i = 0; i < c->d; i++) {
             element_add(c, state, field * c->d + i, e[i]);
         }
@@ -482,7 +503,7 @@ static void change(const br_collapsed *c, float *state, uint32_t j, uint8_t code
 {
     size_t row = row_of(c, c->n_bond + j, code);
     c->kernels->axpy(state, sign, c->rows + row * c->head, c->head);
-    k_add(c, state, c->n_bond + j, c->embedding + row * c->d, sign);
+    rest_add(c, state, c->n_bond + j, c->embedding + row * c->d, sign);
 }
 
 void br_collapsed_show(const br_collapsed *c, float *state, uint32_t j, uint8_t code)
@@ -577,6 +598,10 @@ br_status br_collapsed_investors(const br_collapsed *c, const uint8_t *investor_
                                  c->n_investor, c->head);
         }
         slices_add(c, &s, list, present, n, halves);
+        for (size_t i = 0; c->uncollapsed && i < n * c->n_investor; i++) {
+            const float *e = c->embedding + (first + list[i]) * c->d;
+            rest_add(c, halves + i / c->n_investor * c->state, c->n_bond + i % c->n_investor, e, 1.0f);
+        }
     }
     br_free(list);
     br_free(present);
@@ -586,13 +611,13 @@ br_status br_collapsed_investors(const br_collapsed *c, const uint8_t *investor_
 
 // --- evaluation ---
 
-// Up to BLOCK states that are evaluated together. Their heads stand in the scratch; K is one state's, and on top of it each may
-// have one of its own or one changed field.
+// Up to c->block states that are evaluated together. Their heads stand in the scratch; K, or x_0, is one state's, and on top of it each
+// may have one of its own or one changed field.
 typedef struct eval_batch {
     size_t n;
     const float *k;
-    const float *k_own[BLOCK];
-    const br_gate_change *change[BLOCK];
+    const float *k_own[MAX_BLOCK];
+    const br_gate_change *change[MAX_BLOCK];
 } eval_batch;
 
 // What a field shown (hidden) adds to layer m + 1 through all K before it: e * sum of U_m q_m, then V, or W_1 for a stacked T.
@@ -650,6 +675,48 @@ static void cross(const br_collapsed *c, const eval_batch *batch, float *heads)
     }
 }
 
+// x0 [width] of a state of the batch.
+static void write_x0(const br_collapsed *c, const eval_batch *batch, size_t i, float *x0)
+{
+    const br_gate_change *changed = batch->change[i];
+    memcpy(x0, batch->k + c->at_x, c->width * sizeof *x0);
+    if (batch->k_own[i] != NULL) {
+        c->kernels->add(x0, batch->k_own[i] + c->at_x, c->width);
+    }
+    if (changed != NULL) {
+        size_t field = c->n_bond + changed->field;
+        const float *e = c->embedding + row_of(c, field, changed->code) * c->d;
+        c->kernels->axpy(x0 + field * c->d, changed->hide ? -1.0f : 1.0f, e, c->d);
+    }
+}
+
+// The same of full rank: c takes w_cross . x_L, or a stacked T its W_1^T x_L.
+static void uncollapsed_cross(const br_collapsed *c, const eval_batch *batch, float *heads, float *room)
+{
+    const br_model *model = c->model;
+    for (size_t i = 0; i < batch->n; i++) {
+        write_x0(c, batch, i, room + i * c->width);
+    }
+    const float *last = br_uncollapsed_forward(model, c->kernels, batch->n, room);
+    if (model->w_cross == NULL) {
+        c->kernels->product(&(br_fixed_product){
+            .y = heads + c->at_t,
+            .y_stride = c->head,
+            .x = last,
+            .x_stride = c->width,
+            .a = model->w[0],
+            .a_stride = model->config.hidden[0],
+            .n = batch->n,
+            .rows = c->width,
+            .columns = model->config.hidden[0],
+        });
+        return;
+    }
+    for (size_t i = 0; i < batch->n; i++) {
+        heads[i * c->head + c->at_c] += c->kernels->dot(model->w_cross, last + i * c->width, c->width);
+    }
+}
+
 static void relu(float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -681,8 +748,12 @@ static void layer_forward(const br_collapsed *c, const deep_layer *layer, float 
 static void evaluate(const br_collapsed *c, const eval_batch *batch, float *scratch, float *logits_out)
 {
     float *heads = scratch;
-    float *activation[2] = {scratch + BLOCK * c->head, scratch + BLOCK * (c->head + c->h_max)};
-    cross(c, batch, heads);
+    float *activation[2] = {scratch + c->block * c->head, scratch + c->block * (c->head + c->h_max)};
+    if (c->uncollapsed) {
+        uncollapsed_cross(c, batch, heads, scratch + c->block * (c->head + 2 * c->h_max));
+    } else {
+        cross(c, batch, heads);
+    }
     for (size_t i = 0; i < batch->n; i++) {
         relu(heads + i * c->head + c->at_t, c->h1);
     }
@@ -715,8 +786,8 @@ float br_collapsed_logit(const br_collapsed *c, const float *state, float *scrat
 void br_collapsed_logits_if(const br_collapsed *c, const float *state, const br_gate_change *changes, size_t n,
                             float *logits_out, float *scratch)
 {
-    for (size_t start = 0; start < n; start += BLOCK) {
-        eval_batch batch = {.n = n - start < BLOCK ? n - start : BLOCK, .k = state};
+    for (size_t start = 0; start < n; start += c->block) {
+        eval_batch batch = {.n = n - start < c->block ? n - start : c->block, .k = state};
         for (size_t i = 0; i < batch.n; i++) {
             const br_gate_change *changed = &changes[start + i];
             size_t row = row_of(c, c->n_bond + changed->field, changed->code);
@@ -732,8 +803,8 @@ void br_collapsed_logits_if(const br_collapsed *c, const float *state, const br_
 void br_collapsed_logits(const br_collapsed *c, const float *bond_state, const float *halves, size_t n,
                          float *logits_out, float *scratch)
 {
-    for (size_t start = 0; start < n; start += BLOCK) {
-        eval_batch batch = {.n = n - start < BLOCK ? n - start : BLOCK, .k = bond_state};
+    for (size_t start = 0; start < n; start += c->block) {
+        eval_batch batch = {.n = n - start < c->block ? n - start : c->block, .k = bond_state};
         for (size_t i = 0; i < batch.n; i++) {
             const float *half = halves + (start + i) * c->state;
             float *head = scratch + i * c->head;
@@ -810,19 +881,12 @@ static void cross_backward(const br_collapsed *c, const float *state, const floa
     }
 }
 
-static adjoints backward(const br_collapsed *c, const float *state, float *scratch)
+// inner of low rank; q [head] holds the layers' q, adjoint [head] their adjoints.
+static const float *inner_gradient(const br_collapsed *c, const float *q, const float *adjoint, float *room)
 {
-    float *q = scratch; // a head: q in the place of P
-    float *adjoint = scratch + c->head;
-    float *activations = adjoint + c->head;
-    float *inner = scratch + BLOCK * (c->head + 2 * c->h_max);
+    float *inner = room;
     float *u_sum = inner + wide(c);
     float *part = u_sum + wide(c);
-    memcpy(q, state, c->head * sizeof *q);
-    cross(c, &(eval_batch){.n = 1, .k = state}, q);
-    deep_backward(c, q, activations);
-    memcpy(adjoint + c->at_t, q + c->at_t, c->h1 * sizeof *adjoint);
-    cross_backward(c, state, q, adjoint, part);
     size_t n = c->n_investor * c->d;
     memset(inner, 0, n * sizeof *inner);
     memset(u_sum, 0, n * sizeof *u_sum);
@@ -834,6 +898,41 @@ static adjoints backward(const br_collapsed *c, const float *state, float *scrat
             inner[i] += part[i] * u_sum[i];
         }
     }
+    return inner;
+}
+
+// The same of full rank, where it is the gradient by x_0 of all that c and a stacked T take from x_L.
+static const float *x0_gradient(const br_collapsed *c, const float *state, const float *adjoint, float *room)
+{
+    const br_model *model = c->model;
+    float *x0 = room;
+    float *d_last = x0 + c->width;
+    memcpy(x0, state + c->at_x, c->width * sizeof *x0);
+    if (model->w_cross != NULL) {
+        memcpy(d_last, model->w_cross, c->width * sizeof *d_last);
+    } else {
+        c->kernels->matvec(d_last, model->w[0], adjoint + c->at_t, c->width, model->config.hidden[0]);
+    }
+    return br_uncollapsed_backward(model, c->kernels, room) + c->n_bond * c->d;
+}
+
+static adjoints backward(const br_collapsed *c, const float *state, float *scratch)
+{
+    float *q = scratch; // a head: q in the place of P
+    float *adjoint = scratch + c->head;
+    float *activations = adjoint + c->head;
+    float *room = scratch + c->block * (c->head + 2 * c->h_max);
+    const eval_batch batch = {.n = 1, .k = state};
+    memcpy(q, state, c->head * sizeof *q);
+    if (!c->uncollapsed) {
+        cross(c, &batch, q);
+    } else if (!br_tower_is_tabled(c->model)) {
+        uncollapsed_cross(c, &batch, q, room);
+    }
+    deep_backward(c, q, activations);
+    memcpy(adjoint + c->at_t, q + c->at_t, c->h1 * sizeof *adjoint);
+    cross_backward(c, state, q, adjoint, room);
+    const float *inner = c->uncollapsed ? x0_gradient(c, state, adjoint, room) : inner_gradient(c, q, adjoint, room);
     memcpy(adjoint + c->at_g, q, c->n_g * sizeof *adjoint);
     memset(adjoint + c->at_c, 0, BR_LANES * sizeof *adjoint);
     adjoint[c->at_c] = 1.0f;

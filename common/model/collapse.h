@@ -21,6 +21,9 @@
 ///           stacked: T = W_1j^T (e * (1 + B_L)), K_Lm = W_1j^T diag(e) U_mj   h_1 x r
 ///                    logit = deep(T + sum_{m<L} K_Lm q_m) + bias
 ///
+/// Cross layers of full rank have no short q and do not collapse: there a state holds x_0 instead of P, G and K, and a logit takes all of
+/// every x_l (uncollapsed.h). The same calls, the same promises, some hundred times the time.
+///
 /// P, G, T, c, F and the square of every value are tabled once per model; K is worked out from U, V and e where it is needed (2 d r
 /// multiplications for K q, d r^2 to change a state), so the tables stay in the cache. Investor fields are kept as
 /// differences to their mask embedding. c_1 and bias are counted with the bond.
@@ -53,14 +56,14 @@ typedef struct br_gate_change {
 
 /// Kernels as br_fixed() chooses them. `model`: borrowed, must outlive it. Memory: per value of a field 2 L r + h_1 + 2 d + 16
 /// floats, and 4 L r floats per element of x_0 (stacked: 2 h_1 more). Errors: BR_ERR_NO_MEMORY, BR_ERR_INVALID
-/// (cross layers of full rank: they have no short q).
+/// (an investor field cannot be masked).
 br_status br_collapsed_new(br_collapsed **out, const br_model *model) BR_MUST_CHECK;
 void br_collapsed_free(br_collapsed **collapsed);
 size_t br_collapsed_bytes(const br_collapsed *collapsed);
 uint32_t br_collapsed_n_bond_fields(const br_collapsed *collapsed);
 uint32_t br_collapsed_n_investor_fields(const br_collapsed *collapsed);
-/// Floats of a state, at most: 2 L r + h_1 + d + 16 + r^2 L (L - 1) / 2 (stacked: r L h_1 more), r, h_1 and d rounded up to 16. Callers
-/// own the memory.
+/// Floats of a state, at most: 2 L r + h_1 + d + 16 + r^2 L (L - 1) / 2 (stacked: r L h_1 more), r, h_1 and d rounded up to 16; of full
+/// rank h_1 + 16 + n_fields d. Callers own the memory.
 size_t br_collapsed_state_floats(const br_collapsed *collapsed);
 size_t br_collapsed_scratch_floats(const br_collapsed *collapsed);
 /// Number of the first code of investor field j among all codes of investor fields; j = n_investor_fields: how many.

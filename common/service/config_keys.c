@@ -41,7 +41,7 @@ static const br_config_key keys[] = {
     WHOLE("model.cross_layers", model.n_cross, 0, BR_MAX_CROSS, "layers", "cross layers; none unless dcn"),
     KEY("model.stacked", BR_CONFIG_FLAG, model.stacked, 0, 0, "",
         "the deep tower stands on the cross layers instead of beside them; never unless dcn"),
-    WHOLE("model.rank", model.rank, 1, 256, "", "rank of a cross layer's product"),
+    WHOLE("model.rank", model.rank, 0, 256, "", "rank of a cross layer's product; 0 = full"),
     KEY("model.hidden", BR_CONFIG_WHOLES, model.hidden, 1, 1024, "units", "widths of the deep tower's layers"),
     WHOLE("training.seed", training.seed, 0, MAX_EXACT, "", "seed of all random numbers of a training"),
     WHOLE("training.batch", training.batch, BR_MIN_BATCH, BR_MAX_BATCH, "samples", "samples per step"),

@@ -6,7 +6,8 @@ import tempfile
 
 from installation import Installation, simulate
 
-FORMS = ({"ARCHITECTURE": "dnn"}, {"ARCHITECTURE": "wide_deep"}, {"ARCHITECTURE": "deepfm"}, {"STACKED": "true"}, {})
+FORMS = ({"ARCHITECTURE": "dnn"}, {"ARCHITECTURE": "wide_deep"}, {"ARCHITECTURE": "deepfm"}, {"STACKED": "true"}, {"RANK": "0", "D": "2"},
+         {"RANK": "0", "D": "1", "STACKED": "true"}, {})
 N_BONDS = 3
 
 

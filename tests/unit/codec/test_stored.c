@@ -206,7 +206,7 @@ Test(codec_stored, a_hostile_shape_is_refused_before_it_is_allocated)
     MANIFEST_REFUSED("Manifest.model.n_parameters", m->model->n_parameters++);
     MANIFEST_REFUSED("Manifest.model.hidden", m->model->config.n_hidden = 0);
     MANIFEST_REFUSED("model: d", m->model->config.d = 65);
-    MANIFEST_REFUSED("Manifest.model.rank", m->model->config.rank = 0);
+    MANIFEST_REFUSED("Manifest.model.n_parameters", m->model->config.rank = 0);
     MANIFEST_REFUSED("model: n_cross", m->model->config.n_cross = UINT32_MAX);
     MANIFEST_REFUSED("model: rank", m->model->config.rank = UINT32_MAX);
     MANIFEST_REFUSED("model: width", m->model->config.hidden[0] = UINT32_MAX);
