@@ -2,7 +2,6 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/rng.h"
 #include "linalg/fixed.h"
 #include "metrics/hrd.h"
 #include "metrics/plsa.h"
@@ -11,12 +10,12 @@
 #include "metrics/sufficiency.h"
 #include "metrics/true_share.h"
 #include "pipeline/meanings.h"
-#include "rank/rank.h"
+#include "pipeline/scored.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { BACKGROUND_BONDS = 200 };
+#define ARENA_BYTES (64u << 20)
 
 const char *br_merit_name(br_merit merit)
 {
@@ -48,22 +47,18 @@ typedef struct comparing {
     br_day_population *population;
     br_methods *methods;
     br_topics *topics;
-    br_attribution_background background;
-    uint8_t *background_bonds;     // [n, n_bond_fields]
-    uint8_t *background_investors; // [n, n_investor_fields]
-    br_field_meaning *meanings;    // [n_investor_fields]
-    double *mean_levels;           // [n_investor_fields]
-    tally *tallies;                // [n_methods]
+    br_background background;
+    br_field_meaning *meanings; // [n_investor_fields]
+    double *mean_levels;        // [n_investor_fields]
+    tally *tallies;             // [n_methods]
     float *state;
     float *scratch;
     // of the bond that is worked
-    uint8_t *bond_codes;
-    float *logits;
-    uint8_t *eligible;
+    br_arena *arena;
+    br_scored_bond bond; // in the arena
     uint8_t *bids;
     double *probabilities;
     uint16_t *causal;
-    uint32_t *top;        // [n_top]
     uint8_t *codes;       // [n_reasons] of one set
     br_sufficiency *each; // [n_top]
 } comparing;
@@ -71,28 +66,16 @@ typedef struct comparing {
 static void comparing_deinit(comparing *c)
 {
     br_methods_free(&c->methods);
+    br_arena_free(&c->arena);
+    br_background_deinit(&c->background);
     br_topics_free(&c->topics);
     br_day_population_free(&c->population);
     for (uint32_t m = 0; c->tallies != NULL && m < c->options->n_methods; m++) {
         br_buf_deinit(&c->tallies[m].claims);
         br_free(c->tallies[m].sums);
     }
-    void *owned[] = {c->background_bonds,
-                     c->background_investors,
-                     c->meanings,
-                     c->mean_levels,
-                     c->tallies,
-                     c->state,
-                     c->scratch,
-                     c->bond_codes,
-                     c->logits,
-                     c->eligible,
-                     c->bids,
-                     c->probabilities,
-                     c->causal,
-                     c->top,
-                     c->codes,
-                     c->each};
+    void *owned[] = {c->meanings, c->mean_levels,   c->tallies, c->state, c->scratch,
+                     c->bids,     c->probabilities, c->causal,  c->codes, c->each};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) {
         br_free(owned[i]);
     }
@@ -107,107 +90,17 @@ static br_status allocate_bond(comparing *c)
     c->mean_levels = br_calloc(n_fields, sizeof *c->mean_levels);
     c->state = br_calloc_aligned(br_collapsed_state_floats(c->served->collapsed), sizeof(float));
     c->scratch = br_calloc_aligned(br_collapsed_scratch_floats(c->served->collapsed), sizeof(float));
-    c->bond_codes = br_calloc(encoder->n_bond_fields, 1);
-    c->logits = br_calloc(n, sizeof *c->logits);
-    c->eligible = br_calloc(n, 1);
     c->bids = br_calloc(n, 1);
     c->probabilities = br_calloc(n, sizeof *c->probabilities);
     c->causal = br_calloc(n, sizeof *c->causal);
-    c->top = br_calloc(c->options->n_top, sizeof *c->top);
     c->codes = br_calloc(c->options->n_reasons, 1);
     c->each = br_calloc(c->options->n_top, sizeof *c->each);
-    if (c->meanings == NULL || c->mean_levels == NULL || c->state == NULL || c->scratch == NULL ||
-        c->bond_codes == NULL || c->logits == NULL || c->eligible == NULL || c->bids == NULL ||
-        c->probabilities == NULL || c->causal == NULL || c->top == NULL || c->codes == NULL || c->each == NULL) {
+    if (c->meanings == NULL || c->mean_levels == NULL || c->state == NULL || c->scratch == NULL || c->bids == NULL ||
+        c->probabilities == NULL || c->causal == NULL || c->codes == NULL || c->each == NULL) {
         return br_no_memory("investors of a bond", n);
     }
     br_field_meanings(c->meanings, encoder);
     return BR_OK;
-}
-
-// --- training pairs ---
-
-// `n` bonds of those issued in [from, until), evenly spread, in order of issue day: places among all bonds by issue day.
-static br_status spread_bonds(br_market *market, br_day from, br_day until, uint32_t most, uint32_t **bonds_out,
-                              uint32_t *n_out)
-{
-    const uint32_t *order;
-    uint32_t n_all = 0;
-    br_status status = br_market_bonds_by_issue(market, &order, &n_all);
-    if (status != BR_OK) {
-        return status;
-    }
-    uint32_t first = 0;
-    while (first < n_all && br_market_bond(market, order[first])->issue_day < from) {
-        first++;
-    }
-    uint32_t last = first;
-    while (last < n_all && br_market_bond(market, order[last])->issue_day < until) {
-        last++;
-    }
-    uint32_t n = last - first;
-    if (n == 0) {
-        return br_fail(BR_ERR_INVALID, "no bond is issued in the range to compare on");
-    }
-    uint32_t wanted = most == 0 || n < most ? n : most;
-    uint32_t *bonds = br_calloc(wanted, sizeof *bonds);
-    if (bonds == NULL) {
-        return br_no_memory("bonds", wanted);
-    }
-    for (uint32_t i = 0; i < wanted; i++) {
-        bonds[i] = order[first + (uint32_t)((uint64_t)i * n / wanted)];
-    }
-    *bonds_out = bonds;
-    *n_out = wanted;
-    return BR_OK;
-}
-
-// Pairs of one bond: eligible investors at random.
-static void draw_pairs(comparing *c, uint32_t bond, uint32_t n_wanted, br_rng *rng)
-{
-    const br_encoder *encoder = c->served->snapshot->encoder;
-    size_t n_bond = encoder->n_bond_fields;
-    size_t n_fields = br_encoder_n_investor_fields(encoder);
-    uint32_t n = br_day_population_n(c->population);
-    const uint8_t *codes = br_day_population_codes(c->population);
-    br_encoder_bond(encoder, c->market, bond, c->bond_codes);
-    uint32_t n_eligible = br_market_eligible(c->market, bond, br_day_population_as_of(c->population), c->eligible);
-    for (uint32_t i = 0; i < n_wanted && n_eligible > 0; i++) {
-        uint32_t investor = br_rng_below(rng, n);
-        while (c->eligible[investor] == 0) {
-            investor = br_rng_below(rng, n);
-        }
-        size_t at = c->background.n++;
-        memcpy(c->background_bonds + at * n_bond, c->bond_codes, n_bond);
-        memcpy(c->background_investors + at * n_fields, codes + investor * n_fields, n_fields);
-    }
-}
-
-static br_status draw_background(comparing *c)
-{
-    const br_split *split = &c->served->snapshot->facts.split;
-    const br_encoder *encoder = c->served->snapshot->encoder;
-    c->background_bonds = br_calloc(BR_BACKGROUND_PAIRS, encoder->n_bond_fields);
-    c->background_investors = br_calloc(BR_BACKGROUND_PAIRS, br_encoder_n_investor_fields(encoder));
-    if (c->background_bonds == NULL || c->background_investors == NULL) {
-        return br_no_memory("training pairs", BR_BACKGROUND_PAIRS);
-    }
-    uint32_t *bonds = NULL;
-    uint32_t n = 0;
-    br_status status = spread_bonds(c->market, split->train_from, split->train_until, BACKGROUND_BONDS, &bonds, &n);
-    br_rng rng = br_rng_at(c->options->seed, BR_STREAM_BACKGROUND, 0, 0);
-    for (uint32_t i = 0; i < n && status == BR_OK; i++) {
-        status = br_day_population_move(c->population, br_market_bond(c->market, bonds[i])->issue_day);
-        if (status == BR_OK) {
-            draw_pairs(c, bonds[i], BR_BACKGROUND_PAIRS / n, &rng);
-        }
-    }
-    br_free(bonds);
-    c->background.bond_codes = c->background_bonds;
-    c->background.investor_codes = c->background_investors;
-    return status == BR_OK && c->background.n == 0
-               ? br_fail(BR_ERR_INVALID, "nobody was eligible in the training range")
-               : status;
 }
 
 static br_status learn_topics(comparing *c)
@@ -224,11 +117,12 @@ static br_status learn_topics(comparing *c)
     br_plsa_options options = br_plsa_options_default();
     options.n_topics = c->options->n_topics;
     options.seed = c->options->seed;
-    br_status status = br_plsa_learn(
-        &c->topics,
-        &(br_plsa_documents){
-            .codes = c->background_investors, .n_values = n_values, .n = c->background.n, .n_fields = n_fields},
-        &options);
+    br_status status = br_plsa_learn(&c->topics,
+                                     &(br_plsa_documents){.codes = c->background.investor_codes,
+                                                          .n_values = n_values,
+                                                          .n = c->background.pairs.n,
+                                                          .n_fields = n_fields},
+                                     &options);
     br_free(n_values);
     return status;
 }
@@ -238,7 +132,7 @@ static br_status learn_topics(comparing *c)
 static float sufficient_logit(comparing *c, const uint8_t *codes, const uint32_t *fields)
 {
     const br_collapsed *collapsed = c->served->collapsed;
-    br_collapsed_bond(collapsed, c->bond_codes, c->state);
+    br_collapsed_bond(collapsed, c->bond.bond_codes, c->state);
     br_collapsed_add_hidden(collapsed, c->state);
     for (uint32_t k = 0; k < c->options->n_reasons; k++) {
         br_collapsed_show(collapsed, c->state, fields[k], codes[fields[k]]);
@@ -294,26 +188,20 @@ static br_status judge(comparing *c, uint32_t method, uint32_t place, const br_e
 }
 
 // The list of the bond, the bids and the truth.
-static br_status set_bond(comparing *c, uint32_t bond, uint32_t *n_top_out)
+static br_status set_bond(comparing *c, uint32_t bond)
 {
-    const uint32_t *id_order;
     br_status status = br_day_population_move(c->population, br_market_bond(c->market, bond)->issue_day);
     if (status == BR_OK) {
-        status = br_market_investor_order(c->market, &id_order);
-    }
-    if (status == BR_OK) {
-        status = br_day_population_score(c->population, bond, c->bond_codes, c->logits);
+        status = br_score_bond(&c->bond, c->market, c->population, bond);
     }
     if (status != BR_OK) {
         return status;
     }
     uint32_t n = br_day_population_n(c->population);
-    const uint8_t *codes = br_day_population_codes(c->population);
-    br_market_eligible(c->market, bond, br_day_population_as_of(c->population), c->eligible);
     memset(c->bids, 0, n);
     br_market_bidders(c->market, bond, c->bids);
-    *n_top_out = br_rank_top(c->logits, c->eligible, id_order, n, c->options->n_top, c->top);
-    br_mean_levels(c->mean_levels, codes, c->eligible, n, br_encoder_n_investor_fields(c->served->snapshot->encoder));
+    br_mean_levels(c->mean_levels, br_day_population_codes(c->population), c->bond.eligible, n,
+                   br_encoder_n_investor_fields(c->served->snapshot->encoder));
     return c->options->truth == NULL ? BR_OK
                                      : c->options->truth(c->options->context, bond, c->probabilities, c->causal);
 }
@@ -333,11 +221,11 @@ static br_status work_method(comparing *c, uint32_t method, uint32_t place, cons
                  &(br_explained_bond){
                      .meanings = c->meanings,
                      .codes = list->population.codes,
-                     .eligible = c->eligible,
+                     .eligible = c->bond.eligible,
                      .bids = c->bids,
                      .probabilities = known ? c->probabilities : NULL,
                      .causal = known ? c->causal : NULL,
-                     .bond_codes = c->bond_codes,
+                     .bond_codes = c->bond.bond_codes,
                      .n_investors = list->population.n,
                      .n_fields = br_encoder_n_investor_fields(c->served->snapshot->encoder),
                      .n_sets = list->n,
@@ -351,17 +239,17 @@ static br_status work_bond(comparing *c, uint32_t place)
 {
     const br_compare_options *options = c->options;
     uint32_t bond = c->out->bonds[place];
-    uint32_t n_top = 0;
-    br_status status = set_bond(c, bond, &n_top);
+    br_status status = set_bond(c, bond);
+    uint32_t n_top = status == BR_OK ? c->bond.n_top : 0;
     c->out->first_set[place + 1] = c->out->first_set[place] + n_top;
-    memcpy(c->out->investors + c->out->first_set[place], c->top, n_top * sizeof *c->top);
+    memcpy(c->out->investors + c->out->first_set[place], c->bond.top, n_top * sizeof *c->bond.top);
     br_method_list list = {
-        .bond_codes = c->bond_codes,
+        .bond_codes = c->bond.bond_codes,
         .population = {.codes = br_day_population_codes(c->population),
-                       .logits = c->logits,
-                       .eligible = c->eligible,
+                       .logits = c->bond.logits,
+                       .eligible = c->bond.eligible,
                        .n = br_day_population_n(c->population)},
-        .investors = c->top,
+        .investors = c->bond.top,
         .n = n_top,
         .key = bond,
     };
@@ -465,8 +353,8 @@ static br_status prepare(comparing *c)
                            ? br_fail(BR_ERR_INVALID, "nothing to compare: no methods, or lists without investors")
                            : br_market_bids(c->market, &bids, &n_bids); // br_market_bidders() needs them in order
     if (status == BR_OK) {
-        status =
-            spread_bonds(c->market, options->from, options->until, options->n_bonds, &c->out->bonds, &c->out->n_bonds);
+        status = br_bonds_spread(c->market, options->from, options->until, options->n_bonds, &c->out->bonds,
+                                 &c->out->n_bonds);
     }
     if (status == BR_OK) {
         status = allocate_results(c);
@@ -478,13 +366,20 @@ static br_status prepare(comparing *c)
         status = br_day_population_new(&c->population, c->market, c->served);
     }
     if (status == BR_OK) {
-        status = draw_background(c);
+        status = br_arena_new(&c->arena, ARENA_BYTES);
+    }
+    if (status == BR_OK) {
+        status = br_scored_bond_room(&c->bond, c->arena, c->population, c->served, options->n_top);
+    }
+    if (status == BR_OK) {
+        status = br_background_draw(&c->background, c->market, c->served, c->population, options->seed);
     }
     if (status == BR_OK) {
         status = learn_topics(c);
     }
-    return status == BR_OK ? br_methods_new(&c->methods, c->served, &c->background, options->n_reasons, options->seed)
-                           : status;
+    return status == BR_OK
+               ? br_methods_new(&c->methods, c->served, &c->background.pairs, options->n_reasons, options->seed)
+               : status;
 }
 
 br_status br_compare(br_comparison *out, br_market *market, const br_served *served, const br_compare_options *options)

@@ -8,8 +8,8 @@
 
 #include "metrics/paired.h"
 #include "metrics/reasons.h"
+#include "pipeline/background.h"
 #include "pipeline/methods.h"
-#include "pipeline/population.h"
 
 typedef enum br_merit {
     BR_MERIT_RATIONALITY, ///< pooled kappa (A.2)
@@ -72,7 +72,6 @@ typedef struct br_compare_options {
 /// Each bond as of its issue day. Memory: of a bond and method n_top sets and what is known of each; a draw of BR_BACKGROUND_PAIRS training
 /// pairs. Errors: BR_ERR_INVALID (no bond in the range, no methods, what a method lacks), BR_ERR_CANCELLED, BR_ERR_NO_MEMORY, those of the
 /// truth.
-#define BR_BACKGROUND_PAIRS 20000
 br_status br_compare(br_comparison *out, br_market *market, const br_served *served,
                      const br_compare_options *options) BR_MUST_CHECK;
 void br_comparison_deinit(br_comparison *comparison);

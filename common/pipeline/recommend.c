@@ -1,46 +1,11 @@
 #include "pipeline/recommend.h"
 
-#include "base/alloc.h"
-#include "rank/rank.h"
+#include "pipeline/scored.h"
 
 #include <string.h>
 
-// Everything a list is made from, in the arena: it ends in the job.
-typedef struct scored_bond {
-    uint8_t *bond_codes;
-    float *logits;
-    uint8_t *eligible;
-    uint32_t n_eligible;
-    uint32_t *top;
-    uint32_t n_top;
-} scored_bond;
-
-static br_status score(scored_bond *out, br_arena *arena, br_market *market, br_day_population *population,
-                       const br_served *served, uint32_t bond, uint32_t n_top)
-{
-    uint32_t n = br_day_population_n(population);
-    out->bond_codes = br_arena_alloc(arena, served->snapshot->encoder->n_bond_fields);
-    out->logits = br_arena_calloc(arena, n, sizeof *out->logits);
-    out->eligible = br_arena_alloc(arena, n);
-    out->top = br_arena_calloc(arena, n_top, sizeof *out->top);
-    if (out->bond_codes == NULL || out->logits == NULL || out->eligible == NULL || out->top == NULL) {
-        return br_no_memory("scores", n);
-    }
-    const uint32_t *id_order;
-    br_status status = br_market_investor_order(market, &id_order);
-    if (status == BR_OK) {
-        status = br_day_population_score(population, bond, out->bond_codes, out->logits);
-    }
-    if (status != BR_OK) {
-        return status;
-    }
-    out->n_eligible = br_market_eligible(market, bond, br_day_population_as_of(population), out->eligible);
-    out->n_top = br_rank_top(out->logits, out->eligible, id_order, n, n_top, out->top);
-    return BR_OK;
-}
-
 static br_status fill_list(br_list *list, br_arena *arena, const br_market *market, const br_served *served,
-                           uint32_t bond, const scored_bond *scored)
+                           uint32_t bond, const br_scored_bond *scored)
 {
     list->entries = br_arena_calloc(arena, scored->n_top, sizeof *list->entries);
     list->bond_id = br_arena_strndup(arena, br_market_bond_id(market, bond), strlen(br_market_bond_id(market, bond)));
@@ -66,9 +31,12 @@ static br_status fill_list(br_list *list, br_arena *arena, const br_market *mark
 br_status br_recommend(br_recommendation *out, br_arena *arena, br_market *market, br_day_population *population,
                        const br_served *served, uint32_t bond, const br_recommend_options *options)
 {
-    scored_bond scored = {0};
+    br_scored_bond scored;
     memset(out, 0, sizeof *out);
-    br_status status = score(&scored, arena, market, population, served, bond, options->n_top);
+    br_status status = br_scored_bond_room(&scored, arena, population, served, options->n_top);
+    if (status == BR_OK) {
+        status = br_score_bond(&scored, market, population, bond);
+    }
     if (status == BR_OK) {
         status = fill_list(&out->list, arena, market, served, bond, &scored);
     }

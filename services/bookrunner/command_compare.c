@@ -3,13 +3,10 @@
 #include "base/alloc.h"
 #include "compared.h"
 #include "linalg/fixed.h"
-#include "linalg/gemm.h"
-#include "pipeline/follow.h"
 #include "progress.h"
 #include "rank/rank.h"
-#include "service/config.h"
-#include "stores.h"
 #include "truth.h"
+#include "workbench.h"
 
 #include <math.h>
 #include <string.h>
@@ -18,10 +15,7 @@ enum { DEFAULT_BONDS = 40, TOPICS = 50, MAX_CURVE_BONDS = 5 };
 
 typedef struct comparing {
     const arguments *args;
-    stores stores;
-    br_config config;
-    br_follower *follower;
-    br_served *served;
+    workbench bench;
     truth *known;
     float *utilities; ///< [n_investors]
     br_method methods[BR_METHOD_COUNT];
@@ -35,9 +29,7 @@ static void comparing_deinit(comparing *c)
     compared_deinit(&c->result);
     truth_free(&c->known);
     br_free(c->utilities);
-    br_served_free(&c->served);
-    br_follower_free(&c->follower);
-    stores_deinit(&c->stores);
+    workbench_deinit(&c->bench);
 }
 
 static br_status add_method(comparing *c, const char *name, size_t n)
@@ -61,7 +53,7 @@ static br_status choose_methods(comparing *c)
     const char *at = c->args->methods;
     if (at == NULL) {
         for (int m = 0; m < BR_METHOD_COUNT; m++) {
-            if (!c->served->snapshot->facts.unmasked || !br_method_needs_masks((br_method)m)) {
+            if (!c->bench.served->snapshot->facts.unmasked || !br_method_needs_masks((br_method)m)) {
                 c->methods[c->n_methods++] = (br_method)m;
             }
         }
@@ -77,44 +69,18 @@ static br_status choose_methods(comparing *c)
     return status;
 }
 
-static br_status load_snapshot(comparing *c)
+static br_status open_truth(comparing *c)
 {
-    char version[BR_VERSION_TEXT];
-    if (c->args->version != NULL) {
-        return br_served_load(&c->served, c->stores.models, c->args->version);
-    }
-    br_status status = br_snapshots_served(c->stores.snapshots, version);
-    if (status == BR_OK && version[0] == '\0') {
-        status = br_fail(BR_ERR_NOT_FOUND, "no snapshot is served yet; `bookrunner train` makes one");
-    }
-    return status == BR_OK ? br_served_load(&c->served, c->stores.models, version) : status;
-}
-
-static br_status open_market(comparing *c)
-{
-    br_status status = br_follower_new(&c->follower);
-    if (status == BR_OK) {
-        status = br_follower_catch_up(c->follower, c->stores.ledger, 0, 0);
-    }
-    br_market *market = status == BR_OK ? br_follower_market(c->follower) : NULL;
-    if (status == BR_OK && market == NULL) {
-        status = br_fail(BR_ERR_NOT_FOUND, "the ledger has no market yet; `bookrunner import` brings one");
-    }
-    if (status == BR_OK) {
-        status = br_served_fits(c->served, market);
-    }
-    if (status != BR_OK || c->args->market == NULL) {
-        return status;
-    }
-    uint32_t n = br_market_n_investors(market);
+    uint32_t n = br_market_n_investors(c->bench.market);
     c->utilities = br_calloc(n, sizeof *c->utilities);
-    return c->utilities == NULL ? br_no_memory("utilities", n) : truth_open(&c->known, c->args->market, market);
+    return c->utilities == NULL ? br_no_memory("utilities", n)
+                                : truth_open(&c->known, c->args->market, c->bench.market);
 }
 
 static br_status tell_truth(void *context, uint32_t bond, double *probabilities_out, uint16_t *causal_out)
 {
     comparing *c = context;
-    const br_market *market = br_follower_market(c->follower);
+    const br_market *market = c->bench.market;
     br_status status = truth_read(c->known, market, bond, c->utilities, causal_out);
     for (uint32_t i = 0; i < br_market_n_investors(market) && status == BR_OK; i++) {
         probabilities_out[i] = br_fixed_sigmoid((double)c->utilities[i]);
@@ -131,25 +97,25 @@ static bool watch_comparison(void *context, uint64_t done, uint64_t total)
 
 static br_status compare(comparing *c)
 {
-    const br_split *split = &c->served->snapshot->facts.split;
+    const br_split *split = &c->bench.served->snapshot->facts.split;
     br_compare_options options = {
         .methods = c->methods,
         .n_methods = c->n_methods,
         .from = split->valid_until,
         .until = split->test_until,
         .n_bonds = c->args->has_n_bonds ? (uint32_t)c->args->n_bonds : DEFAULT_BONDS,
-        .n_top = c->args->has_n_top ? (uint32_t)c->args->n_top : c->config.n_top,
-        .n_reasons = c->args->has_n_reasons ? (uint32_t)c->args->n_reasons : c->config.n_reasons,
+        .n_top = c->args->has_n_top ? (uint32_t)c->args->n_top : c->bench.config.n_top,
+        .n_reasons = c->args->has_n_reasons ? (uint32_t)c->args->n_reasons : c->bench.config.n_reasons,
         .n_topics = TOPICS,
         .seed = c->args->seed,
         .truth = c->known != NULL ? tell_truth : NULL,
         .watcher = watch_comparison,
         .context = c,
     };
-    c->result.served = c->served;
-    c->result.market = br_follower_market(c->follower);
+    c->result.served = c->bench.served;
+    c->result.market = c->bench.market;
     c->shown = progress_start("compare", "");
-    br_status status = br_compare(&c->result.comparison, br_follower_market(c->follower), c->served, &options);
+    br_status status = br_compare(&c->result.comparison, c->bench.market, c->bench.served, &options);
     progress_end(&c->shown);
     return status;
 }
@@ -174,8 +140,8 @@ static void curve_list_deinit(curve_list *l)
 
 static br_status curves_of(comparing *c, curve_list *l, uint32_t bond)
 {
-    br_market *market = br_follower_market(c->follower);
-    uint32_t n_top = c->args->has_n_top ? (uint32_t)c->args->n_top : c->config.n_top;
+    br_market *market = c->bench.market;
+    uint32_t n_top = c->args->has_n_top ? (uint32_t)c->args->n_top : c->bench.config.n_top;
     const uint32_t *id_order;
     br_status status = br_market_investor_order(market, &id_order);
     if (status == BR_OK) {
@@ -197,23 +163,24 @@ static br_status curves_of(comparing *c, curve_list *l, uint32_t bond)
                            .investors = l->top,
                            .n = br_rank_top(l->logits, l->eligible, id_order, n, n_top, l->top),
                            .key = bond};
-    return br_gate_curves_find(&c->result.curves, c->served, &list, c->result.comparison.n_reasons, c->args->seed);
+    return br_gate_curves_find(&c->result.curves, c->bench.served, &list, c->result.comparison.n_reasons,
+                               c->args->seed);
 }
 
 /// The paper's Figure 4, from the first bond that has an example.
 static br_status find_curves(comparing *c)
 {
     BR_AUTO_DEINIT(curve_list) l = {.population = NULL};
-    br_market *market = br_follower_market(c->follower);
+    br_market *market = c->bench.market;
     uint32_t n = br_market_n_investors(market);
-    l.bond_codes = br_calloc(c->served->snapshot->encoder->n_bond_fields, 1);
+    l.bond_codes = br_calloc(c->bench.served->snapshot->encoder->n_bond_fields, 1);
     l.logits = br_calloc(n, sizeof *l.logits);
     l.eligible = br_calloc(n, 1);
     l.top = br_calloc(n, sizeof *l.top);
     if (l.bond_codes == NULL || l.logits == NULL || l.eligible == NULL || l.top == NULL) {
         return br_no_memory("investors", n);
     }
-    br_status status = br_day_population_new(&l.population, market, c->served);
+    br_status status = br_day_population_new(&l.population, market, c->bench.served);
     for (uint32_t b = 0; b < c->result.comparison.n_bonds && b < MAX_CURVE_BONDS && status == BR_OK; b++) {
         status = curves_of(c, &l, c->result.comparison.bonds[b]);
         if (status != BR_ERR_NOT_FOUND) {
@@ -226,26 +193,17 @@ static br_status find_curves(comparing *c)
 
 static br_status write_files(comparing *c)
 {
-    br_status status = c->served->snapshot->facts.unmasked ? BR_OK : find_curves(c);
+    br_status status = c->bench.served->snapshot->facts.unmasked ? BR_OK : find_curves(c);
     return status == BR_OK ? compared_write(&c->result, c->args->out) : status;
 }
 
 static br_status prepare(comparing *c)
 {
-    br_status status = br_gemm_start();
-    if (status == BR_OK) {
-        status = stores_open(&c->stores, c->args, STORE_LEDGER | STORE_SNAPSHOTS);
-    }
-    if (status == BR_OK) {
-        status = br_config_load(&c->config, c->stores.directory);
-    }
-    if (status == BR_OK) {
-        status = load_snapshot(c);
-    }
+    br_status status = workbench_open(&c->bench, c->args, 0);
     if (status == BR_OK) {
         status = choose_methods(c);
     }
-    return status == BR_OK ? open_market(c) : status;
+    return status == BR_OK && c->args->market != NULL ? open_truth(c) : status;
 }
 
 static exit_code print(const comparing *c)

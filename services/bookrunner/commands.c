@@ -67,7 +67,7 @@ static const command commands[] = {
      "attempts.\n",
      command_jobs},
     {"compare", "methods of explanation side by side on one snapshot's test bonds", "", 0, 0,
-     "dir methods version bonds top reasons seed market out format",
+     "dir methods version bonds top k seed market out format",
      "  bookrunner compare --bonds 40 --out comparison\n"
      "  bookrunner compare --methods backed,plain,gumbel,ig-m --market bookrunner-data/market-paper-1\n",
      "Methods: backed, plain (both by exact search), gumbel (the paper's search; also gumbel-zero, gumbel-average),\n"

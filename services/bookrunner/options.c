@@ -59,7 +59,7 @@ static const option_spec options[] = {
     {"version", "VERSION", OPTION_TEXT, AT(version), 0, "this snapshot, not the served one"},
     {"bonds", "N", OPTION_WHOLE, AT(n_bonds), AT(has_n_bonds), "at most this many bonds; 0 = all (default 40)"},
     {"top", "N", OPTION_WHOLE, AT(n_top), AT(has_n_top), "investors of a bond (default: the configuration's)"},
-    {"reasons", "N", OPTION_WHOLE, AT(n_reasons), AT(has_n_reasons),
+    {"k", "N", OPTION_WHOLE, AT(n_reasons), AT(has_n_reasons),
      "reasons of an explanation (default: the configuration's)"},
     {"out", "DIR", OPTION_TEXT, AT(out), 0, "also write tables and figures as CSV, JSON and SVG into DIR"},
 };
