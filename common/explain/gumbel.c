@@ -124,21 +124,27 @@ void br_gumbel_draw(br_gumbel *gumbel, const uint32_t *keys, size_t n, uint32_t 
     for (size_t t = 0; t < n; t++) {
         br_rng rng = br_rng_at(gumbel->options.seed, BR_STREAM_GUMBEL, keys[t], step);
         for (uint32_t j = 0; j < gumbel->n; j++) {
-            // In the middle of 2^-32, so that it is never 0 or 1.
-            double u = ((double)br_rng_u32(&rng) + 0.5) * 0x1p-32;
-            gumbel->noise[t * gumbel->n + j] = (float)br_fixed_logit(u);
+            // u / (1 - u) for u in the middle of 2^-32, so that it is never 0 or 1.
+            uint32_t bits = br_rng_u32(&rng);
+            gumbel->noise[t * gumbel->n + j] = ((float)bits + 0.5f) / ((float)~bits + 0.5f);
         }
     }
+    br_fixed_logs(gumbel->noise, gumbel->noise, n * gumbel->n);
 }
 
 void br_gumbel_open(br_gumbel *gumbel, size_t n)
 {
-    for (size_t i = 0; i < n * gumbel->n; i++) {
-        bool held_shut = gumbel->held_shut[i % gumbel->n];
-        double gate_logit = (double)gumbel->gate_logit[i];
-        double noisy = (gate_logit + (double)gumbel->noise[i]) / (double)gumbel->temperature;
-        gumbel->gate_prob[i] = held_shut ? 0.0f : (float)br_fixed_sigmoid(gate_logit);
-        gumbel->gate[i] = held_shut ? 0.0f : (float)br_fixed_sigmoid(noisy);
+    size_t n_gates = n * gumbel->n;
+    for (size_t i = 0; i < n_gates; i++) {
+        gumbel->gate[i] = (gumbel->gate_logit[i] + gumbel->noise[i]) / gumbel->temperature;
+    }
+    br_fixed_sigmoids(gumbel->gate, gumbel->gate, n_gates);
+    br_fixed_sigmoids(gumbel->gate_prob, gumbel->gate_logit, n_gates);
+    for (uint32_t j = 0; j < gumbel->n; j++) {
+        for (size_t t = 0; t < n && gumbel->held_shut[j]; t++) {
+            gumbel->gate[t * gumbel->n + j] = 0.0f;
+            gumbel->gate_prob[t * gumbel->n + j] = 0.0f;
+        }
     }
 }
 

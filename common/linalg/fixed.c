@@ -133,3 +133,55 @@ double br_fixed_logit(double p)
 {
     return br_fixed_log(p / (1.0 - p));
 }
+
+// --- of many floats ---
+//
+// Without branches, so that compilers work several at once; each element has the same operations in every width.
+
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define SEVERAL_WIDTHS __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define SEVERAL_WIDTHS
+#endif
+
+SEVERAL_WIDTHS void br_fixed_sigmoids(float *out, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        // Beyond 87 the result is 1 or below 1e-37; e^-x and what follows stay normal numbers.
+        float y = -x[i] < 87.0f ? -x[i] : 87.0f;
+        y = y > -87.0f ? y : -87.0f;
+        float k = (y * 1.44269504f + 0x1.8p23f) - 0x1.8p23f;
+        // The first part of ln 2 has 9 bits, so that times k it is exact.
+        float r = (y - k * 0x1.63p-1f) + k * 0x1.bd0106p-13f;
+        float series = 1.0f / 720.0f;
+        series = series * r + 1.0f / 120.0f;
+        series = series * r + 1.0f / 24.0f;
+        series = series * r + 1.0f / 6.0f;
+        series = series * r + 0.5f;
+        int32_t bits = ((int32_t)k + 127) << 23;
+        float power;
+        memcpy(&power, &bits, sizeof power);
+        out[i] = 1.0f / (1.0f + (1.0f + (r + r * r * series)) * power);
+    }
+}
+
+SEVERAL_WIDTHS void br_fixed_logs(float *out, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        int32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        // x = m 2^k with m in [0.707, 1.414): 0x3f3504f3 is sqrt(1/2).
+        int32_t k = (bits - 0x3f3504f3) >> 23;
+        bits -= k << 23;
+        float m;
+        memcpy(&m, &bits, sizeof m);
+        // log m = 2 atanh(s), |s| < 0.1716: five terms leave 1e-9 of the result.
+        float s = (m - 1.0f) / (m + 1.0f);
+        float z = s * s;
+        float series = 1.0f / 9.0f;
+        series = series * z + 1.0f / 7.0f;
+        series = series * z + 1.0f / 5.0f;
+        series = series * z + 1.0f / 3.0f;
+        out[i] = (float)k * 0.693147181f + (2.0f * s + 2.0f * s * z * series);
+    }
+}

@@ -6,7 +6,15 @@
 
 #include <string.h>
 
-/// W = width, I = its investor part behind the bond's, n = investor fields, T = max_samples.
+enum { TILE_ROWS = 4 };
+
+/// Samples are worked in whole tiles of the kernels, one alone in none: what stands in the rows beyond is of no account.
+static size_t rows_of(size_t n)
+{
+    return n == 1 ? 1 : (n + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
+}
+
+/// W = width, n = investor fields, T = rows_of(max_samples).
 struct br_gates {
     const br_model *model;
     const br_fixed_kernels *kernels;
@@ -49,7 +57,8 @@ static size_t place(br_gates *gates, float *block)
 {
     const br_model_config *config = &gates->model->config;
     size_t width = gates->model->width;
-    size_t wide = gates->max_samples * width;
+    size_t rows = rows_of(gates->max_samples);
+    size_t wide = rows * width;
     size_t used = 0;
     gates->zero = take(block, &used, config->d);
     gates->average = take(block, &used, (size_t)gates->n * config->d);
@@ -71,13 +80,13 @@ static size_t place(br_gates *gates, float *block)
     for (uint32_t l = 0; l < config->n_cross; l++) {
         gates->z[l] = take(block, &used, wide);
     }
-    gates->q = take(block, &used, gates->max_samples * config->rank);
+    gates->q = take(block, &used, rows * config->rank);
     for (uint32_t i = 0; i < config->n_hidden; i++) {
-        gates->h[i] = take(block, &used, gates->max_samples * config->hidden[i]);
-        gates->dh[i] = take(block, &used, gates->max_samples * config->hidden[i]);
+        gates->h[i] = take(block, &used, rows * config->hidden[i]);
+        gates->dh[i] = take(block, &used, rows * config->hidden[i]);
     }
     gates->sum = take(block, &used, config->d);
-    gates->logit = take(block, &used, gates->max_samples);
+    gates->logit = take(block, &used, rows);
     return used;
 }
 
@@ -279,7 +288,7 @@ void br_gates_bond(br_gates *gates, const uint8_t *bond_codes)
         memcpy(gates->x0 + j * d, model->embedding + row * d, d * sizeof(float));
         gates->bond_linear += model->linear == NULL ? 0 : model->linear[row];
     }
-    for (size_t t = 1; t < gates->max_samples; t++) {
+    for (size_t t = 1; t < rows_of(gates->max_samples); t++) {
         memcpy(gates->x0 + t * model->width, gates->x0, gates->bond_width * sizeof(float));
     }
     br_matrix x = br_matrix_of(gates->x0, 1, gates->bond_width);
@@ -409,6 +418,7 @@ static void forward(br_gates *gates, const br_gate_samples *samples, size_t n)
 {
     const br_model *model = gates->model;
     fill(gates, samples, n);
+    n = rows_of(n);
     if (model->config.n_cross > 0 || model->config.stacked || model->w_cross != NULL) {
         cross_forward(gates, n);
     }
@@ -547,7 +557,7 @@ static void run(br_gates *gates, const br_gate_samples *samples, size_t n, float
             memcpy(logits_out + first, gates->logit, n_turn * sizeof *logits_out);
         }
         if (gradient_out != NULL) {
-            backward(gates, n_turn);
+            backward(gates, rows_of(n_turn));
             to_gates(gates, &turn, n_turn, gradient_out + at);
         }
     }

@@ -361,3 +361,54 @@ Test(linalg_fixed, sigmoid_and_logit_are_inverse)
     cr_assert_eq(br_fixed_sigmoid(-800.0), 0.0);
     cr_assert_eq(br_fixed_sigmoid(800.0), 1.0);
 }
+
+static double float_ulps(float value, double expected)
+{
+    double ulp = (double)nextafterf((float)fabs(expected), INFINITY) - (double)(float)fabs(expected);
+    return fabs((double)value - expected) / ulp;
+}
+
+Test(linalg_fixed, sigmoids_and_logs_of_many_agree_with_libm)
+{
+    enum { MANY = 8700 };
+    static float x[2 * MANY + 1], p[2 * MANY + 1];
+    double worst = 0.0, worst_log = 0.0;
+    for (int i = -MANY; i <= MANY; i++) {
+        x[i + MANY] = (float)i * 1e-2f + 1e-5f;
+    }
+    br_fixed_sigmoids(p, x, 2 * MANY + 1);
+    for (int i = 0; i < 2 * MANY + 1; i++) {
+        worst = fmax(worst, float_ulps(p[i], 1.0 / (1.0 + exp(-(double)x[i]))));
+        x[i] = (float)exp((double)x[i]);
+    }
+    br_fixed_logs(p, x, 2 * MANY + 1);
+    for (int i = 0; i < 2 * MANY + 1; i++) {
+        worst_log = fmax(worst_log, float_ulps(p[i], log((double)x[i])));
+    }
+    cr_assert_leq(worst, 3.0, "sigmoid is %g ulp off", worst);
+    cr_assert_leq(worst_log, 2.0, "log is %g ulp off", worst_log);
+    float edges[] = {0.0f, 1000.0f, -1000.0f, 3e38f, -3e38f};
+    br_fixed_sigmoids(edges, edges, 5);
+    cr_assert_eq(edges[0], 0.5f);
+    cr_assert(edges[1] == 1.0f && edges[3] == 1.0f);
+    cr_assert(edges[2] > 0.0f && edges[2] < 1e-37f && memcmp(&edges[2], &edges[4], sizeof(float)) == 0);
+}
+
+Test(linalg_fixed, each_of_many_has_its_bytes_in_any_company)
+{
+    enum { MANY = 67 };
+    float x[MANY], together[MANY], alone;
+    for (int i = 0; i < MANY; i++) {
+        x[i] = 0.37f * (float)(i + 1);
+    }
+    br_fixed_sigmoids(together, x, MANY);
+    for (int i = 0; i < MANY; i++) {
+        br_fixed_sigmoids(&alone, x + i, 1);
+        cr_assert_eq(memcmp(&alone, together + i, sizeof alone), 0);
+    }
+    br_fixed_logs(together, x, MANY);
+    for (int i = 0; i < MANY; i++) {
+        br_fixed_logs(&alone, x + i, 1);
+        cr_assert_eq(memcmp(&alone, together + i, sizeof alone), 0);
+    }
+}

@@ -16,7 +16,7 @@
 // Sums of floats in another order than the twin in double, in logit.
 #define TOLERANCE 1e-4
 
-enum { MAX_FIELDS = 32, N_SAMPLES = 9, MAX_SAMPLES = 4 };
+enum { MAX_FIELDS = 32, N_SAMPLES = 9, MAX_SAMPLES = 6 };
 
 static const br_test_shape SHAPES[] = {
     {{.d = 8, .n_cross = 2, .rank = 32, .n_hidden = 2, .hidden = {128, 64}}, 6, 20, 9, 1},
