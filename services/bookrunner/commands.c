@@ -53,7 +53,11 @@ static const command commands[] = {
      "  bookrunner explain B000123 I0042 --format json\n",
      NULL, command_explain},
     {"evaluate", "lists against the bids that came", "[BOND...]", 0, -1, "dir test timeout format",
-     "  bookrunner evaluate --test\n", NULL, command_evaluate},
+     "  bookrunner evaluate --test\n",
+     "  ece            calibration error of all pairs, all fields shown; ece_shown_N: N random fields of the investor\n"
+     "  ece_explained  of listed investors by their reasons alone, f(x_S) against the bids, where the book is closed\n"
+     "                 (explained: how many)\n",
+     command_evaluate},
     {"snapshots", "list the snapshots, or go back to an earlier one", "list|rollback [VERSION]", 1, 2,
      "dir timeout format",
      "  bookrunner snapshots list\n"

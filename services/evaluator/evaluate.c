@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "rank/rank.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { MAX_LIST_BYTES = 16 << 20 };
@@ -17,7 +18,10 @@ static br_status open_readers(evaluation *self, const char *directory)
     if (status == BR_OK) {
         status = br_place_path(path, directory, BR_PLACE_RECOMMENDATIONS);
     }
-    return status == BR_OK ? br_recommendations_open_reader(&self->lists, path) : status;
+    if (status == BR_OK) {
+        status = br_recommendations_open_reader(&self->lists, path);
+    }
+    return status == BR_OK ? br_place_path(self->models, directory, BR_PLACE_MODELS) : status;
 }
 
 br_status evaluation_open(evaluation *self, const br_config *config, br_quality *quality)
@@ -33,7 +37,8 @@ br_status evaluation_open(evaluation *self, const br_config *config, br_quality 
     }
     if (status == BR_OK) {
         self->top = br_calloc(config->n_top, sizeof *self->top);
-        status = self->top == NULL ? br_no_memory("list entries", config->n_top) : BR_OK;
+        self->listed = br_calloc(BR_MAX_JOB_INVESTORS, 1);
+        status = self->top == NULL || self->listed == NULL ? br_no_memory("list entries", config->n_top) : BR_OK;
     }
     return status;
 }
@@ -48,6 +53,7 @@ void evaluation_close(evaluation *self)
     br_free(self->eligible);
     br_free(self->bid);
     br_free(self->top);
+    br_free(self->listed);
     *self = (evaluation){0};
 }
 
@@ -93,8 +99,36 @@ static br_status read_bids(evaluation *self, br_market *market, uint32_t bond, b
 typedef br_status (*list_reader)(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of,
                                  br_list *out);
 
-static br_status count_list_hits(evaluation *self, const br_market *market, list_reader read, br_bond_quality *out,
-                                 bool *backtest_out)
+static br_status take_calibration(const evaluation *self, evaluation_sums *sums, const char *version)
+{
+    if (strcmp(sums->version, version) == 0) {
+        return BR_OK;
+    }
+    BR_AUTO(br_snapshot) *snapshot = NULL;
+    br_status status = br_snapshots_load(&snapshot, self->models, version);
+    if (status == BR_OK) {
+        sums->calibration = snapshot->calibration;
+        snprintf(sums->version, sizeof sums->version, "%s", version);
+    }
+    return status;
+}
+
+// What the list's explanations say of the investors, against what these did; self->listed is filled.
+static br_status add_explained(evaluation *self, const br_list *list, evaluation_sums *sums)
+{
+    br_outcome outcome;
+    br_status status = br_recommendations_outcome(self->lists, self->arena, list, &outcome);
+    if (status != BR_OK || outcome.state != BR_JOB_DONE) {
+        return status;
+    }
+    status = take_calibration(self, sums, list->version);
+    return status == BR_OK ? br_explained_pairs_add(&sums->explained, list, &outcome, &sums->calibration, self->listed)
+                           : status;
+}
+
+// `sums`: where the list's explanations count; NULL: nowhere.
+static br_status count_list_hits(evaluation *self, const br_market *market, list_reader read, evaluation_sums *sums,
+                                 br_bond_quality *out, bool *backtest_out)
 {
     br_list list;
     br_arena_reset(self->arena);
@@ -109,11 +143,12 @@ static br_status count_list_hits(evaluation *self, const br_market *market, list
     out->as_of = list.as_of;
     out->version = list.version;
     out->n_listed = list.n_entries;
-    for (uint32_t i = 0; i < list.n_entries && i < out->n_top; i++) {
+    for (uint32_t i = 0; i < list.n_entries; i++) {
         uint32_t investor = br_market_find_investor(market, list.entries[i].investor_id);
-        out->hits += investor != BR_INDEX_NONE && self->bid[investor];
+        self->listed[i] = investor != BR_INDEX_NONE && self->bid[investor];
+        out->hits += i < out->n_top && self->listed[i];
     }
-    return BR_OK;
+    return sums == NULL || out->provisional ? BR_OK : add_explained(self, &list, sums);
 }
 
 static br_status count_activity_hits(evaluation *self, br_market *market, br_bond_quality *out)
@@ -166,9 +201,11 @@ br_status evaluate_bond(evaluation *self, uint32_t bond, evaluation_sums *sums)
         .provisional = business != BR_DAY_NONE && business < facts->issue_day + br_market_schema(market)->late_days,
     };
     bool backtest = false;
+    bool of_newest = sums != NULL && sums->of_newest;
     br_status status = read_bids(self, market, bond, &quality);
     if (status == BR_OK) {
-        status = count_list_hits(self, market, br_recommendations_live_list, &quality, &backtest);
+        status =
+            count_list_hits(self, market, br_recommendations_live_list, of_newest ? NULL : sums, &quality, &backtest);
     }
     if (status == BR_OK) {
         status = count_activity_hits(self, market, &quality);
@@ -176,8 +213,8 @@ br_status evaluate_bond(evaluation *self, uint32_t bond, evaluation_sums *sums)
     if (status == BR_OK) {
         status = br_quality_put_bond(self->quality, &quality);
     }
-    if (status == BR_OK && sums != NULL && sums->of_newest) {
-        status = count_list_hits(self, market, br_recommendations_list, &quality, &backtest);
+    if (status == BR_OK && of_newest) {
+        status = count_list_hits(self, market, br_recommendations_list, sums, &quality, &backtest);
     }
     if (status == BR_OK && sums != NULL) {
         sums->n_backtests += backtest;

@@ -6,6 +6,7 @@
 
 #include "codec/control.h"
 #include "pipeline/assess.h"
+#include "pipeline/explained.h"
 #include "pipeline/follow.h"
 #include "service/task.h"
 #include "store/quality.h"
@@ -21,10 +22,12 @@ typedef struct evaluation {
     br_quality *quality; ///< borrowed: the process has one
     br_follower *follower;
     br_arena *arena;
+    char models[BR_PATH_BYTES];
     float *activity;   ///< [n_investors]
     uint8_t *eligible; ///< [n_investors]
     uint8_t *bid;      ///< [n_investors]
     uint32_t *top;     ///< [n_top]
+    uint8_t *listed;   ///< [BR_MAX_JOB_INVESTORS] did the entry's investor bid?
     uint32_t n_investors;
 } evaluation;
 
@@ -38,6 +41,9 @@ typedef struct evaluation_sums {
     uint32_t n_unranked;  ///< without a list
     uint64_t n_bidders, n_outside;
     double recall, precision, recall_activity, precision_activity;
+    br_explained_pairs explained;  ///< of lists whose books are closed
+    char version[BR_VERSION_TEXT]; ///< the snapshot whose calibration that is; "" = none yet
+    br_calibration calibration;
 } evaluation_sums;
 
 br_status evaluation_open(evaluation *self, const br_config *config, br_quality *quality) BR_MUST_CHECK;
@@ -59,6 +65,7 @@ typedef struct evaluation_request {
     br_assessment assessment;
     char version[BR_VERSION_TEXT];
     evaluation_sums sums;
+    double explained_error;                     ///< NAN without explained lists of closed books
     char names[LIST_FIGURES][BR_NAME_AT_BYTES]; ///< of the figures in the report
     br_status status;
     char reason[512];

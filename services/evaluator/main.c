@@ -22,7 +22,7 @@ typedef struct evaluator {
     br_task task;
     evaluation_request request;
     br_buf buffer;
-    br_metric *evaluated, *recall, *precision;
+    br_metric *evaluated, *recall, *precision, *explained_error;
 } evaluator;
 
 static br_status answer(evaluator *self, const br_message *message, const br_report *report)
@@ -214,6 +214,10 @@ static uint32_t fill_figures(evaluation_request *request, br_figure *figures)
     figures[i++] = (br_figure){"backtests", sums->n_backtests, ""};
     figures[i++] = (br_figure){"bids", (double)sums->n_bidders, ""};
     figures[i++] = (br_figure){"bids_outside", (double)sums->n_outside, ""};
+    if (sums->explained.n > 0) {
+        figures[i++] = (br_figure){"explained", (double)sums->explained.n, ""};
+        figures[i++] = (br_figure){"ece_explained", request->explained_error, ""};
+    }
     if (sums->n_bonds > 0) {
         i += fill_list_figures(request, figures + i);
     }
@@ -249,6 +253,9 @@ static br_status conclude(evaluator *self, br_report *report)
     br_log_info("EVALUATE-END", "bonds=%u unranked=%u", request->sums.n_bonds, request->sums.n_unranked);
     br_status status = request->wanted.scope == BR_SCOPE_TEST_RANGE ? store_report(self, report) : BR_OK;
     status = status == BR_OK ? set_gauges(self) : status;
+    if (request->sums.explained.n > 0) {
+        br_metric_set(self->explained_error, request->explained_error);
+    }
     return status == BR_OK ? announce(self) : status;
 }
 
@@ -270,6 +277,7 @@ static br_status finish(evaluator *self)
     }
     br_status status = br_report_send(self->requests, &self->task.client, self->task.request, &report, &self->buffer);
     br_arena_free(&request->arena);
+    br_explained_pairs_deinit(&request->sums.explained);
     evaluation_close(&request->evaluation);
     self->look = true;
     return status == BR_OK && request->status == BR_ERR_FULL ? br_fail(BR_ERR_FULL, "%s", request->reason) : status;
@@ -393,6 +401,9 @@ static br_status start(br_service *service, void *state)
     snprintf(k, sizeof k, "k=\"%u\"", br_service_config(service)->n_top);
     self->recall = br_gauge("bookrunner_online_recall_ratio", "Mean Recall@k of the latest issue month.", k);
     self->precision = br_gauge("bookrunner_online_precision_ratio", "Mean Precision@k of the latest issue month.", k);
+    self->explained_error = br_gauge(
+        "bookrunner_explained_calibration_error_ratio",
+        "Gap between the probability that reasons alone give and the bids; of the last evaluation asked for.", "");
     br_status status = open_stores(self);
     if (status == BR_OK) {
         status = open_sockets(self);
@@ -416,6 +427,7 @@ static void stop(void *state)
     evaluator *self = state;
     br_task_deinit(&self->task);
     br_arena_free(&self->request.arena);
+    br_explained_pairs_deinit(&self->request.sums.explained);
     evaluation_close(&self->request.evaluation);
     evaluation_close(&self->daily);
     br_quality_free(&self->quality);

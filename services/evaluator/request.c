@@ -192,6 +192,9 @@ void evaluation_request_run(void *request)
     if (status == BR_OK) {
         status = evaluate_wanted(self, market);
     }
+    if (status == BR_OK) {
+        status = br_explained_pairs_error(&self->sums.explained, &self->explained_error);
+    }
     if (status != BR_OK) {
         snprintf(self->reason, sizeof self->reason, "%s", br_why(status));
     }

@@ -2,6 +2,7 @@
 even when it is there before the day is evaluated. The figures are computed again here from the files."""
 
 import csv
+import datetime
 import json
 import os
 import shutil
@@ -9,7 +10,7 @@ import signal
 import tempfile
 import urllib.request
 
-from installation import Installation, cut_market, simulate
+from installation import Installation, cut_market, metric, simulate
 
 DAYS = ["2024-10-01", "2024-10-29"]
 
@@ -24,6 +25,10 @@ def api(place, path):
 def issued_between(market):
     with open(os.path.join(market, "bonds.csv")) as file:
         return {row["bond_id"]: row for row in csv.DictReader(file) if DAYS[0] < row["issue_date"] <= DAYS[1]}
+
+
+def day_after(day, days):
+    return str(datetime.date.fromisoformat(day) + datetime.timedelta(days=days))
 
 
 def investors(explained):
@@ -76,6 +81,10 @@ def check_figures(place, market, bonds, live, later):
         assert days[day]["hits"] == sum(hits[bond] for bond in listed), (day, days[day], hits)
     asked = place.json("evaluate", *bonds)
     assert asked["backtests"] == len(bonds) and asked["unranked"] == 0, asked
+    closed = [bond for bond, row in bonds.items() if day_after(row["issue_date"], 5) <= DAYS[1]]
+    assert len(closed) > 0 and asked["explained"] == 50 * len(closed), (asked, closed)
+    gauge = metric(place.path("run", "evaluator.http"), "bookrunner_explained_calibration_error_ratio")
+    assert 0 < asked["ece_explained"] < 1 and abs(gauge - asked["ece_explained"]) < 1e-6, (asked, gauge)
     mean = sum(afterwards[bond] / 50 for bond in bonds if bids[bond]) / sum(1 for bond in bonds if bids[bond])
     assert abs(asked["precision_at_50"] - mean) < 1e-3, (asked, mean)
     assert days == {day["day"]: day for day in api(place, "metrics/daily")["days"]}, "a request moved a day's figures"
