@@ -16,7 +16,8 @@
 /// The same inputs and seed give the same bytes. The noise of an investor depends on the seed and his key alone, so that his result does
 /// not depend on who is searched for with him. Not the answer path: explain.h is faster and finds better
 /// sets. 100 steps of rate 0.1 carry a gate_logit from -10 to 0 at most: on a simulated market f of the reasons is then 9 % below that of
-/// `plain`, after 400 steps 4 %.
+/// `plain`, after 400 steps 4 %. Nearly all of its time are the network's products with x_0 and x_l, forward and backward: 6 MFLOP a step
+/// and investor of 291 fields, d = 8, three layers of rank 64 and a tower 256-128.
 ///
 /// Source:  4.4 Eq. (6), A.1; Maddison, Mnih, Teh 2017 and Jang, Gu, Poole 2017 for the gates.
 /// Differs: A.1 writes the penalty on the gates; here it is on their probabilities. On the sampled gates, at temperature 5 nearly all
