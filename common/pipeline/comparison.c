@@ -20,8 +20,8 @@
 const char *br_merit_name(br_merit merit)
 {
     static const char *const names[BR_MERIT_COUNT] = {
-        "rationality", "stratified", "diversity",  "hrd",     "aesv",  "aesv_others",
-        "aesv_true",   "sufficient", "true_share", "support", "alone", "redundant",
+        "rationality", "stratified", "diversity", "hrd",     "aesv",  "aesv_others", "aesv_true",
+        "sufficient",  "true_share", "weak",      "support", "alone", "redundant",
     };
     return names[merit];
 }
@@ -165,6 +165,15 @@ static void judge_set(comparing *c, bond_sums *sums, const br_explained_bond *bo
     count(sums, BR_MERIT_ALONE, s->n_others == 0 ? 1.0 : 0.0);
 }
 
+static double count_preferences(const br_explained_bond *bond)
+{
+    double n = 0.0;
+    for (size_t i = 0; i < (size_t)bond->n_sets * bond->n_reasons; i++) {
+        n += bond->meanings[bond->fields[i]].bond_field != BR_NO_BOND_FIELD;
+    }
+    return n;
+}
+
 static br_status judge(comparing *c, uint32_t method, uint32_t place, const br_explained_bond *bond)
 {
     tally *t = &c->tallies[method];
@@ -173,7 +182,11 @@ static br_status judge(comparing *c, uint32_t method, uint32_t place, const br_e
     for (uint32_t i = 0; i < bond->n_sets; i++) {
         judge_set(c, sums, bond, i, &c->out->methods[method].logits[c->out->first_set[place] + i]);
     }
+    size_t n_before = t->claims.length;
     br_claims_append(&t->claims, bond, place, c->mean_levels);
+    double n_preferences = count_preferences(bond);
+    sums->sum[BR_MERIT_WEAK] = n_preferences - (double)((t->claims.length - n_before) / sizeof(br_claim));
+    sums->n[BR_MERIT_WEAK] = n_preferences;
     br_redundancy redundancy = {0};
     br_redundancy_add(&redundancy, bond);
     sums->sum[BR_MERIT_REDUNDANT] = (double)redundancy.n_redundant_sets;
@@ -182,7 +195,7 @@ static br_status judge(comparing *c, uint32_t method, uint32_t place, const br_e
         br_true_share truth = {0};
         br_true_share_add(&truth, bond, c->mean_levels);
         sums->sum[BR_MERIT_TRUE_SHARE] = (double)truth.n_true;
-        sums->n[BR_MERIT_TRUE_SHARE] = (double)truth.n_preferences;
+        sums->n[BR_MERIT_TRUE_SHARE] = (double)truth.n_above;
     }
     return t->claims.failed ? br_no_memory("reasons", t->claims.length) : BR_OK;
 }

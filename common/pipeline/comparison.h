@@ -20,10 +20,11 @@ typedef enum br_merit {
     BR_MERIT_AESV_OTHERS, ///< leaving the investor out
     BR_MERIT_AESV_TRUE,   ///< with true probabilities; NAN unless known
     BR_MERIT_SUFFICIENT,  ///< mean f(x_S), the model's estimate
-    BR_MERIT_TRUE_SHARE,  ///< preferences that are rational and causal, of all given; NAN unless known
-    BR_MERIT_SUPPORT,     ///< mean number of others who match
-    BR_MERIT_ALONE,       ///< share of sets that nobody else matches
-    BR_MERIT_REDUNDANT,   ///< share of sets with a pair that differs in its window alone
+    BR_MERIT_TRUE_SHARE,  ///< P-reasons that are rational and causal, of all given; NAN unless known
+    BR_MERIT_WEAK,      ///< share of the preferences given that are no P-reasons: their level is not above the average
+    BR_MERIT_SUPPORT,   ///< mean number of others who match
+    BR_MERIT_ALONE,     ///< share of sets that nobody else matches
+    BR_MERIT_REDUNDANT, ///< share of sets with a pair that differs in its window alone
     BR_MERIT_COUNT
 } br_merit;
 
