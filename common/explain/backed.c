@@ -36,37 +36,33 @@ static size_t code_of(const br_explain_context *context, uint32_t field)
 // --- the pool ---
 
 // Adds the fields of one group with the largest score; already chosen ones are not seen again.
-static void take(br_explain_context *context, br_shortlist *pool, bool *taken, bool preference, uint32_t most)
+static void take(br_explain_context *context, br_shortlist *pool, bool preference, uint32_t most)
 {
     const float *source = preference ? context->backing : context->gain;
     for (uint32_t j = 0; j < context->n; j++) {
-        bool in_group = context->preference[j] == preference && !taken[j];
+        bool in_group = context->preference[j] == preference && !context->taken[j];
         context->score[j] = in_group ? source[code_of(context, j)] : -INFINITY;
     }
     br_shortlist list = br_shortlist_of(context->score, context->n, most, &(br_field_set){0});
     for (uint32_t i = 0; i < list.n; i++) {
         pool->fields[pool->n++] = list.fields[i];
-        taken[list.fields[i]] = true;
+        context->taken[list.fields[i]] = true;
     }
 }
 
 static br_shortlist grouped_pool(br_explain_context *context)
 {
     uint32_t k = context->options.n_reasons;
-    uint32_t most = 2 * k < context->n ? 2 * k : context->n;
     br_shortlist pool = {0};
-    memset(context->taken, 0, context->n * sizeof *context->taken);
-    take(context, &pool, context->taken, true, k);
-    take(context, &pool, context->taken, false, most - pool.n);
-    take(context, &pool, context->taken, true, most - pool.n);
-    for (uint32_t j = 0, n = 0; j < context->n; j++) {
-        if (context->taken[j]) {
-            pool.fields[n++] = j;
-        }
-    }
+    memcpy(context->taken, context->closed, context->n * sizeof *context->taken);
+    take(context, &pool, true, k);
+    take(context, &pool, false, 2 * k - pool.n);
+    take(context, &pool, true, 2 * k - pool.n);
+    br_fields_sort(pool.fields, pool.n);
     return pool;
 }
 
+// Of what context->closed leaves.
 static br_shortlist pool_of(br_explain_context *context)
 {
     if (context->grouped) {
@@ -74,7 +70,7 @@ static br_shortlist pool_of(br_explain_context *context)
     }
     for (uint32_t j = 0; j < context->n; j++) {
         size_t at = code_of(context, j);
-        context->score[j] = context->gain[at] + context->spec[at];
+        context->score[j] = context->closed[j] ? -INFINITY : context->gain[at] + context->spec[at];
     }
     uint32_t most = 4 * context->options.n_reasons;
     return br_shortlist_of(context->score, context->n, most, &(br_field_set){0});
@@ -87,11 +83,32 @@ static uint32_t states(const br_explain_context *context)
     return context->grouped ? 2 : 1;
 }
 
-static uint32_t left_of(br_explain_context *context, const br_shortlist *pool, const br_field_set *set)
+// context->fields: what may be added to the set.
+static uint32_t open_fields(br_explain_context *context, const br_shortlist *pool, const br_field_set *set)
+{
+    uint32_t n = 0;
+    br_explain_close(context, set);
+    for (uint32_t i = 0; i < pool->n; i++) {
+        if (!context->closed[pool->fields[i]]) {
+            context->fields[n++] = pool->fields[i];
+        }
+    }
+    if (n > 0) {
+        return n;
+    }
+    br_shortlist again = pool_of(context);
+    memcpy(context->fields, again.fields, again.n * sizeof *context->fields);
+    return again.n;
+}
+
+// context->fields: what may take a place of the set.
+static uint32_t fields_for(br_explain_context *context, const br_shortlist *pool, const br_field_set *set,
+                           uint32_t place)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < pool->n; i++) {
-        if (!br_field_set_has(set, pool->fields[i])) {
+        if (!br_field_set_has(set, pool->fields[i]) &&
+            br_explain_beside(&context->rules, set, place, pool->fields[i])) {
             context->fields[n++] = pool->fields[i];
         }
     }
@@ -177,7 +194,7 @@ static void greedy(br_explain_context *context, const br_shortlist *pool, br_fie
     }
     match_start(context);
     while (set->n < context->options.n_reasons) {
-        uint32_t n = left_of(context, pool, set);
+        uint32_t n = open_fields(context, pool, set);
         uint32_t field = context->fields[0];
         if (!context->exhausted && br_explain_spend(context, n * states(context))) {
             double best = -(double)INFINITY;
@@ -212,8 +229,8 @@ static double settle(br_explain_context *context, const br_field_set *set)
 // Is J, as it stands, swap-optimal within the pool?
 static bool sweep(br_explain_context *context, const br_shortlist *pool, const br_field_set *set, double value)
 {
-    uint32_t n = left_of(context, pool, set);
     for (uint32_t place = 0; place < set->n; place++) {
+        uint32_t n = fields_for(context, pool, set, place);
         if (context->exhausted || !br_explain_spend(context, n * states(context))) {
             return false;
         }
@@ -251,8 +268,8 @@ static bool all_in(const br_shortlist *pool, const br_field_set *set)
 
 bool br_explain_backed(br_explain_context *context, const br_field_set *warm, br_field_set *set, double *objective_out)
 {
+    br_explain_close(context, &(br_field_set){0});
     br_shortlist pool = pool_of(context);
-    br_assert(pool.n >= context->options.n_reasons);
     greedy(context, &pool, set);
     double value = settle(context, set);
     if (warm != NULL && all_in(&pool, warm)) {

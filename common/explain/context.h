@@ -29,13 +29,25 @@ typedef struct br_shortlist {
     uint32_t fields[BR_MAX_SHORTLIST];
 } br_shortlist;
 
+/// Which fields may be reasons, and which together.
+typedef struct br_explain_rules {
+    uint32_t n;        ///< investor fields
+    size_t n_words;    ///< of a set of fields
+    bool *banned;      ///< [n]
+    uint64_t *apart;   ///< [n, n_words] fields that may not stand beside this one; NULL: no such pairs
+    uint32_t *easiest; ///< [n] fields that are not banned, those with the fewest such partners first
+    uint32_t n_open;   ///< how many
+} br_explain_rules;
+
 struct br_explain_context {
     br_explain_options options;
     br_explain_bond bond;
     br_population population;
     br_match match;
+    br_explain_rules rules;
     uint32_t n;     ///< investor fields
     size_t n_codes; ///< of all investor fields
+    size_t n_tries; ///< that are evaluated at once, at most
     size_t n_state;
     bool *preference; ///< [n]
     bool grouped;     ///< some field is a preference
@@ -45,12 +57,14 @@ struct br_explain_context {
     float *backing;          ///< [n_codes] filled for `backed`
     float *gain;             ///< [n_codes] filled for `backed`
     float *spec;             ///< [n_codes] filled for `backed` without groups
+    bool *closed;            ///< [n] see br_explain_close()
     bool *taken;             ///< [n]
     float *score;            ///< [n] what shortlists are ordered by
+    float *gradient;         ///< [n]
     uint32_t *fields;        ///< [n]
-    float *logits;           ///< [n]
+    float *logits;           ///< [n_tries]
     float *mean_logits;      ///< [n]
-    br_gate_change *changes; ///< [n]
+    br_gate_change *changes; ///< [n_tries * BR_MAX_GATE_CHANGES]
     float *scratch;
     uint64_t *matching; ///< [n_words]
     // of the explanation that is being made
@@ -77,8 +91,22 @@ void br_explain_try(br_explain_context *context, const float *state, const uint3
 /// The same on top of nothing, remembered.
 void br_explain_try_single(br_explain_context *context, br_explain_base *base, const uint32_t *fields, uint32_t n,
                            float *logits_out);
-/// context->score = gradient of the gates at `state`.
-void br_explain_gradient(br_explain_context *context, const float *state);
+/// logits_out[i] = logit with the i-th field hidden at `state`.
+void br_explain_hide(br_explain_context *context, const float *state, const uint32_t *fields, uint32_t n,
+                     float *logits_out);
+/// context->score[j] = gradient of the gates of the n fields at `state`, all others -INFINITY.
+void br_explain_gradient(br_explain_context *context, const float *state, const uint32_t *fields, uint32_t n);
+
+/// Errors: BR_ERR_INVALID (a field out of range, a pair of the same, fewer than k fields that may stand together), BR_ERR_NO_MEMORY.
+br_status br_explain_rules_init(br_explain_rules *rules, const br_explain_options *options, uint32_t n) BR_MUST_CHECK;
+void br_explain_rules_deinit(br_explain_rules *rules);
+/// May `field`, which is not banned, stand beside all of the set but the one at `place` (set->n: beside all)?
+bool br_explain_beside(const br_explain_rules *rules, const br_field_set *set, uint32_t place, uint32_t field);
+/// Does the set break no rule?
+bool br_explain_allowed(const br_explain_rules *rules, const br_field_set *set);
+/// context->closed[j]: j is banned, in the set, not allowed beside it, or leaves too few others to fill up k. Something stays open as
+/// long as the set grew by open fields.
+void br_explain_close(br_explain_context *context, const br_field_set *set);
 
 /// The searches: `set` is the result, context->own.state its state; true if it is certified.
 bool br_explain_plain(br_explain_context *context, const br_field_set *warm, br_field_set *set, double *objective_out);

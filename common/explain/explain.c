@@ -91,11 +91,23 @@ static void changes_of(br_explain_context *context, const uint32_t *fields, uint
     }
 }
 
+static void logits_if(br_explain_context *context, const float *state, const uint32_t *fields, uint32_t n, bool hide,
+                      float *logits_out)
+{
+    changes_of(context, fields, n, hide);
+    br_collapsed_logits_if(context->bond.collapsed, state, context->changes, 1, n, logits_out, context->scratch);
+}
+
 void br_explain_try(br_explain_context *context, const float *state, const uint32_t *fields, uint32_t n,
                     float *logits_out)
 {
-    changes_of(context, fields, n, false);
-    br_collapsed_logits_if(context->bond.collapsed, state, context->changes, n, logits_out, context->scratch);
+    logits_if(context, state, fields, n, false, logits_out);
+}
+
+void br_explain_hide(br_explain_context *context, const float *state, const uint32_t *fields, uint32_t n,
+                     float *logits_out)
+{
+    logits_if(context, state, fields, n, true, logits_out);
 }
 
 void br_explain_try_single(br_explain_context *context, br_explain_base *base, const uint32_t *fields, uint32_t n,
@@ -108,7 +120,7 @@ void br_explain_try_single(br_explain_context *context, br_explain_base *base, c
             context->changes[n_new++] = (br_gate_change){fields[i], context->codes[fields[i]], false};
         }
     }
-    br_collapsed_logits_if(context->bond.collapsed, base->hidden, context->changes, n_new, logits_out,
+    br_collapsed_logits_if(context->bond.collapsed, base->hidden, context->changes, 1, n_new, logits_out,
                            context->scratch);
     for (uint32_t i = 0; i < n_new; i++) {
         const br_gate_change *change = &context->changes[i];
@@ -122,9 +134,16 @@ void br_explain_try_single(br_explain_context *context, br_explain_base *base, c
     }
 }
 
-void br_explain_gradient(br_explain_context *context, const float *state)
+void br_explain_gradient(br_explain_context *context, const float *state, const uint32_t *fields, uint32_t n)
 {
-    br_collapsed_gate_gradient(context->bond.collapsed, state, context->codes, context->score, context->scratch);
+    br_collapsed_gate_gradient(context->bond.collapsed, state, context->codes, fields, n, context->gradient,
+                               context->scratch);
+    for (uint32_t j = 0; j < context->n; j++) {
+        context->score[j] = -INFINITY;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        context->score[fields[i]] = context->gradient[i];
+    }
 }
 
 // --- context ---
@@ -217,22 +236,24 @@ static br_status allocate(br_explain_context *context)
     }
     size_t n = context->n;
     context->preference = br_calloc(n, sizeof *context->preference);
+    context->closed = br_calloc(n, sizeof *context->closed);
     context->taken = br_calloc(n, sizeof *context->taken);
     context->backing = br_calloc(context->n_codes, sizeof *context->backing);
     context->gain = br_calloc(context->n_codes, sizeof *context->gain);
     context->spec = br_calloc(context->n_codes, sizeof *context->spec);
     context->score = br_calloc(n, sizeof *context->score);
+    context->gradient = br_calloc(n, sizeof *context->gradient);
     context->fields = br_calloc(n, sizeof *context->fields);
-    context->logits = br_calloc(n, sizeof *context->logits);
+    context->logits = br_calloc(context->n_tries, sizeof *context->logits);
     context->mean_logits = br_calloc(n, sizeof *context->mean_logits);
-    context->changes = br_calloc(n, sizeof *context->changes);
+    context->changes = br_calloc(context->n_tries * BR_MAX_GATE_CHANGES, sizeof *context->changes);
     context->scratch = br_calloc_aligned(br_collapsed_scratch_floats(context->bond.collapsed), sizeof(float));
     context->matching = br_calloc(context->match.n_words, sizeof *context->matching);
     bool complete = base_init(context, &context->own) && context->preference != NULL && context->taken != NULL &&
                     context->backing != NULL && context->gain != NULL && context->spec != NULL &&
-                    context->score != NULL && context->fields != NULL && context->logits != NULL &&
-                    context->mean_logits != NULL && context->changes != NULL && context->scratch != NULL &&
-                    context->matching != NULL;
+                    context->score != NULL && context->closed != NULL && context->gradient != NULL &&
+                    context->fields != NULL && context->logits != NULL && context->mean_logits != NULL &&
+                    context->changes != NULL && context->scratch != NULL && context->matching != NULL;
     if (context->options.objective == BR_OBJECTIVE_BACKED) {
         complete = complete && base_init(context, &context->mean);
     }
@@ -297,8 +318,11 @@ br_status br_explain_context_new(br_explain_context **out, const br_explain_bond
     context->population = *population;
     context->n = n;
     context->n_codes = br_collapsed_first_code(bond->collapsed, n);
+    size_t n_swaps = (size_t)options->n_reasons * BR_EXPLAIN_SHORTLIST;
+    context->n_tries = n > n_swaps ? n : n_swaps;
     context->n_state = br_collapsed_state_floats(bond->collapsed);
-    status = allocate(context);
+    status = br_explain_rules_init(&context->rules, options, n);
+    status = status != BR_OK ? status : allocate(context);
     if (status != BR_OK) {
         return status;
     }
@@ -315,14 +339,17 @@ void br_explain_context_free(br_explain_context **context)
     }
     br_explain_context *c = *context;
     br_match_deinit(&c->match);
+    br_explain_rules_deinit(&c->rules);
     base_deinit(&c->own);
     base_deinit(&c->mean);
     br_free(c->preference);
+    br_free(c->closed);
     br_free(c->taken);
     br_free(c->backing);
     br_free(c->gain);
     br_free(c->spec);
     br_free(c->score);
+    br_free(c->gradient);
     br_free(c->fields);
     br_free(c->logits);
     br_free(c->mean_logits);
@@ -348,9 +375,7 @@ static br_reason reason_of(const br_explain_context *context, uint32_t field, fl
 static void describe_reasons(br_explain_context *context, br_field_set *set, br_explanation *out)
 {
     br_fields_sort(set->fields, set->n);
-    changes_of(context, set->fields, set->n, true);
-    br_collapsed_logits_if(context->bond.collapsed, context->own.state, context->changes, set->n, context->logits,
-                           context->scratch);
+    br_explain_hide(context, context->own.state, set->fields, set->n, context->logits);
     context->evaluations += set->n;
     for (uint32_t i = 0; i < set->n; i++) {
         br_reason reason = reason_of(context, set->fields[i], out->logit_selected - context->logits[i]);
@@ -365,9 +390,15 @@ static void describe_reasons(br_explain_context *context, br_field_set *set, br_
 static void describe_against(br_explain_context *context, const br_field_set *set, br_explanation *out)
 {
     out->against.field = UINT32_MAX;
-    br_explain_gradient(context, context->own.state);
+    uint32_t n = 0;
     for (uint32_t j = 0; j < context->n; j++) {
-        context->score[j] = -context->score[j];
+        if (!context->rules.banned[j] && br_explain_beside(&context->rules, set, set->n, j)) {
+            context->fields[n++] = j;
+        }
+    }
+    br_explain_gradient(context, context->own.state, context->fields, n);
+    for (uint32_t i = 0; i < n; i++) {
+        context->score[context->fields[i]] *= -1.0f;
     }
     br_shortlist list = br_shortlist_of(context->score, context->n, BR_EXPLAIN_AGAINST, set);
     br_explain_try(context, context->own.state, list.fields, list.n, context->logits);
@@ -423,10 +454,11 @@ br_status br_explain(br_explain_context *context, uint32_t investor, const uint3
     context->evaluations = 0;
     context->exhausted = false;
     br_field_set set = {0};
+    bool is_warm = warm_start != NULL && br_explain_allowed(&context->rules, &warm);
     memset(out, 0, sizeof *out);
     bool plain = context->options.objective == BR_OBJECTIVE_PLAIN;
-    out->certified = (plain ? br_explain_plain : br_explain_backed)(context, warm_start == NULL ? NULL : &warm, &set,
-                                                                    &out->objective);
+    out->certified =
+        (plain ? br_explain_plain : br_explain_backed)(context, is_warm ? &warm : NULL, &set, &out->objective);
     out->investor = investor;
     out->n_reasons = set.n;
     out->logit_selected = br_collapsed_logit(context->bond.collapsed, context->own.state, context->scratch);

@@ -19,7 +19,9 @@
 ///
 ///   plain   logit f(x_S), over all sets of k fields: greedy from the empty set, each step but the first over the
 ///           BR_EXPLAIN_SHORTLIST fields whose gates have the steepest gradient; then the best swap of one field against such a
-///           shortlist, until none gains.
+///           shortlist, until none gains; then, for each place, its best swap and after it the best of another place against
+///           the BR_EXPLAIN_DETOUR steepest, until no such pair gains. Asked to certify, all swaps of one field are
+///           evaluated; what gains is taken, and the search goes on from there.
 ///   backed  J(S) = logit P(S) - 0.5 logit f_mean(x_S),
 ///           P(S) = (10 f(x_S) + sum of f(x_i) over the OTHER eligible investors who match x_S) / (10 + their number),
 ///           greedily among 2 k fields: the k preferences that the record backs most and the k other fields with the largest
@@ -27,6 +29,9 @@
 ///           everything hidden. No swaps: they were seen to make its explanations worse.
 ///           Without preference fields: among the 4 k fields with the largest gain + spec, spec = gain - gain for the average bond
 ///           + 0.045 backing, J(S) = logit P(S) + sum of spec over S, with 3 in the place of 10.
+///
+/// Banned fields leave all lists, and so does, once a field is in the set, what may not stand beside it, or what would leave too few
+/// others to fill the set up. A pool in which nothing is left is made again of what may.
 ///
 /// Ties go to the lowest field.
 ///
@@ -39,6 +44,7 @@ typedef enum br_objective {
 } br_objective;
 
 #define BR_EXPLAIN_SHORTLIST 8
+#define BR_EXPLAIN_DETOUR    4
 /// Fields that are tried as the reason against.
 #define BR_EXPLAIN_AGAINST 32
 /// A swap must gain more than this, in logit: less is within the rounding of the states.
@@ -51,6 +57,10 @@ typedef struct br_explain_options {
     uint32_t
         max_evaluations; ///< of f in the search; 0 = no bound. At the bound the best set so far, filled up, not certified
     float warm_margin;   ///< leave yesterday's set only for a gain in logit above this (0.02)
+    const uint32_t *banned; ///< [n_banned] investor fields that are no reason, for or against; borrowed
+    uint32_t n_banned;
+    const uint32_t *apart; ///< [n_apart, 2] pairs of fields that are not reasons of one investor; borrowed
+    uint32_t n_apart;
 } br_explain_options;
 
 br_explain_options br_explain_options_default(void);
@@ -101,13 +111,14 @@ typedef struct br_explain_context br_explain_context;
 
 /// What is computed once per bond. All that the arguments point to is borrowed and must outlive the context, the structs themselves
 /// need not. A context serves one thread.
-/// Memory: the bits of (codes of all investor fields) x (investors), plus some states. Errors: BR_ERR_INVALID (k out of range, a
-/// code out of range, a logit that is not finite, something missing), BR_ERR_NO_MEMORY.
+/// Memory: the bits of (codes of all investor fields) x (investors), plus some states. Errors: BR_ERR_INVALID (k out of range, fewer
+/// than k fields may stand together, a banned or paired field or a code out of range, a logit that is not finite, something missing), BR_ERR_NO_MEMORY.
 br_status br_explain_context_new(br_explain_context **out, const br_explain_bond *bond, const br_population *population,
                                  const br_explain_options *options) BR_MUST_CHECK;
 /// Explain one investor of the population. warm_start: [n_reasons] different fields of an earlier explanation, or NULL. `plain` swaps
-/// from there, each swap for more than warm_margin; `backed` keeps it if its fields are still among the best 2 k and its J is
-/// within warm_margin of the best found. Errors: BR_ERR_INVALID (no such investor, a field twice or out of range).
+/// from there, each swap or pair of them for more than warm_margin; `backed` keeps it if its fields are still among the best 2 k and its J is
+/// within warm_margin of the best found. A set that breaks the
+/// rules is no start. Errors: BR_ERR_INVALID (no such investor, a field twice or out of range).
 br_status br_explain(br_explain_context *context, uint32_t investor, const uint32_t *warm_start,
                      br_explanation *out) BR_MUST_CHECK;
 void br_explain_context_free(br_explain_context **context);

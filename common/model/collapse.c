@@ -52,7 +52,7 @@ struct br_collapsed {
     float *u;                         // [n_inner][width][R]  U_m
     float *u_columns;                 // [n_inner][R][width]  U_m^T
     float *v;                         // [width][reach]       V_1 .. V_{L-1}, and W_1 of a stacked tower, side by side
-    float *v_columns;                 // [reach][width]       their transposes one after the other
+    float *v_rows;                    // [n_inner][width][next_columns()] the same, each by itself
     deep_layer layers[BR_MAX_HIDDEN]; // from the second of the deep tower on
     size_t n_deep;
     float *w_deep; // [out of the last]
@@ -241,7 +241,7 @@ static void fill_layers(br_collapsed *c)
             for (size_t k = 0; k < out.columns; k++) {
                 float v = out.data[at * out.columns + k];
                 c->v[at * c->reach + m * c->rank + k] = v;
-                c->v_columns[(m * c->rank + k) * c->width + at] = v;
+                c->v_rows[m * c->rank * c->width + at * next_columns(c, m) + k] = v;
             }
         }
     }
@@ -323,9 +323,9 @@ static br_status allocate(br_collapsed *c)
     c->u = floats(c, n_u);
     c->u_columns = floats(c, n_u);
     c->v = floats(c, n_v);
-    c->v_columns = floats(c, n_v);
+    c->v_rows = floats(c, n_v);
     bool complete = c->rows != NULL && c->embedding != NULL && c->hidden != NULL && c->u != NULL &&
-                    c->u_columns != NULL && c->v != NULL && c->v_columns != NULL;
+                    c->u_columns != NULL && c->v != NULL && c->v_rows != NULL;
     for (size_t i = 0; i < c->n_deep; i++) {
         c->layers[i].weight = floats(c, c->layers[i].in * c->layers[i].out);
         c->layers[i].bias = floats(c, c->layers[i].out);
@@ -377,7 +377,7 @@ void br_collapsed_free(br_collapsed **collapsed)
     br_free(c->u);
     br_free(c->u_columns);
     br_free(c->v);
-    br_free(c->v_columns);
+    br_free(c->v_rows);
     for (size_t i = 0; i < c->n_deep; i++) {
         br_free(c->layers[i].weight);
         br_free(c->layers[i].bias);
@@ -407,15 +407,10 @@ size_t br_collapsed_state_floats(const br_collapsed *c)
     return c->state;
 }
 
-// What follows a block's heads and activations in the scratch: three vectors as wide as x_0 for the gradient, or what full rank takes.
-static size_t wide(const br_collapsed *c)
-{
-    return rounded(c->width > c->rank ? c->width : c->rank);
-}
-
+// What follows a block's heads and activations in the scratch: a layer's q for the gradient, or what full rank takes.
 size_t br_collapsed_scratch_floats(const br_collapsed *c)
 {
-    size_t rest = c->uncollapsed ? BR_UNCOLLAPSED_SCRATCH * c->width : 3 * wide(c);
+    size_t rest = c->uncollapsed ? BR_UNCOLLAPSED_SCRATCH * c->width : c->rank;
     return c->block * (c->head + 2 * c->h_max) + rest;
 }
 
@@ -612,13 +607,22 @@ br_status br_collapsed_investors(const br_collapsed *c, const uint8_t *investor_
 // --- evaluation ---
 
 // Up to c->block states that are evaluated together. Their heads stand in the scratch; K, or x_0, is one state's, and on top of it each
-// may have one of its own or one changed field.
+// may have one of its own or changed fields.
 typedef struct eval_batch {
     size_t n;
     const float *k;
     const float *k_own[MAX_BLOCK];
-    const br_gate_change *change[MAX_BLOCK];
+    size_t n_changes;              // of each
+    const br_gate_change *changes; // [n, n_changes]
 } eval_batch;
+
+// out[d] = A x for the d rows of A [d, columns] of a field
+static void field_dots(const br_collapsed *c, float *out, const float *rows, const float *x, size_t columns)
+{
+    const uint32_t only = 0;
+    c->kernels->block_dots(&(br_fixed_block){.block = rows, .rows = c->d, .columns = columns, .list = &only, .n = 1},
+                           out, x);
+}
 
 // What a field shown (hidden) adds to layer m + 1 through all K before it: e * sum of U_m q_m, then V, or W_1 for a stacked T.
 static void changed_field_add(const br_collapsed *c, const br_gate_change *changed, float *head, size_t m, float *sum)
@@ -626,7 +630,7 @@ static void changed_field_add(const br_collapsed *c, const br_gate_change *chang
     size_t field = c->n_bond + changed->field;
     const float *e = c->embedding + row_of(c, field, changed->code) * c->d;
     float part[MAX_D];
-    c->kernels->matvec(part, c->u + (m * c->width + field * c->d) * c->rank, head + m * c->rank, c->d, c->rank);
+    field_dots(c, part, c->u + (m * c->width + field * c->d) * c->rank, head + m * c->rank, c->rank);
     for (size_t i = 0; i < c->d; i++) {
         sum[i] += changed->hide ? -(e[i] * part[i]) : e[i] * part[i];
     }
@@ -646,7 +650,8 @@ static void changed_field_add(const br_collapsed *c, const br_gate_change *chang
 // Heads: P becomes q, layer by layer, and a stacked T what it is.
 static void cross(const br_collapsed *c, const eval_batch *batch, float *heads)
 {
-    float sum[BLOCK][MAX_D] = {{0.0f}};
+    float sum[MAX_BLOCK * BR_MAX_GATE_CHANGES][MAX_D];
+    memset(sum, 0, batch->n * batch->n_changes * sizeof *sum);
     for (size_t m = 0; m < c->n_inner; m++) {
         br_fixed_product product = {
             .y = heads + (m + 1) * c->rank,
@@ -668,9 +673,9 @@ static void cross(const br_collapsed *c, const eval_batch *batch, float *heads)
                 product.a = batch->k_own[i] + c->k_at[m];
                 c->kernels->product(&product);
             }
-            if (batch->change[i] != NULL) {
-                changed_field_add(c, batch->change[i], heads + i * c->head, m, sum[i]);
-            }
+        }
+        for (size_t i = 0; i < batch->n * batch->n_changes; i++) {
+            changed_field_add(c, &batch->changes[i], heads + i / batch->n_changes * c->head, m, sum[i]);
         }
     }
 }
@@ -678,12 +683,12 @@ static void cross(const br_collapsed *c, const eval_batch *batch, float *heads)
 // x0 [width] of a state of the batch.
 static void write_x0(const br_collapsed *c, const eval_batch *batch, size_t i, float *x0)
 {
-    const br_gate_change *changed = batch->change[i];
     memcpy(x0, batch->k + c->at_x, c->width * sizeof *x0);
     if (batch->k_own[i] != NULL) {
         c->kernels->add(x0, batch->k_own[i] + c->at_x, c->width);
     }
-    if (changed != NULL) {
+    for (size_t k = 0; k < batch->n_changes; k++) {
+        const br_gate_change *changed = &batch->changes[i * batch->n_changes + k];
         size_t field = c->n_bond + changed->field;
         const float *e = c->embedding + row_of(c, field, changed->code) * c->d;
         c->kernels->axpy(x0 + field * c->d, changed->hide ? -1.0f : 1.0f, e, c->d);
@@ -783,18 +788,23 @@ float br_collapsed_logit(const br_collapsed *c, const float *state, float *scrat
     return logit;
 }
 
-void br_collapsed_logits_if(const br_collapsed *c, const float *state, const br_gate_change *changes, size_t n,
-                            float *logits_out, float *scratch)
+void br_collapsed_logits_if(const br_collapsed *c, const float *state, const br_gate_change *changes, size_t n_changes,
+                            size_t n, float *logits_out, float *scratch)
 {
+    br_assert(n_changes <= BR_MAX_GATE_CHANGES);
     for (size_t start = 0; start < n; start += c->block) {
-        eval_batch batch = {.n = n - start < c->block ? n - start : c->block, .k = state};
+        eval_batch batch = {.n = n - start < c->block ? n - start : c->block,
+                            .k = state,
+                            .n_changes = n_changes,
+                            .changes = changes + start * n_changes};
         for (size_t i = 0; i < batch.n; i++) {
-            const br_gate_change *changed = &changes[start + i];
-            size_t row = row_of(c, c->n_bond + changed->field, changed->code);
             float *head = scratch + i * c->head;
             memcpy(head, state, c->head * sizeof *head);
-            c->kernels->axpy(head, changed->hide ? -1.0f : 1.0f, c->rows + row * c->head, c->head);
-            batch.change[i] = changed;
+            for (size_t k = 0; k < n_changes; k++) {
+                const br_gate_change *changed = &batch.changes[i * n_changes + k];
+                size_t row = row_of(c, c->n_bond + changed->field, changed->code);
+                c->kernels->axpy(head, changed->hide ? -1.0f : 1.0f, c->rows + row * c->head, c->head);
+            }
         }
         evaluate(c, &batch, scratch, logits_out + start);
     }
@@ -844,30 +854,12 @@ static void deep_backward(const br_collapsed *c, float *head, float *activations
     }
 }
 
-// y[investor part of x_0] = A q for A^T [rows, width]
-static void times_columns(const br_collapsed *c, float *y, const float *columns, const float *q, size_t rows)
-{
-    size_t bond_width = c->n_bond * c->d;
-    size_t n = c->n_investor * c->d;
-    memset(y, 0, n * sizeof *y);
-    c->kernels->product(&(br_fixed_product){
-        .y = y,
-        .y_stride = n,
-        .x = q,
-        .x_stride = rows,
-        .a = columns + bond_width,
-        .a_stride = c->width,
-        .n = 1,
-        .rows = rows,
-        .columns = n,
-    });
-}
-
-// The adjoints at a state. A row's part of the logit's derivative is row . adjoint (a head: P meets a_l, G meets q_m, F itself and the
-// square -1/2) plus e . inner, inner = sum_l (V_l a_l) * (sum_{m<l} U_m q_m), which is what it changes through K.
+// The adjoints at a state. A row's part of the logit's derivative is row . head (P meets a_l, G meets q_m, F itself and the square
+// -1/2) plus what it changes through K: e . inner, inner = sum_l (V_l a_l) * (sum_{m<l} U_m q_m) of its field.
 typedef struct adjoints {
-    const float *head;
-    const float *inner; // [n_investor * d]
+    const float *head; // begins with all a_l; a stacked T follows the last
+    const float *q;
+    const float *x0; // full rank: [n_investor * d] inner; else NULL
 } adjoints;
 
 // a_l = G_l + sum_{k>l} K_kl^T a_k, last layer first. `adjoint` holds T's.
@@ -881,27 +873,7 @@ static void cross_backward(const br_collapsed *c, const float *state, const floa
     }
 }
 
-// inner of low rank; q [head] holds the layers' q, adjoint [head] their adjoints.
-static const float *inner_gradient(const br_collapsed *c, const float *q, const float *adjoint, float *room)
-{
-    float *inner = room;
-    float *u_sum = inner + wide(c);
-    float *part = u_sum + wide(c);
-    size_t n = c->n_investor * c->d;
-    memset(inner, 0, n * sizeof *inner);
-    memset(u_sum, 0, n * sizeof *u_sum);
-    for (size_t m = 0; m < c->n_inner; m++) {
-        times_columns(c, part, c->u_columns + m * c->rank * c->width, q + m * c->rank, c->rank);
-        c->kernels->add(u_sum, part, n);
-        times_columns(c, part, c->v_columns + m * c->rank * c->width, adjoint + (m + 1) * c->rank, next_columns(c, m));
-        for (size_t i = 0; i < n; i++) {
-            inner[i] += part[i] * u_sum[i];
-        }
-    }
-    return inner;
-}
-
-// The same of full rank, where it is the gradient by x_0 of all that c and a stacked T take from x_L.
+// inner of full rank for all investor fields: the gradient by x_0 of all that c and a stacked T take from x_L.
 static const float *x0_gradient(const br_collapsed *c, const float *state, const float *adjoint, float *room)
 {
     const br_model *model = c->model;
@@ -932,19 +904,39 @@ static adjoints backward(const br_collapsed *c, const float *state, float *scrat
     deep_backward(c, q, activations);
     memcpy(adjoint + c->at_t, q + c->at_t, c->h1 * sizeof *adjoint);
     cross_backward(c, state, q, adjoint, room);
-    const float *inner = c->uncollapsed ? x0_gradient(c, state, adjoint, room) : inner_gradient(c, q, adjoint, room);
+    const float *x0 = c->uncollapsed ? x0_gradient(c, state, adjoint, room) : NULL;
     memcpy(adjoint + c->at_g, q, c->n_g * sizeof *adjoint);
     memset(adjoint + c->at_c, 0, BR_LANES * sizeof *adjoint);
     adjoint[c->at_c] = 1.0f;
     adjoint[c->at_c + 1] = -0.5f;
     memcpy(adjoint + c->at_f, q + c->at_f, c->n_f * sizeof *adjoint);
-    return (adjoints){adjoint, inner};
+    return (adjoints){adjoint, q, x0};
 }
 
-static float row_gradient(const br_collapsed *c, const adjoints *a, size_t j, size_t row)
+static void inner_of(const br_collapsed *c, const adjoints *a, size_t field, float *inner)
+{
+    float u_sum[MAX_D] = {0.0f};
+    float part[MAX_D];
+    if (a->x0 != NULL) {
+        memcpy(inner, a->x0 + (field - c->n_bond) * c->d, c->d * sizeof *inner);
+        return;
+    }
+    memset(inner, 0, c->d * sizeof *inner);
+    for (size_t m = 0; m < c->n_inner; m++) {
+        size_t columns = next_columns(c, m);
+        field_dots(c, part, c->u + (m * c->width + field * c->d) * c->rank, a->q + m * c->rank, c->rank);
+        c->kernels->add(u_sum, part, c->d);
+        field_dots(c, part, c->v_rows + m * c->rank * c->width + field * c->d * columns, a->head + (m + 1) * c->rank,
+                   columns);
+        for (size_t i = 0; i < c->d; i++) {
+            inner[i] += part[i] * u_sum[i];
+        }
+    }
+}
+
+static float row_gradient(const br_collapsed *c, const adjoints *a, const float *inner, size_t row)
 {
     const float *e = c->embedding + row * c->d;
-    const float *inner = a->inner + j * c->d;
     float sum = 0.0f;
     for (size_t i = 0; i < c->d; i++) {
         sum += e[i] * inner[i];
@@ -958,11 +950,13 @@ static float row_gradient(const br_collapsed *c, const adjoints *a, size_t j, si
 }
 
 void br_collapsed_gate_gradient(const br_collapsed *c, const float *state, const uint8_t *investor_codes,
-                                float *gradient_out, float *scratch)
+                                const uint32_t *fields, size_t n, float *gradient_out, float *scratch)
 {
     adjoints a = backward(c, state, scratch);
-    for (size_t j = 0; j < c->n_investor; j++) {
-        gradient_out[j] = row_gradient(c, &a, j, row_of(c, c->n_bond + j, investor_codes[j]));
+    for (size_t i = 0; i < n; i++) {
+        float inner[MAX_D];
+        inner_of(c, &a, c->n_bond + fields[i], inner);
+        gradient_out[i] = row_gradient(c, &a, inner, row_of(c, c->n_bond + fields[i], investor_codes[fields[i]]));
     }
 }
 
@@ -970,9 +964,11 @@ void br_collapsed_gate_gradient_of_codes(const br_collapsed *c, const float *sta
 {
     adjoints a = backward(c, state, scratch);
     size_t first = c->first[c->n_bond];
-    for (size_t j = 0; j < c->n_investor; j++) {
-        for (size_t row = c->first[c->n_bond + j]; row < c->first[c->n_bond + j + 1]; row++) {
-            gradient_out[row - first] = row_gradient(c, &a, j, row);
+    for (size_t field = c->n_bond; field < c->n_bond + c->n_investor; field++) {
+        float inner[MAX_D];
+        inner_of(c, &a, field, inner);
+        for (size_t row = c->first[field]; row < c->first[field + 1]; row++) {
+            gradient_out[row - first] = row_gradient(c, &a, inner, row);
         }
     }
 }

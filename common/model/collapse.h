@@ -47,6 +47,9 @@
 
 typedef struct br_collapsed br_collapsed;
 
+/// Gates that a state may have changed at once: two swaps.
+#define BR_MAX_GATE_CHANGES 4
+
 /// One investor field shown (or hidden again) with `code`.
 typedef struct br_gate_change {
     uint32_t field; ///< investor field, from 0
@@ -85,17 +88,18 @@ void br_collapsed_hide(const br_collapsed *collapsed, float *state, uint32_t j, 
 
 /// logit of a state. `scratch`: br_collapsed_scratch_floats() floats.
 float br_collapsed_logit(const br_collapsed *collapsed, const float *state, float *scratch);
-/// logits_out[i] = logit after changes[i] alone, the state unchanged: [n].
-void br_collapsed_logits_if(const br_collapsed *collapsed, const float *state, const br_gate_change *changes, size_t n,
-                            float *logits_out, float *scratch);
+/// logits_out[i] = logit after changes[i] alone, the state unchanged: [n], each of n_changes <= BR_MAX_GATE_CHANGES fields,
+/// changes [n, n_changes].
+void br_collapsed_logits_if(const br_collapsed *collapsed, const float *state, const br_gate_change *changes,
+                            size_t n_changes, size_t n, float *logits_out, float *scratch);
 /// logits_out[i] = logit of bond_state + halves[i]: [n].
 void br_collapsed_logits(const br_collapsed *collapsed, const float *bond_state, const float *halves, size_t n,
                          float *logits_out, float *scratch);
-/// gradient_out[j] = d logit / d gate_j at `state` for each investor field j with codes[j], where x_0 of the field, and
+/// gradient_out[i] = d logit / d gate_j at `state` for each j = fields[i], [n] investor fields with codes[j], where x_0 of the field, and
 /// its linear weight, is (1 - gate_j) mask + gate_j value. For BR_DEEPFM only of fields that are hidden at `state`: a state does not know which these are,
 /// and of a shown one |value - mask|^2 is counted that does not belong there.
 void br_collapsed_gate_gradient(const br_collapsed *collapsed, const float *state, const uint8_t *investor_codes,
-                                float *gradient_out, float *scratch);
+                                const uint32_t *fields, size_t n, float *gradient_out, float *scratch);
 /// The same for every code of every investor field: gradient_out[br_collapsed_first_code(j) + code].
 void br_collapsed_gate_gradient_of_codes(const br_collapsed *collapsed, const float *state, float *gradient_out,
                                          float *scratch);

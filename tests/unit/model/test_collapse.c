@@ -27,6 +27,7 @@ typedef struct fixture {
     float *scratch;
     uint8_t bond[MAX_FIELDS];
     uint8_t investor[MAX_FIELDS];
+    uint32_t all[MAX_FIELDS]; // 0, 1, ...
 } fixture;
 
 static float *floats(size_t n)
@@ -41,6 +42,9 @@ static void fixture_init(fixture *f, const br_test_shape *shape)
     f->model = br_test_network(shape);
     cr_assert_eq(br_collapsed_new(&f->collapsed, f->model), BR_OK);
     f->n = shape->n_investor_fields;
+    for (uint32_t j = 0; j < f->n; j++) {
+        f->all[j] = j;
+    }
     f->state = floats(br_collapsed_state_floats(f->collapsed));
     f->scratch = floats(br_collapsed_scratch_floats(f->collapsed));
     br_test_bond_codes(f->model, shape->seed, 1, f->bond);
@@ -274,9 +278,9 @@ static void check_company(const br_test_shape *shape)
     for (uint32_t j = 0; j < f.n; j++) {
         changes[j] = (br_gate_change){j, f.investor[j], false};
     }
-    br_collapsed_logits_if(f.collapsed, f.state, changes, f.n, many, f.scratch);
+    br_collapsed_logits_if(f.collapsed, f.state, changes, 1, f.n, many, f.scratch);
     for (uint32_t j = 0; j < f.n; j++) {
-        br_collapsed_logits_if(f.collapsed, f.state, &changes[j], 1, &logit, f.scratch);
+        br_collapsed_logits_if(f.collapsed, f.state, &changes[j], 1, 1, &logit, f.scratch);
         cr_assert_arr_eq(&logit, &many[j], sizeof logit);
     }
     free(together);
@@ -301,12 +305,20 @@ Test(model_collapse, a_change_is_foretold_as_it_comes)
         br_collapsed_bond(f.collapsed, f.bond, f.state);
         br_collapsed_add_hidden(f.collapsed, f.state);
         for (uint32_t round = 0; round < 60; round++) {
-            uint32_t j = br_rng_below(&rng, f.n);
-            br_gate_change change = {j, f.investor[j], shown[j]};
+            br_gate_change changes[BR_MAX_GATE_CHANGES];
+            uint32_t n_changes = 1 + round % BR_MAX_GATE_CHANGES, first = br_rng_below(&rng, f.n);
+            n_changes = n_changes < f.n ? n_changes : f.n;
+            for (uint32_t k = 0; k < n_changes; k++) {
+                uint32_t j = (first + k) % f.n;
+                changes[k] = (br_gate_change){j, f.investor[j], shown[j]};
+            }
             float foretold;
-            br_collapsed_logits_if(f.collapsed, f.state, &change, 1, &foretold, f.scratch);
-            (shown[j] ? br_collapsed_hide : br_collapsed_show)(f.collapsed, f.state, j, f.investor[j]);
-            shown[j] = !shown[j];
+            br_collapsed_logits_if(f.collapsed, f.state, changes, n_changes, 1, &foretold, f.scratch);
+            for (uint32_t k = 0; k < n_changes; k++) {
+                uint32_t j = changes[k].field;
+                (shown[j] ? br_collapsed_hide : br_collapsed_show)(f.collapsed, f.state, j, f.investor[j]);
+                shown[j] = !shown[j];
+            }
             cr_assert_float_eq((double)br_collapsed_logit(f.collapsed, f.state, f.scratch), (double)foretold, 2e-5);
         }
         fixture_deinit(&f);
@@ -414,7 +426,7 @@ Test(model_collapse, the_gate_gradient_is_the_slope_of_the_relaxed_network)
                     br_collapsed_show(f.collapsed, f.state, j, f.investor[j]);
                 }
             }
-            br_collapsed_gate_gradient(f.collapsed, f.state, f.investor, gradient, f.scratch);
+            br_collapsed_gate_gradient(f.collapsed, f.state, f.investor, f.all, f.n, gradient, f.scratch);
             for (uint32_t j = 0; j < f.n; j++) {
                 if (f.model->config.architecture == BR_DEEPFM && gates[j] > 0.0) {
                     continue; // not promised
@@ -449,7 +461,7 @@ Test(model_collapse, the_gradient_of_all_codes_holds_each_investors)
     br_collapsed_gate_gradient_of_codes(f.collapsed, f.state, all, f.scratch);
     for (uint32_t round = 0; round < 20; round++) {
         br_test_investor_codes(f.model, round, 1, f.investor);
-        br_collapsed_gate_gradient(f.collapsed, f.state, f.investor, one, f.scratch);
+        br_collapsed_gate_gradient(f.collapsed, f.state, f.investor, f.all, f.n, one, f.scratch);
         for (uint32_t j = 0; j < f.n; j++) {
             cr_assert_eq(one[j], all[br_collapsed_first_code(f.collapsed, j) + f.investor[j]]);
         }
@@ -473,9 +485,9 @@ static void all_answers(const br_test_shape *shape, float *out)
     br_collapsed_add_hidden(f.collapsed, f.state);
     br_collapsed_show(f.collapsed, f.state, 0, f.investor[0]);
     br_collapsed_show(f.collapsed, f.state, 1, f.investor[1]);
-    br_collapsed_gate_gradient(f.collapsed, f.state, f.investor, out + N, f.scratch);
+    br_collapsed_gate_gradient(f.collapsed, f.state, f.investor, f.all, f.n, out + N, f.scratch);
     br_gate_change change = {1, f.investor[1], true};
-    br_collapsed_logits_if(f.collapsed, f.state, &change, 1, out + N + f.n, f.scratch);
+    br_collapsed_logits_if(f.collapsed, f.state, &change, 1, 1, out + N + f.n, f.scratch);
     free(halves);
     fixture_deinit(&f);
 }
