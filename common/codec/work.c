@@ -64,6 +64,11 @@ static void fill_body(const br_job_body *body, Br__JobBody *message)
     message->engine = body->engine;
     message->certify = body->certify;
     message->eligible = br_write_bytes(body->eligible, body->n_population);
+    message->n_banned = body->n_banned;
+    message->banned = (uint32_t *)(void *)br_write_bytes(body->banned, 0).data;
+    message->n_apart = (size_t)body->n_apart * 2;
+    message->apart = (uint32_t *)(void *)br_write_bytes(body->apart, 0).data;
+    message->max_evaluations = body->max_evaluations;
 }
 
 br_status br_job_body_pack(const br_job_body *body, br_buf *out)
@@ -116,6 +121,23 @@ static void read_investors(br_reading *in, const Br__JobBody *message, br_job_bo
     }
 }
 
+static void read_rules(br_reading *in, const Br__JobBody *message, br_job_body *body)
+{
+    body->n_banned = (uint32_t)br_read_range(in, "banned", message->n_banned, 0, BR_MAX_FIELDS);
+    body->n_apart = (uint32_t)br_read_range(in, "apart", message->n_apart, 0, (uint64_t)BR_MAX_APART * 2) / 2;
+    if (message->n_apart % 2 != 0) {
+        br_read_fail(in, "apart", "%zu fields are not pairs", message->n_apart);
+    }
+    for (size_t i = 0; i < message->n_banned && in->status == BR_OK; i++) {
+        br_read_range(in, "banned", message->banned[i], 0, BR_MAX_FIELDS - 1);
+    }
+    for (size_t i = 0; i < message->n_apart && in->status == BR_OK; i++) {
+        br_read_range(in, "apart", message->apart[i], 0, BR_MAX_FIELDS - 1);
+    }
+    body->banned = message->banned;
+    body->apart = message->apart;
+}
+
 static br_job_body read_body(br_reading *in, const Br__JobBody *message)
 {
     br_job_body body = {
@@ -128,9 +150,11 @@ static br_job_body read_body(br_reading *in, const Br__JobBody *message)
             (br_objective)br_read_range(in, "objective", message->objective, BR_OBJECTIVE_PLAIN, BR_OBJECTIVE_BACKED),
         .engine = message->engine,
         .certify = message->certify != 0,
+        .max_evaluations = message->max_evaluations,
     };
     read_population(in, message, &body);
     read_investors(in, message, &body);
+    read_rules(in, message, &body);
     return body;
 }
 

@@ -10,7 +10,7 @@
 #define BR_MAX_HELD_JOBS                                                                                               \
     (BR_MAX_CREDIT + 1) ///< by an explainer: its credit, and what it works when it says READY again
 #define BR_MAX_JOB_INVESTORS 1000
-#define BR_ENGINE_VERSION    1u ///< raised whenever the same job may give other bytes
+#define BR_ENGINE_VERSION    2u ///< raised whenever the same job may give other bytes
 #define BR_MAX_LEASE_MS      600000u
 
 typedef struct br_ready {
@@ -36,6 +36,11 @@ typedef struct br_job_body {
     uint32_t n_reasons;
     uint32_t engine;
     bool certify;
+    const uint32_t *banned; ///< [n_banned]
+    uint32_t n_banned;
+    const uint32_t *apart; ///< [n_apart, 2]
+    uint32_t n_apart;
+    uint32_t max_evaluations;
 } br_job_body;
 
 typedef struct br_job {

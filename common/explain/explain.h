@@ -13,6 +13,7 @@
 #include "model/record.h"
 
 #define BR_MAX_REASONS 16
+#define BR_MAX_APART   65536 ///< pairs of fields that may not stand together
 
 /// What the selected set S maximises. f is the probability of the model, f_mean that of the model with an average bond, both with
 /// only the fields of S shown.
@@ -60,7 +61,7 @@ typedef struct br_explain_options {
     const uint32_t *banned; ///< [n_banned] investor fields that are no reason, for or against; borrowed
     uint32_t n_banned;
     const uint32_t *apart; ///< [n_apart, 2] pairs of fields that are not reasons of one investor; borrowed
-    uint32_t n_apart;
+    uint32_t n_apart;      ///< at most BR_MAX_APART
 } br_explain_options;
 
 br_explain_options br_explain_options_default(void);

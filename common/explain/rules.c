@@ -22,6 +22,10 @@ static br_status check_rules(const br_explain_options *options, uint32_t n)
             return br_fail(BR_ERR_INVALID, "explain: banned field %u is not one of %u", options->banned[i], n);
         }
     }
+    if (options->n_apart > BR_MAX_APART) {
+        return br_fail(BR_ERR_INVALID, "explain: %u pairs may not stand together, at most %d can be told",
+                       options->n_apart, BR_MAX_APART);
+    }
     for (uint32_t i = 0; i < options->n_apart; i++) {
         uint32_t a = options->apart[2 * i];
         uint32_t b = options->apart[2 * i + 1];

@@ -67,6 +67,11 @@ br_status br_recommend(br_recommendation *out, br_arena *arena, br_market *marke
         .n_reasons = options->n_reasons,
         .engine = BR_ENGINE_VERSION,
         .certify = options->certify,
+        .banned = options->banned,
+        .n_banned = options->n_banned,
+        .apart = options->apart,
+        .n_apart = options->n_apart,
+        .max_evaluations = options->max_evaluations,
     };
     out->list.has_job = true;
     return br_job_id(&out->list.job_id, &out->job);
@@ -157,6 +162,11 @@ br_status br_job_work(br_result *out, br_arena *arena, const br_served *served, 
     options.objective = body->objective;
     options.n_reasons = body->n_reasons;
     options.certify = body->certify;
+    options.max_evaluations = body->max_evaluations;
+    options.banned = body->banned;
+    options.n_banned = body->n_banned;
+    options.apart = body->apart;
+    options.n_apart = body->n_apart;
     br_population population = {
         .codes = codes, .logits = body->scores, .eligible = body->eligible, .n = body->n_population};
     BR_AUTO(br_explain_context) *explain = NULL;

@@ -12,6 +12,11 @@ typedef struct br_recommend_options {
     uint32_t n_reasons;
     br_objective objective;
     bool certify;
+    const uint32_t *banned; ///< [n_banned] see br_explain_options; borrowed by the job
+    uint32_t n_banned;
+    const uint32_t *apart; ///< [n_apart, 2]
+    uint32_t n_apart;
+    uint32_t max_evaluations;
     bool explain;         ///< make a job
     uint64_t ledger_head; ///< what the market has seen
 } br_recommend_options;

@@ -11,15 +11,16 @@
 #include <string.h>
 
 #define MAX_FILE_BYTES (64u << 10)
-#define MAX_GROUPS     8
+#define MAX_GROUPS     9
+#define MAX_NAMES      512 ///< in one list
 #define FILE_NAME      "bookrunner.yaml"
 
 // The file as libcyaml leaves it: every value as text, read by the same function as the environment's, so that
 // both allow the same and say the same.
 typedef struct raw_config {
     char *text[BR_MAX_CONFIG_KEYS];
-    char **items;
-    uint32_t n_items; // of the one list there is
+    char **items[BR_MAX_CONFIG_KEYS]; // of lists
+    uint32_t n_items[BR_MAX_CONFIG_KEYS];
 } raw_config;
 
 // libcyaml's schema, made from the table of keys. Groups lie in one struct: the offset of a key is absolute, that of a
@@ -79,6 +80,11 @@ static void listen_to(cyaml_log_t level, void *context, const char *format, va_l
     }
 }
 
+static bool is_list(const br_config_key *key)
+{
+    return key->kind == BR_CONFIG_WHOLES || key->kind == BR_CONFIG_NAMES;
+}
+
 static cyaml_schema_field_t field_of(const file_schema *schema, const br_config_key *key, size_t number)
 {
     const char *dot = strchr(key->path, '.');
@@ -90,14 +96,16 @@ static cyaml_schema_field_t field_of(const file_schema *schema, const br_config_
                   .data_size = sizeof(char),
                   .string = {.min = 0, .max = CYAML_UNLIMITED}},
     };
-    if (key->kind == BR_CONFIG_WHOLES) {
-        field.data_offset = offsetof(raw_config, items);
-        field.count_offset = offsetof(raw_config, n_items);
+    if (is_list(key)) {
+        bool names = key->kind == BR_CONFIG_NAMES;
+        field.data_offset = (uint32_t)(offsetof(raw_config, items) + number * sizeof(char **));
+        field.count_offset = (uint32_t)(offsetof(raw_config, n_items) + number * sizeof(uint32_t));
         field.count_size = sizeof(uint32_t);
-        field.value = (cyaml_schema_value_t){.type = CYAML_SEQUENCE,
-                                             .flags = CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-                                             .data_size = sizeof(char *),
-                                             .sequence = {.entry = &schema->item, .min = 1, .max = BR_MAX_HIDDEN}};
+        field.value = (cyaml_schema_value_t){
+            .type = CYAML_SEQUENCE,
+            .flags = CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+            .data_size = sizeof(char *),
+            .sequence = {.entry = &schema->item, .min = names ? 0 : 1, .max = names ? MAX_NAMES : BR_MAX_HIDDEN}};
     }
     return field;
 }
@@ -193,9 +201,9 @@ static br_status take(br_config *config, const raw_config *raw, const br_buf *fi
     for (size_t i = 0; i < n_keys; i++) {
         BR_AUTO_DEINIT(br_buf) list = {0};
         const char *text = raw->text[i];
-        if (keys[i].kind == BR_CONFIG_WHOLES && raw->n_items > 0) {
-            for (uint32_t item = 0; item < raw->n_items; item++) {
-                br_buf_printf(&list, "%s%s", item == 0 ? "" : ",", raw->items[item]);
+        if (is_list(&keys[i]) && raw->n_items[i] > 0) {
+            for (uint32_t item = 0; item < raw->n_items[i]; item++) {
+                br_buf_printf(&list, "%s%s", item == 0 ? "" : ",", raw->items[i][item]);
             }
             if (list.failed) {
                 return br_no_memory("bytes of a list", 1);

@@ -52,6 +52,13 @@ typedef struct br_daily_config {
         take_in_epochs; ///< over the validation days, once they have validated; default 2, 0 = they are not learned
 } br_daily_config;
 
+/// Names of investor fields, with commas between; see pipeline/vocabulary.h.
+typedef struct br_explain_config {
+    char banned[2048];        ///< no reasons; default none
+    char not_together[2048];  ///< "NAME + NAME": not reasons of one investor; default none
+    uint32_t max_evaluations; ///< of the model, in the search for one explanation; default 0 = no bound
+} br_explain_config;
+
 typedef struct br_gate_config {
     double max_log_loss_ratio; ///< default 1.01: at most 1 % worse
     double max_recall_drop;    ///< default 0.02
@@ -64,6 +71,7 @@ typedef struct br_config {
     uint32_t n_reasons;            ///< default 6
     br_objective objective;        ///< default backed
     bool certify;
+    br_explain_config explain;
     br_model_config model;
     br_train_options training;
     br_daily_config daily;
@@ -87,7 +95,8 @@ typedef enum br_config_kind {
     BR_CONFIG_ADDRESS,  ///< numeric IPv4 or IPv6 address
     BR_CONFIG_ENDPOINT, ///< tcp://ADDRESS:PORT, or empty
     BR_CONFIG_PATH,     ///< a path, or empty
-    BR_CONFIG_WHOLES    ///< a list of whole numbers, in the environment with commas between
+    BR_CONFIG_WHOLES,   ///< a list of whole numbers, in the environment with commas between
+    BR_CONFIG_NAMES     ///< a list of texts without commas, in the environment with commas between
 } br_config_kind;
 
 /// One thing that can be set.
@@ -96,7 +105,7 @@ typedef struct br_config_key {
     br_config_kind kind;
     size_t offset; ///< of the value in br_config
     size_t bytes;  ///< size of the value there
-    double min;    ///< of numbers; of a choice what its first name stands for
+    double min;    ///< of numbers; of a choice what its first name stands for; of names: 2 for pairs
     double max;
     const char *unit; ///< "" = none
     const char *description;

@@ -36,6 +36,12 @@ static const br_config_key keys[] = {
     WHOLE("ranking.reasons", n_reasons, 1, BR_MAX_REASONS, "reasons", "reasons for each investor"),
     CHOICE("ranking.objective", objective, BR_OBJECTIVE_PLAIN, objectives, "what an explanation maximises"),
     KEY("ranking.certify", BR_CONFIG_FLAG, certify, 0, 0, "", "sweep all swaps before an explanation is stored"),
+    KEY("explain.banned", BR_CONFIG_NAMES, explain.banned, 1, 1, "",
+        "investor fields that are no reason; NAME* = all that begin so"),
+    KEY("explain.not_together", BR_CONFIG_NAMES, explain.not_together, 2, 2, "",
+        "NAME + NAME: fields that are not reasons of one investor"),
+    WHOLE("explain.max_evaluations", explain.max_evaluations, 0, 10000000, "evaluations",
+          "of the model in the search for one explanation; at the bound the best so far; 0 = no bound"),
     CHOICE("model.architecture", model.architecture, BR_DCN, architectures, "form of the network"),
     WHOLE("model.d", model.d, 1, 64, "numbers", "embedding size of a feature"),
     WHOLE("model.cross_layers", model.n_cross, 0, BR_MAX_CROSS, "layers", "cross layers; none unless dcn"),
@@ -175,6 +181,10 @@ void br_config_range(const br_config_key *key, br_buf *out)
     case BR_CONFIG_WHOLES:
         br_buf_printf(out, "1 to %d whole numbers from %.0f to %.0f", BR_MAX_HIDDEN, key->min, key->max);
         break;
+    case BR_CONFIG_NAMES:
+        br_buf_printf(out, "a list of %s, together at most %zu bytes", key->min > 1.0 ? "NAME + NAME" : "names",
+                      key->bytes - 1);
+        break;
     }
 }
 
@@ -291,6 +301,26 @@ static bool read_wholes(const char *text, const br_config_key *key, br_model_con
     return true;
 }
 
+// Names, or pairs of them.
+static bool read_names(const char *text, const br_config_key *key, uint8_t *target)
+{
+    for (const char *at = text; *at != '\0' && key->min > 1.0;) {
+        size_t length = strcspn(at, ",");
+        const char *plus = memmem(at, length, " + ", 3);
+        if (plus == NULL || strspn(at, " ") == (size_t)(plus - at) ||
+            strspn(plus + 3, " ") == length - (size_t)(plus + 3 - at)) {
+            return false;
+        }
+        at += length + (at[length] == ',' ? 1 : 0);
+    }
+    if (strlen(text) >= key->bytes) {
+        return false;
+    }
+    memset(target, 0, key->bytes);
+    memcpy(target, text, strlen(text));
+    return true;
+}
+
 static bool read_value(br_config *config, const br_config_key *key, const char *text)
 {
     uint8_t *target = (uint8_t *)config + key->offset;
@@ -315,6 +345,8 @@ static bool read_value(br_config *config, const br_config_key *key, const char *
         return read_choice(text, key, target);
     case BR_CONFIG_WHOLES:
         return read_wholes(text, key, &config->model);
+    case BR_CONFIG_NAMES:
+        return read_names(text, key, target);
     case BR_CONFIG_ADDRESS:
     case BR_CONFIG_ENDPOINT:
     case BR_CONFIG_PATH:
@@ -357,6 +389,18 @@ static uint64_t load_whole(const uint8_t *source, size_t bytes)
     return eight;
 }
 
+static void write_names(const char *names, br_buf *out)
+{
+    br_buf_char(out, '[');
+    for (const char *at = names; *at != '\0';) {
+        size_t length = strcspn(at, ",");
+        br_buf_string(out, at == names ? "" : ", ");
+        br_buf_json_string(out, at, length);
+        at += length + (at[length] == ',' ? 1 : 0);
+    }
+    br_buf_char(out, ']');
+}
+
 void br_config_value(const br_config *config, const br_config_key *key, br_buf *out)
 {
     const uint8_t *source = (const uint8_t *)config + key->offset;
@@ -379,6 +423,9 @@ void br_config_value(const br_config *config, const br_config_key *key, br_buf *
     case BR_CONFIG_ENDPOINT:
     case BR_CONFIG_PATH:
         br_buf_json_string(out, (const char *)source, strlen((const char *)source));
+        break;
+    case BR_CONFIG_NAMES:
+        write_names((const char *)source, out);
         break;
     case BR_CONFIG_WHOLES:
         for (uint32_t i = 0; i < config->model.n_hidden; i++) {

@@ -213,6 +213,13 @@ static br_status replay_list(replay *r, const replayed_list *item, bool *equal)
                                     .certify = stored.list.has_job ? stored.job.certify : r->config.certify,
                                     .explain = stored.list.has_job,
                                     .ledger_head = item->head};
+    if (stored.list.has_job) {
+        options.banned = stored.job.banned;
+        options.n_banned = stored.job.n_banned;
+        options.apart = stored.job.apart;
+        options.n_apart = stored.job.n_apart;
+        options.max_evaluations = stored.job.max_evaluations;
+    }
     options.n_top = options.n_top < stored.list.n_entries ? stored.list.n_entries : options.n_top;
     status = br_recommend(&made, r->made, market, r->population, r->served, bond, &options);
     if (status == BR_OK) {

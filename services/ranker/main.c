@@ -100,6 +100,7 @@ static void close_stores(ranker *self)
 {
     br_day_population_free(&self->population);
     br_served_free(&self->served);
+    br_vocabulary_deinit(&self->vocabulary);
     br_follower_free(&self->follower);
     br_recommendations_free(&self->store);
     br_snapshots_free(&self->snapshots);

@@ -152,15 +152,27 @@ br_status ranker_follow_snapshot(ranker *self)
         return BR_OK;
     }
     br_served *served = NULL;
+    br_vocabulary vocabulary = {0};
     status = br_served_load(&served, self->models, version);
+    if (status == BR_OK) {
+        status = br_vocabulary_init(&vocabulary, served->snapshot->encoder, self->config->explain.banned,
+                                    self->config->explain.not_together);
+    }
     if (status != BR_OK) {
+        br_served_free(&served);
         br_log_error("RANK-SNAPSHOT-UNUSABLE", "model=%s reason=\"%s\" next=\"the one before stays\"", version,
                      br_why(status));
         return status == BR_ERR_NO_MEMORY ? status : BR_OK;
     }
+    if (vocabulary.unknown.length > 0) {
+        br_log_warn("RANK-FIELDS-UNKNOWN", "model=%s names=\"%s\" next=\"they forbid nothing\"", version,
+                    br_buf_text(&vocabulary.unknown));
+    }
     br_day_population_free(&self->population);
     br_served_free(&self->served);
+    br_vocabulary_deinit(&self->vocabulary);
     self->served = served;
+    self->vocabulary = vocabulary;
     br_log_info("RANK-SNAPSHOT-SERVED", "model=%s", version);
     br_service_ready(self->service);
     return BR_OK;
@@ -447,6 +459,11 @@ static br_status make_list(ranker *self)
         .n_reasons = self->config->n_reasons,
         .objective = self->config->objective,
         .certify = self->config->certify,
+        .banned = self->vocabulary.banned,
+        .n_banned = self->vocabulary.n_banned,
+        .apart = self->vocabulary.apart,
+        .n_apart = self->vocabulary.n_apart,
+        .max_evaluations = self->config->explain.max_evaluations,
         .explain = self->tasks_explain,
         .ledger_head = br_follower_head(self->follower),
     };

@@ -10,6 +10,7 @@
 #include "codec/work.h"
 #include "pipeline/follow.h"
 #include "pipeline/recommend.h"
+#include "pipeline/vocabulary.h"
 #include "service/answer.h"
 #include "service/service.h"
 
@@ -85,6 +86,7 @@ typedef struct ranker {
     br_recommendations *store;
     br_follower *follower;
     br_served *served;
+    br_vocabulary vocabulary;      ///< of the served snapshot
     br_day_population *population; ///< NULL after the market or the snapshot has changed
     br_socket *requests, *hints, *work, *remote_work, *ingester_hints, *trainer_hints;
     br_curve curve;

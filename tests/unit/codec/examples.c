@@ -167,6 +167,8 @@ const br_job_body *example_br_job_body(void)
     static uint32_t investors[2];
     static uint32_t warm_start[6];
     static br_job_body body;
+    static const uint32_t banned[2] = {4, BR_MAX_FIELDS - 1};
+    static const uint32_t apart[4] = {0, 3, 2, 300};
     for (uint8_t i = 0; i < 3; i++) {
         codes[i] = (uint8_t)(255 - i);
     }
@@ -194,6 +196,11 @@ const br_job_body *example_br_job_body(void)
         .n_reasons = 3,
         .engine = BR_ENGINE_VERSION,
         .certify = true,
+        .banned = banned,
+        .n_banned = 2,
+        .apart = apart,
+        .n_apart = 2,
+        .max_evaluations = 5000,
     };
     return &body;
 }

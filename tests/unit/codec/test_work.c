@@ -42,6 +42,11 @@ Test(codec_work, a_job_comes_back)
         SAME(body.objective);
         SAME(body.engine);
         SAME(body.certify);
+        SAME(body.n_banned);
+        cr_expect_arr_eq(got.body.banned, m.body.banned, m.body.n_banned * sizeof(uint32_t));
+        SAME(body.n_apart);
+        cr_expect_arr_eq(got.body.apart, m.body.apart, 2 * m.body.n_apart * sizeof(uint32_t));
+        SAME(body.max_evaluations);
     });
     COMES_BACK(br_job_body, m.warm_start = NULL, cr_expect_null(got.warm_start));
 }
@@ -61,6 +66,8 @@ Test(codec_work, each_wrong_field_of_a_body_is_refused_by_name)
     REFUSED(br_job_body, "JobBody.investors", m.investors = investors);
     REFUSED(br_job_body, "JobBody.investors", m.n_investors = 0);
     REFUSED(br_job_body, "JobBody.warm_start", m.warm_start = fields);
+    REFUSED(br_job_body, "JobBody.banned", (m.banned = fields, m.n_banned = 6));
+    REFUSED(br_job_body, "JobBody.apart", (m.apart = fields, m.n_apart = 3));
     REFUSED(br_job_body, "JobBody.objective", m.objective = (br_objective)0);
     REFUSED(br_job_body, "JobBody.objective", m.objective = (br_objective)3);
     REFUSED(br_job_body, "JobBody.n_reasons", (m.n_reasons = 0, m.warm_start = NULL));
@@ -85,7 +92,9 @@ Test(codec_work, scores_must_fit_the_population)
     BR_AUTO(br_arena) *arena = NULL;
     BR_AUTO_DEINIT(br_buf) bytes = {0};
     cr_assert_eq(br_arena_new(&arena, BR_UNPACK_BYTES), BR_OK);
-    cr_assert_eq(br_job_body_pack(example_br_job_body(), &bytes), BR_OK);
+    br_job_body without_rules = *example_br_job_body();
+    without_rules.n_banned = without_rules.n_apart = without_rules.max_evaluations = 0;
+    cr_assert_eq(br_job_body_pack(&without_rules, &bytes), BR_OK);
     cr_assert_eq(bytes.data[bytes.length - 5], 4);
     bytes.data[bytes.length - 5] = 3;
     br_job_body body;
@@ -109,6 +118,10 @@ Test(codec_work, the_largest_job_fits_its_limit)
     static uint8_t eligible[BR_MAX_POPULATION];
     static uint32_t investors[BR_MAX_JOB_INVESTORS];
     static uint32_t warm_start[BR_MAX_JOB_INVESTORS * BR_MAX_REASONS];
+    static uint32_t apart[2 * BR_MAX_APART];
+    for (uint32_t i = 0; i < 2 * BR_MAX_APART; i++) {
+        apart[i] = BR_MAX_FIELDS - 1;
+    }
     for (uint32_t i = 0; i < BR_MAX_JOB_INVESTORS * BR_MAX_REASONS; i++) {
         warm_start[i] = BR_MAX_FIELDS - 1;
         investors[i / BR_MAX_REASONS] = BR_MAX_POPULATION - 1;
@@ -123,6 +136,8 @@ Test(codec_work, the_largest_job_fits_its_limit)
             m.n_investors = BR_MAX_JOB_INVESTORS;
             m.warm_start = warm_start;
             m.n_reasons = BR_MAX_REASONS;
+            m.apart = apart;
+            m.n_apart = BR_MAX_APART;
         },
         {
             SAME(n_population);

@@ -115,6 +115,8 @@ static const char *other_value(const br_config_key *key, bool file)
         return "/etc/keys";
     case BR_CONFIG_WHOLES:
         return file ? "[32, 16, 8]" : "32,16,8";
+    case BR_CONFIG_NAMES:
+        return key->min > 1.0 ? (file ? "[a* + b, AA+ + c]" : "a* + b,AA+ + c") : (file ? "[x, \"y*\"]" : "x,y*");
     }
     return "";
 }
@@ -140,6 +142,8 @@ static void expect_all_set(const br_config *config, br_config_origin origin)
     cr_assert_eq(config->http.telemetry_port, 7);
     cr_assert_eq(config->dataset_max_bytes, 1234567);
     cr_assert_str_eq(config->work.keys, "/etc/keys");
+    cr_assert_str_eq(config->explain.banned, "x,y*");
+    cr_assert_str_eq(config->explain.not_together, "a* + b,AA+ + c");
 }
 
 Test(service_config, every_key_can_be_set_in_the_file)
