@@ -5,6 +5,7 @@
 #include "market/simulate.h"
 #include "pipeline/population.h"
 #include "rank/rank.h"
+#include "search_audit.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -230,15 +231,25 @@ br_status answer_bench_rank(answer_bench *bench, bool new_day, double seconds, a
     return conclude(out, &each_ms, all_ms, 0);
 }
 
+static br_explain_bond bond_of(const answer_bench *it)
+{
+    const br_snapshot *snapshot = it->served->snapshot;
+    return (br_explain_bond){it->served->collapsed, snapshot->encoder, snapshot->record, snapshot->mean_bond,
+                             it->bond_codes};
+}
+
+static br_population population_of(const answer_bench *it)
+{
+    return (br_population){br_day_population_codes(it->population), it->logits, it->eligible,
+                           br_day_population_n(it->population)};
+}
+
 /// The list that was ranked last.
 static br_status explain_list(answer_bench *it, const br_explain_options *options, br_buf *each_ms,
                               uint64_t *evaluations)
 {
-    const br_snapshot *snapshot = it->served->snapshot;
-    br_explain_bond bond = {it->served->collapsed, snapshot->encoder, snapshot->record, snapshot->mean_bond,
-                            it->bond_codes};
-    br_population population = {br_day_population_codes(it->population), it->logits, it->eligible,
-                                br_day_population_n(it->population)};
+    br_explain_bond bond = bond_of(it);
+    br_population population = population_of(it);
     BR_AUTO(br_explain_context) *context = NULL;
     br_status status = br_explain_context_new(&context, &bond, &population, options);
     for (uint32_t i = 0; i < it->n_top && status == BR_OK; i++) {
@@ -320,6 +331,28 @@ br_status answer_bench_gumbel(answer_bench *bench, const br_gumbel_options *opti
         all_ms += ms_since(start_ns);
     } while (all_ms < seconds * 1e3);
     return conclude(out, &each_ms, all_ms, (uint64_t)options->n_steps * (each_ms.length / sizeof(double)));
+}
+
+br_status answer_bench_audit(answer_bench *bench, double seconds, answer_audit *out)
+{
+    *out = (answer_audit){0};
+    int64_t start_ns = br_clock_ns();
+    do {
+        br_status status = rank_next(bench);
+        br_explain_bond bond = bond_of(bench);
+        br_population population = population_of(bench);
+        for (uint32_t i = 0; i < bench->n_top && status == BR_OK; i++) {
+            double loss = 0.0;
+            status = search_audit(&bond, &population, bench->top[i], &loss);
+            out->n++;
+            out->found += loss <= (double)BR_EXPLAIN_GAIN;
+            out->largest_loss = loss > out->largest_loss ? loss : out->largest_loss;
+        }
+        if (status != BR_OK) {
+            return status;
+        }
+    } while (ms_since(start_ns) < seconds * 1e3);
+    return BR_OK;
 }
 
 void answer_bench_free(answer_bench **bench)

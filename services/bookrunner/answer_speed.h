@@ -30,6 +30,14 @@ br_status answer_bench_explain(answer_bench *bench, const br_explain_options *op
 /// `evaluations` are steps. Errors: as br_gumbel_new() and br_gumbel_search().
 br_status answer_bench_gumbel(answer_bench *bench, const br_gumbel_options *options, uint32_t batch, double seconds,
                               answer_speed *out) BR_MUST_CHECK;
+/// How often the search for plain reasons finds the best of all sets, among SEARCH_AUDIT_FIELDS fields (search_audit.h).
+typedef struct answer_audit {
+    uint64_t n;          ///< investors
+    uint64_t found;      ///< for whom nothing is better by more than BR_EXPLAIN_GAIN
+    double largest_loss; ///< of f, in logit
+} answer_audit;
+/// For at least `seconds` and at least one list. Errors: as answer_bench_explain().
+br_status answer_bench_audit(answer_bench *bench, double seconds, answer_audit *out) BR_MUST_CHECK;
 void answer_bench_free(answer_bench **bench);
 
 #endif

@@ -9,6 +9,7 @@
 #include "table.h"
 #include "training_speed.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -215,6 +216,19 @@ static exit_code bench_train(const bench_plan *plan, output_format format)
 
 // --- explain ---
 
+// The same columns: how many, nothing about time, and what was found.
+static void add_audit(table *t, const char *name, const answer_audit *audit)
+{
+    table_text(t, name);
+    table_text(t, "audit of plain");
+    table_whole(t, audit->n);
+    for (uint32_t column = 0; column < 4; column++) {
+        table_number(t, (double)NAN, 0);
+    }
+    table_number(t, (double)audit->found / (double)audit->n, 4);
+    table_number(t, audit->largest_loss, 4);
+}
+
 static void add_answer(table *t, const char *name, const char *what, const answer_speed *speed)
 {
     table_text(t, name);
@@ -224,6 +238,8 @@ static void add_answer(table *t, const char *name, const char *what, const answe
     table_number(t, speed->p99_ms, 3);
     table_number(t, speed->per_s, 0);
     table_number(t, speed->evaluations, 0);
+    table_number(t, (double)NAN, 4);
+    table_number(t, (double)NAN, 4);
 }
 
 /// The paper's search, to compare with.
@@ -271,6 +287,13 @@ static br_status measure_answers(table *t, const shape *of, double seconds, prog
     if (status == BR_OK) {
         status = measure_gumbel(t, of, bench, seconds);
     }
+    answer_audit audit;
+    if (status == BR_OK) {
+        status = answer_bench_audit(bench, seconds, &audit);
+    }
+    if (status == BR_OK) {
+        add_audit(t, of->name, &audit);
+    }
     for (int new_day = 0; new_day < 2 && status == BR_OK; new_day++) {
         progress_show(shown, table_n_rows(t), 0, 0, of->name);
         status = answer_bench_rank(bench, new_day == 1, seconds, &speed);
@@ -285,8 +308,9 @@ static exit_code bench_explain(const bench_plan *plan, output_format format)
 {
     char facts[160];
     BR_AUTO_DEINIT(table)
-    runs = {.columns = (const char *const[]){"name", "what", "n", "p50_ms", "p99_ms", "per_s", "evaluations"},
-            .n_columns = 7};
+    runs = {.columns = (const char *const[]){"name", "what", "n", "p50_ms", "p99_ms", "per_s", "evaluations", "found",
+                                             "largest_loss"},
+            .n_columns = 9};
     br_status status = br_gemm_start();
     progress shown = progress_start("bench explain", "runs");
     for (size_t i = 0; i < N_SHAPES && status == BR_OK; i++) {

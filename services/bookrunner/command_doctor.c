@@ -6,6 +6,7 @@
 #include "findings.h"
 #include "linalg/fixed.h"
 #include "linalg/gemm.h"
+#include "pipeline/vocabulary.h"
 #include "process_facts.h"
 #include "service/config.h"
 #include "stores.h"
@@ -153,6 +154,28 @@ static void check_ledger(findings *f, br_ledger *ledger, bool full)
     }
 }
 
+/// Do the configured names of fields exist in the served snapshot?
+static void check_vocabulary(findings *f, const char *directory, const br_encoder *encoder)
+{
+    br_config config;
+    br_vocabulary vocabulary = {0};
+    br_status status = br_config_load(&config, directory);
+    if (status != BR_OK) {
+        return; // a finding of its own
+    }
+    status = br_vocabulary_init(&vocabulary, encoder, config.explain.banned, config.explain.not_together);
+    if (status != BR_OK) {
+        findings_add(f, FINDING_FAIL, "vocabulary", "%s", br_why(status));
+    } else if (vocabulary.unknown.length > 0) {
+        findings_add(f, FINDING_FAIL, "vocabulary", "no investor field of the snapshot is named %s",
+                     br_buf_text(&vocabulary.unknown));
+    } else if (vocabulary.n_banned + vocabulary.n_apart > 0) {
+        findings_add(f, FINDING_OK, "vocabulary", "%u fields banned, %u pairs kept apart", vocabulary.n_banned,
+                     vocabulary.n_apart);
+    }
+    br_vocabulary_deinit(&vocabulary);
+}
+
 static void check_snapshot(findings *f, const stores *s)
 {
     char served[BR_VERSION_TEXT];
@@ -167,6 +190,7 @@ static void check_snapshot(findings *f, const stores *s)
     }
     if (status == BR_OK) {
         findings_add(f, FINDING_OK, "snapshot", "%s is what its hash says", served);
+        check_vocabulary(f, s->directory, snapshot->encoder);
     } else {
         findings_add(f, FINDING_FAIL, "snapshot", "%s", br_why(status));
     }

@@ -119,7 +119,9 @@ static const command commands[] = {
      "  rank on a new day        the same, and before it all investors encoded and their halves of the network made\n"
      "  p50_ms, p99_ms           of one bond, of one explanation\n"
      "  per_s                    explanations: with what is done once per bond\n"
-     "  evaluations              of the model, per explanation\n",
+     "  evaluations              of the model, per explanation\n"
+     "  audit of plain           n investors: every set of six of the 24 fields that promise most, against the search\n"
+     "  found, largest_loss      share for whom it found the best of them; of f otherwise, in logit\n",
      command_bench},
     {0},
 };

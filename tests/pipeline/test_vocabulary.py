@@ -43,6 +43,8 @@ def check_reasons(place):
     place.run("replay", "--all")
     with open(place.path("log", "ranker.log")) as log:
         told = [line for line in log if "RANK-FIELDS-UNKNOWN" in line]
+    doctor = {finding["check"]: finding for finding in place.json("doctor", check=False)}
+    assert "nothing_like_this" in doctor["vocabulary"]["text"], doctor
     assert len(told) == 1 and "nothing_like_this" in told[0] and "activity" not in told[0], told
 
 

@@ -137,7 +137,11 @@ class Bench(unittest.TestCase):
         self.assertEqual((report["investors"], report["list"]), (3000, 50))
         runs = {one["what"]: one for one in report["runs"]}
         self.assertEqual(list(runs), ["explain plain", "explain plain certified", "explain backed", "explain backed certified",
-                                      "explain gumbel, single", "explain gumbel, list", "rank", "rank on a new day"])
+                                      "explain gumbel, single", "explain gumbel, list", "audit of plain", "rank",
+                                      "rank on a new day"])
+        audit = runs.pop("audit of plain")
+        self.assertGreaterEqual(audit["found"], 0.98)
+        self.assertLess(audit["largest_loss"], 0.005)
         for what, one in runs.items():
             self.assertGreaterEqual(one["p99_ms"], one["p50_ms"], what)
             self.assertGreater(one["p50_ms"], 0, what)

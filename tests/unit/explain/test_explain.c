@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
+#include "explain/exhaustive.h"
 #include "support/bond.h"
 
 #include <criterion/criterion.h>
@@ -245,30 +246,25 @@ Test(explain_plain, ties_go_to_the_lowest_field)
     }
 }
 
-// The best f of all sets that add k of the fields from..n - 1 to states[0], which the deeper ones follow.
-static float best_of_all(const br_test_bond *test, float *states, float *scratch, const uint8_t *codes, uint32_t from,
-                         uint32_t n, uint32_t k)
+Test(explain_exhaustive, sees_every_set)
 {
-    size_t n_state = br_collapsed_state_floats(test->collapsed);
-    float best = -INFINITY;
-    if (k == 1) {
-        br_gate_change changes[32];
-        float logits[32];
-        for (uint32_t j = from; j < n; j++) {
-            changes[j - from] = (br_gate_change){j, codes[j], false};
+    br_test_bond test;
+    br_test_shape shape = small_shape(4, N_FIELDS);
+    br_test_bond_init(&test, &shape, N_INVESTORS, 0);
+    static const uint32_t fields[] = {0, 2, 3, 5, 6, 7, 10};
+    for (uint32_t k = 1; k <= 7; k++) {
+        double want = -1e30;
+        for (uint32_t set = 0; set < 1u << N_FIELDS; set++) {
+            if (__builtin_popcount(set) == (int)k && (set & ~0x4edu) == 0) {
+                want = fmax(want, plain_logit(&test, test.model, 2, set));
+            }
         }
-        br_collapsed_logits_if(test->collapsed, states, changes, 1, n - from, logits, scratch);
-        for (uint32_t j = from; j < n; j++) {
-            best = fmaxf(best, logits[j - from]);
-        }
-        return best;
+        float best;
+        cr_assert_eq(br_explain_best_of_all(test.collapsed, test.bond_codes, codes_of(&test, 2), fields, 7, k, &best),
+                     BR_OK);
+        cr_assert_float_eq((double)best, want, TOLERANCE);
     }
-    for (uint32_t j = from; j + k <= n; j++) {
-        memcpy(states + n_state, states, n_state * sizeof *states);
-        br_collapsed_show(test->collapsed, states + n_state, j, codes[j]);
-        best = fmaxf(best, best_of_all(test, states + n_state, scratch, codes, j + 1, n, k - 1));
-    }
-    return best;
+    br_test_bond_deinit(&test);
 }
 
 Test(explain_plain, finds_the_best_of_all_134596_sets_of_six_of_24)
@@ -280,22 +276,22 @@ Test(explain_plain, finds_the_best_of_all_134596_sets_of_six_of_24)
         br_test_bond test;
         br_test_shape shape = small_shape(seed, N);
         br_test_bond_init(&test, &shape, N_INVESTORS, 0);
-        size_t n_state = (br_collapsed_state_floats(test.collapsed) + 15) / 16 * 16;
-        float *states = aligned_alloc(64, (SIX + 1) * n_state * sizeof *states);
-        float *scratch = aligned_alloc(64, (br_collapsed_scratch_floats(test.collapsed) + 15) / 16 * 64);
+        uint32_t all[N];
+        for (uint32_t j = 0; j < N; j++) {
+            all[j] = j;
+        }
         br_explain_options options = options_of(BR_OBJECTIVE_PLAIN, SIX);
         for (uint32_t investor = 0; investor < 3; investor++) {
-            br_collapsed_bond(test.collapsed, test.bond_codes, states);
-            br_collapsed_add_hidden(test.collapsed, states);
-            double best = (double)best_of_all(&test, states, scratch, codes_of(&test, investor), 0, N, SIX);
-            double loss = best - explain_one(&test, &options, investor, NULL).objective;
+            float best;
+            cr_assert_eq(
+                br_explain_best_of_all(test.collapsed, test.bond_codes, codes_of(&test, investor), all, N, SIX, &best),
+                BR_OK);
+            double loss = (double)best - explain_one(&test, &options, investor, NULL).objective;
             cr_assert_geq(loss, -TOLERANCE);
             found += loss < TOLERANCE;
             worst = fmax(worst, loss);
             tried++;
         }
-        free(states);
-        free(scratch);
         br_test_bond_deinit(&test);
     }
     cr_assert_geq(found * 100, tried * 85, "%u of %u, worst %g", found, tried, worst);
