@@ -407,9 +407,10 @@ size_t br_collapsed_state_floats(const br_collapsed *c)
     return c->state;
 }
 
+// What follows a block's heads and activations in the scratch: a layer's q for the gradient, or what full rank takes.
 size_t br_collapsed_scratch_floats(const br_collapsed *c)
 {
-    size_t rest = c->uncollapsed ? BR_UNCOLLAPSED_SCRATCH * c->width : 0;
+    size_t rest = c->uncollapsed ? BR_UNCOLLAPSED_SCRATCH * c->width : c->rank;
     return c->block * (c->head + 2 * c->h_max) + rest;
 }
 
@@ -649,7 +650,7 @@ static void changed_field_add(const br_collapsed *c, const br_gate_change *chang
 // Heads: P becomes q, layer by layer, and a stacked T what it is.
 static void cross(const br_collapsed *c, const eval_batch *batch, float *heads)
 {
-    float sum[BLOCK * BR_MAX_GATE_CHANGES][MAX_D];
+    float sum[MAX_BLOCK * BR_MAX_GATE_CHANGES][MAX_D];
     memset(sum, 0, batch->n * batch->n_changes * sizeof *sum);
     for (size_t m = 0; m < c->n_inner; m++) {
         br_fixed_product product = {
@@ -858,7 +859,7 @@ static void deep_backward(const br_collapsed *c, float *head, float *activations
 typedef struct adjoints {
     const float *head; // begins with all a_l; a stacked T follows the last
     const float *q;
-    const float *by_x0; // of full rank [n_investor * d]: inner of every field; else NULL
+    const float *x0; // full rank: [n_investor * d] inner; else NULL
 } adjoints;
 
 // a_l = G_l + sum_{k>l} K_kl^T a_k, last layer first. `adjoint` holds T's.
@@ -872,7 +873,7 @@ static void cross_backward(const br_collapsed *c, const float *state, const floa
     }
 }
 
-// The gradient by x_0 of all that c and a stacked T take from x_L, of full rank: [n_investor * d]
+// inner of full rank for all investor fields: the gradient by x_0 of all that c and a stacked T take from x_L.
 static const float *x0_gradient(const br_collapsed *c, const float *state, const float *adjoint, float *room)
 {
     const br_model *model = c->model;
@@ -892,7 +893,6 @@ static adjoints backward(const br_collapsed *c, const float *state, float *scrat
     float *q = scratch; // a head: q in the place of P
     float *adjoint = scratch + c->head;
     float *activations = adjoint + c->head;
-    float *part = activations + (c->n_deep + 1) * c->h_max;
     float *room = scratch + c->block * (c->head + 2 * c->h_max);
     const eval_batch batch = {.n = 1, .k = state};
     memcpy(q, state, c->head * sizeof *q);
@@ -903,22 +903,22 @@ static adjoints backward(const br_collapsed *c, const float *state, float *scrat
     }
     deep_backward(c, q, activations);
     memcpy(adjoint + c->at_t, q + c->at_t, c->h1 * sizeof *adjoint);
-    cross_backward(c, state, q, adjoint, part);
-    const float *by_x0 = c->uncollapsed ? x0_gradient(c, state, adjoint, room) : NULL;
+    cross_backward(c, state, q, adjoint, room);
+    const float *x0 = c->uncollapsed ? x0_gradient(c, state, adjoint, room) : NULL;
     memcpy(adjoint + c->at_g, q, c->n_g * sizeof *adjoint);
     memset(adjoint + c->at_c, 0, BR_LANES * sizeof *adjoint);
     adjoint[c->at_c] = 1.0f;
     adjoint[c->at_c + 1] = -0.5f;
     memcpy(adjoint + c->at_f, q + c->at_f, c->n_f * sizeof *adjoint);
-    return (adjoints){adjoint, q, by_x0};
+    return (adjoints){adjoint, q, x0};
 }
 
 static void inner_of(const br_collapsed *c, const adjoints *a, size_t field, float *inner)
 {
     float u_sum[MAX_D] = {0.0f};
     float part[MAX_D];
-    if (a->by_x0 != NULL) {
-        memcpy(inner, a->by_x0 + (field - c->n_bond) * c->d, c->d * sizeof *inner);
+    if (a->x0 != NULL) {
+        memcpy(inner, a->x0 + (field - c->n_bond) * c->d, c->d * sizeof *inner);
         return;
     }
     memset(inner, 0, c->d * sizeof *inner);

@@ -26,8 +26,8 @@ static bool is_full(const br_model *model)
     return model->n_low < model->config.n_cross;
 }
 
-BR_WIDE static void combine(float *restrict next, const float *x0, const float *x, const float *restrict z,
-                            const float *restrict b, size_t n)
+BR_WIDE static void combine_full(float *restrict next, const float *x0, const float *x, const float *restrict z,
+                                 const float *restrict b, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         next[i] = x0[i] * (z[i] + b[i]) + x[i];
@@ -51,7 +51,8 @@ void br_full_forward(br_tile *tile, const br_tables *tables)
                 m_of(model, model->m, l), BR_TRANSPOSED);
         for (size_t t = 0; t < tile->n; t++) {
             size_t at = t * width;
-            combine(tile->xs[l + 1] + at, tile->xs[0] + at, tile->xs[l] + at, tile->zs[l] + at, model->b[l], width);
+            combine_full(tile->xs[l + 1] + at, tile->xs[0] + at, tile->xs[l] + at, tile->zs[l] + at, model->b[l],
+                         width);
         }
     }
     if (model->w_cross != NULL) {
@@ -63,8 +64,8 @@ void br_full_forward(br_tile *tile, const br_tables *tables)
 }
 
 /// dx0 += dx * (z + b);  z = dz = dx * x0;  db += dz, for one row
-BR_WIDE static void split(float *restrict dx0, float *restrict z, float *restrict db, const float *restrict dx,
-                          const float *restrict x0, const float *restrict b, size_t n)
+BR_WIDE static void split_full(float *restrict dx0, float *restrict z, float *restrict db, const float *restrict dx,
+                               const float *restrict x0, const float *restrict b, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         float dz = dx[i] * x0[i];
@@ -114,7 +115,7 @@ void br_full_backward(br_gradient_part *part, br_tile *tile, const br_tables *ta
         br_matrix dz = wide(tile, tables, tile->zs[l]);
         for (size_t t = 0; t < tile->n; t++) {
             size_t at = t * width;
-            split(dx0.data + at, dz.data + at, part->b[l], dx + at, tile->xs[0] + at, model->b[l], width);
+            split_full(dx0.data + at, dz.data + at, part->b[l], dx + at, tile->xs[0] + at, model->b[l], width);
         }
         br_gemm(m_of(model, part->m, l), 1.0f, dz, BR_TRANSPOSED, wide(tile, tables, tile->xs[l]), BR_PLAIN);
         br_gemm(wide(tile, tables, dx), 1.0f, dz, BR_PLAIN, m_of(model, model->m, l), BR_PLAIN);

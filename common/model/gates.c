@@ -334,7 +334,7 @@ static void first_product(const br_gates *gates, br_matrix y, const float *bond,
 }
 
 /// x += x_0 * z
-BR_WIDE static void combine(float *restrict x, const float *restrict x0, const float *restrict z, size_t n)
+BR_WIDE static void combine_gated(float *restrict x, const float *restrict x0, const float *restrict z, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         x[i] += x0[i] * z[i];
@@ -363,7 +363,7 @@ static void cross_forward(br_gates *gates, size_t n)
             }
             product(gates, z, q, gates->u_t[l], width);
         }
-        combine(gates->x, gates->x0, z.data, n * width);
+        combine_gated(gates->x, gates->x0, z.data, n * width);
     }
 }
 
@@ -434,7 +434,7 @@ static void forward(br_gates *gates, const br_gate_samples *samples, size_t n)
 // --- backward, of each sample's logit ---
 
 /// dh = dh where h > 0, else 0
-BR_WIDE static void through_relu(float *restrict dh, const float *restrict h, size_t n)
+BR_WIDE static void through_relu_gated(float *restrict dh, const float *restrict h, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         dh[i] = h[i] > 0.0f ? dh[i] : 0.0f;
@@ -449,7 +449,7 @@ static void tower_backward(br_gates *gates, size_t n)
     fill_rows(hidden(gates, gates->dh, last, n), model->w_deep);
     for (uint32_t i = last + 1; i-- > 0;) {
         br_matrix dh = hidden(gates, gates->dh, i, n);
-        through_relu(dh.data, gates->h[i], n * dh.columns);
+        through_relu_gated(dh.data, gates->h[i], n * dh.columns);
         if (i > 0) {
             br_matrix before = hidden(gates, gates->dh, i - 1, n);
             clear(before);
@@ -459,8 +459,8 @@ static void tower_backward(br_gates *gates, size_t n)
 }
 
 /// dx0 += dx * z;  z = dz = dx * x_0
-BR_WIDE static void split(float *restrict dx0, float *restrict z, const float *restrict dx, const float *restrict x0,
-                          size_t n)
+BR_WIDE static void split_gated(float *restrict dx0, float *restrict z, const float *restrict dx,
+                                const float *restrict x0, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         dx0[i] += dx[i] * z[i];
@@ -477,7 +477,7 @@ static void cross_backward(br_gates *gates, size_t n)
     br_matrix dq = br_matrix_of(gates->q, n, model->config.rank);
     for (uint32_t l = model->config.n_cross; l-- > 0;) {
         br_matrix dz = whole(gates, gates->z[l], n);
-        split(gates->dx0, dz.data, gates->x, gates->x0, n * width);
+        split_gated(gates->dx0, dz.data, gates->x, gates->x0, n * width);
         if (l >= model->n_low) {
             product(gates, dx, dz, model->m[l], width);
         } else {
@@ -488,7 +488,7 @@ static void cross_backward(br_gates *gates, size_t n)
     }
 }
 
-BR_WIDE static void add(float *restrict to, const float *restrict from, size_t n)
+BR_WIDE static void add_gated(float *restrict to, const float *restrict from, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         to[i] += from[i];
@@ -514,7 +514,7 @@ static void backward(br_gates *gates, size_t n)
     }
     if (model->config.stacked || model->w_cross != NULL) {
         cross_backward(gates, n);
-        add(gates->dx0, gates->x, n * width);
+        add_gated(gates->dx0, gates->x, n * width);
     }
     for (size_t t = 0; model->config.architecture == BR_DEEPFM && t < n; t++) {
         const float *x0 = gates->x0 + t * width;

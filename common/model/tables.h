@@ -28,7 +28,7 @@
 #include "model/model.h"
 
 /// Element-wise loops are compiled for several vector widths and chosen at start; they hold no reductions, so the result is the
-/// same in each.
+/// same in each. Clang gives what chooses the width an external name: names differ between files, though the functions are static.
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define BR_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
 #else

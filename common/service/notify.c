@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -23,7 +24,13 @@ br_status br_notify(const char *text)
     if (path[0] == '@') {
         name.sun_path[0] = '\0';
     }
-    int file = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    // The supervisor's queue holds few datagrams: where many processes start at once, a word that is not waited for is lost.
+    const struct timeval patience = {.tv_sec = 1};
+    int file = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (file >= 0 && setsockopt(file, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0) {
+        close(file);
+        file = -1;
+    }
     if (file < 0) {
         return br_fail(BR_ERR_IO, "no socket to notify with: %s", strerror(errno));
     }

@@ -150,10 +150,10 @@ Test(model_collapse, the_smallest_wide_model_is_the_sum_of_its_weights)
         cr_assert_eq(br_collapsed_logit(collapsed, state, scratch), 0.5f + first + model->linear[field + 2]);
         br_collapsed_show(collapsed, state, 1 - n_bond, 1);
         cr_assert_eq(br_collapsed_logit(collapsed, state, scratch), 0.5f + first + model->linear[field + 1]);
-        float gradient;
-        const uint32_t only = 1 - n_bond;
-        br_collapsed_gate_gradient(collapsed, state, (const uint8_t[]){0, 0}, &only, 1, &gradient, scratch);
-        cr_assert_eq(gradient, model->linear[field] - model->linear[field + 2]);
+        float gradient[2];
+        br_collapsed_gate_gradient(collapsed, state, (const uint8_t[]){0, 0}, (const uint32_t[]){0, 1}, 2 - n_bond,
+                                   gradient, scratch);
+        cr_assert_eq(gradient[1 - n_bond], model->linear[field] - model->linear[field + 2]);
         br_collapsed_free(&collapsed);
         br_model_free(&model);
         free(state);
