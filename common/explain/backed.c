@@ -4,10 +4,10 @@
 #include <string.h>
 
 // Evaluations of the model that the other investors' mean is worth.
-static const double PRIOR_GROUPED = 10.0;
+static const double PRIOR_GROUPED = 5.0;
 static const double PRIOR_PLAIN = 3.0;
 // Share of the average bond's logit that is taken off.
-static const double CONTRAST = 0.5;
+static const double CONTRAST = 0.7;
 // Probabilities are kept this far from 0 and 1, where the logit has no value.
 static const double PROBABILITY_MIN = 1e-12;
 
@@ -35,18 +35,55 @@ static size_t code_of(const br_explain_context *context, uint32_t field)
 
 // --- the pool ---
 
-// Adds the fields of one group with the largest score; already chosen ones are not seen again.
+// Only the best window of a concept keeps its score, and none of one that is in the pool already.
+static void keep_best_windows(br_explain_context *context)
+{
+    for (uint32_t j = 0; j < context->n; j++) {
+        context->best_of[j] = UINT32_MAX;
+    }
+    for (uint32_t j = 0; j < context->n; j++) {
+        uint32_t concept = context->concept[j];
+        uint32_t best = context->best_of[concept];
+        if (context->taken[concept] || (best != UINT32_MAX && context->score[best] >= context->score[j])) {
+            context->score[j] = -INFINITY;
+            continue;
+        }
+        if (best != UINT32_MAX) {
+            context->score[best] = -INFINITY;
+        }
+        context->best_of[concept] = j;
+    }
+}
+
+// Adds the fields of one group with the largest score, a concept once.
 static void take(br_explain_context *context, br_shortlist *pool, bool preference, uint32_t most)
 {
     const float *source = preference ? context->backing : context->gain;
     for (uint32_t j = 0; j < context->n; j++) {
-        bool in_group = context->preference[j] == preference && !context->taken[j];
+        bool in_group = context->preference[j] == preference && !context->closed[j];
         context->score[j] = in_group ? source[code_of(context, j)] : -INFINITY;
     }
+    keep_best_windows(context);
     br_shortlist list = br_shortlist_of(context->score, context->n, most, &(br_field_set){0});
     for (uint32_t i = 0; i < list.n; i++) {
         pool->fields[pool->n++] = list.fields[i];
-        context->taken[list.fields[i]] = true;
+        context->taken[context->concept[list.fields[i]]] = true;
+    }
+}
+
+// Further windows of what is in the pool, where concepts are too few for k reasons.
+static void fill_up(br_explain_context *context, br_shortlist *pool)
+{
+    br_field_set in_pool = {0};
+    for (uint32_t j = 0; j < context->n; j++) {
+        context->score[j] = context->closed[j] ? -INFINITY : context->gain[code_of(context, j)];
+    }
+    for (uint32_t i = 0; i < pool->n; i++) {
+        in_pool.fields[in_pool.n++] = pool->fields[i];
+    }
+    br_shortlist list = br_shortlist_of(context->score, context->n, context->options.n_reasons - pool->n, &in_pool);
+    for (uint32_t i = 0; i < list.n; i++) {
+        pool->fields[pool->n++] = list.fields[i];
     }
 }
 
@@ -54,10 +91,13 @@ static br_shortlist grouped_pool(br_explain_context *context)
 {
     uint32_t k = context->options.n_reasons;
     br_shortlist pool = {0};
-    memcpy(context->taken, context->closed, context->n * sizeof *context->taken);
-    take(context, &pool, true, k);
+    memset(context->taken, 0, context->n * sizeof *context->taken);
+    take(context, &pool, true, (k + 1) / 2);
     take(context, &pool, false, 2 * k - pool.n);
     take(context, &pool, true, 2 * k - pool.n);
+    if (pool.n < k) {
+        fill_up(context, &pool);
+    }
     br_fields_sort(pool.fields, pool.n);
     return pool;
 }

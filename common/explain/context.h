@@ -58,7 +58,9 @@ struct br_explain_context {
     float *gain;             ///< [n_codes] filled for `backed`
     float *spec;             ///< [n_codes] filled for `backed` without groups
     bool *closed;            ///< [n] see br_explain_close()
-    bool *taken;             ///< [n]
+    uint32_t *concept;       ///< [n] see br_encoder_concept()
+    uint32_t *best_of;       ///< [n] of a concept
+    bool *taken;             ///< [n] concepts, while a pool is made
     float *score;            ///< [n] what shortlists are ordered by
     float *gradient;         ///< [n]
     uint32_t *fields;        ///< [n]

@@ -238,6 +238,8 @@ static br_status allocate(br_explain_context *context)
     context->preference = br_calloc(n, sizeof *context->preference);
     context->closed = br_calloc(n, sizeof *context->closed);
     context->taken = br_calloc(n, sizeof *context->taken);
+    context->concept = br_calloc(n, sizeof *context->concept);
+    context->best_of = br_calloc(n, sizeof *context->best_of);
     context->backing = br_calloc(context->n_codes, sizeof *context->backing);
     context->gain = br_calloc(context->n_codes, sizeof *context->gain);
     context->spec = br_calloc(context->n_codes, sizeof *context->spec);
@@ -250,10 +252,11 @@ static br_status allocate(br_explain_context *context)
     context->scratch = br_calloc_aligned(br_collapsed_scratch_floats(context->bond.collapsed), sizeof(float));
     context->matching = br_calloc(context->match.n_words, sizeof *context->matching);
     bool complete = base_init(context, &context->own) && context->preference != NULL && context->taken != NULL &&
-                    context->backing != NULL && context->gain != NULL && context->spec != NULL &&
-                    context->score != NULL && context->closed != NULL && context->gradient != NULL &&
-                    context->fields != NULL && context->logits != NULL && context->mean_logits != NULL &&
-                    context->changes != NULL && context->scratch != NULL && context->matching != NULL;
+                    context->concept != NULL && context->best_of != NULL && context->backing != NULL &&
+                    context->gain != NULL && context->spec != NULL && context->score != NULL &&
+                    context->closed != NULL && context->gradient != NULL && context->fields != NULL &&
+                    context->logits != NULL && context->mean_logits != NULL && context->changes != NULL &&
+                    context->scratch != NULL && context->matching != NULL;
     if (context->options.objective == BR_OBJECTIVE_BACKED) {
         complete = complete && base_init(context, &context->mean);
     }
@@ -289,6 +292,7 @@ static void prepare(br_explain_context *context)
     for (uint32_t j = 0; j < context->n; j++) {
         const br_field *field = &bond->encoder->fields[bond->encoder->n_bond_fields + j];
         context->preference[j] = field->group == BR_GROUP_PREFERENCE;
+        context->concept[j] = br_encoder_concept(bond->encoder, j);
         context->grouped = context->grouped || context->preference[j];
     }
     br_collapsed_bond(bond->collapsed, bond->codes, context->own.hidden);
@@ -345,6 +349,8 @@ void br_explain_context_free(br_explain_context **context)
     br_free(c->preference);
     br_free(c->closed);
     br_free(c->taken);
+    br_free(c->concept);
+    br_free(c->best_of);
     br_free(c->backing);
     br_free(c->gain);
     br_free(c->spec);

@@ -23,11 +23,12 @@
 ///           shortlist, until none gains; then, for each place, its best swap and after it the best of another place against
 ///           the BR_EXPLAIN_DETOUR steepest, until no such pair gains. Asked to certify, all swaps of one field are
 ///           evaluated; what gains is taken, and the search goes on from there.
-///   backed  J(S) = logit P(S) - 0.5 logit f_mean(x_S),
-///           P(S) = (10 f(x_S) + sum of f(x_i) over the OTHER eligible investors who match x_S) / (10 + their number),
-///           greedily among 2 k fields: the k preferences that the record backs most and the k other fields with the largest
-///           gain; a group that has fewer leaves its places to the other. The gain of (j, v) is d logit f / d gate_j with
-///           everything hidden. No swaps: they were seen to make its explanations worse.
+///   backed  J(S) = logit P(S) - 0.7 logit f_mean(x_S),
+///           P(S) = (5 f(x_S) + sum of f(x_i) over the OTHER eligible investors who match x_S) / (5 + their number),
+///           greedily among 2 k fields: the k/2 preferences that the record backs most and the other fields with the largest
+///           gain; of fields that differ in their window alone the best one; a group that has fewer leaves its places to the
+///           other. The gain of (j, v) is d logit f / d gate_j with everything hidden. No swaps: they were seen to make its
+///           explanations worse.
 ///           Without preference fields: among the 4 k fields with the largest gain + spec, spec = gain - gain for the average bond
 ///           + 0.045 backing, J(S) = logit P(S) + sum of spec over S, with 3 in the place of 10.
 ///

@@ -993,6 +993,22 @@ uint8_t br_field_code_before(const br_field *before, const br_field *now, uint8_
     return old == 0 ? BR_CODE_NEW : old;
 }
 
+static bool same_but_window(const br_field *a, const br_field *b)
+{
+    return a->source == b->source && a->feature == b->feature && a->activity == b->activity &&
+           a->bond_field == b->bond_field && a->bond_code == b->bond_code;
+}
+
+uint32_t br_encoder_concept(const br_encoder *encoder, uint32_t j)
+{
+    const br_field *fields = encoder->fields + encoder->n_bond_fields;
+    uint32_t concept = 0;
+    while (!same_but_window(&fields[concept], &fields[j])) {
+        concept ++;
+    }
+    return concept;
+}
+
 void br_encoder_free(br_encoder **encoder)
 {
     if (encoder == NULL || *encoder == NULL) {

@@ -81,6 +81,10 @@ static inline uint32_t br_encoder_n_investor_fields(const br_encoder *encoder)
     return encoder->n_fields - encoder->n_bond_fields;
 }
 
+/// The first investor field that is the same as investor field j but for its window: what tells of one thing in several windows has one
+/// concept. Investor fields are counted from 0.
+uint32_t br_encoder_concept(const br_encoder *encoder, uint32_t j);
+
 /// Learn fields, values, bins and levels from the bonds issued in [from, until) and the investors on their issue
 /// days, each seen as of that day. Levels are learned from at most BR_MAX_LEVEL_ROWS (day, investor) rows, drawn by `seed`: one
 /// from each of as many equal stretches of the rows in order (day, first known).

@@ -1,21 +1,13 @@
 #include "pipeline/meanings.h"
 
-static bool same_but_window(const br_field *a, const br_field *b)
-{
-    return a->source == b->source && a->feature == b->feature && a->activity == b->activity &&
-           a->bond_field == b->bond_field && a->bond_code == b->bond_code;
-}
-
 void br_field_meanings(br_field_meaning *out, const br_encoder *encoder)
 {
     const br_field *fields = encoder->fields + encoder->n_bond_fields;
     uint32_t bond_field = BR_NO_BOND_FIELD; // of the last preference: those of one bond feature stand together
     uint8_t n_features = 0;                 // bond features with preferences so far, at most one more than have a bit
     for (uint32_t j = 0; j < br_encoder_n_investor_fields(encoder); j++) {
-        out[j] = (br_field_meaning){.bond_field = BR_NO_BOND_FIELD, .causal_bit = BR_MAX_CAUSAL};
-        while (!same_but_window(&fields[out[j].concept], &fields[j])) {
-            out[j].concept ++;
-        }
+        out[j] = (br_field_meaning){
+            .bond_field = BR_NO_BOND_FIELD, .causal_bit = BR_MAX_CAUSAL, .concept = br_encoder_concept(encoder, j)};
         if (br_field_is_preference(&fields[j])) {
             bool another = fields[j].bond_field != bond_field && n_features <= BR_MAX_CAUSAL;
             n_features = (uint8_t)(n_features + another);

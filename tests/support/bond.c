@@ -25,6 +25,9 @@ static void make_encoder(br_test_bond *test, uint32_t n_preferences)
             uint32_t j = i - model->n_bond_fields;
             bool preference = (j + 1) * n_preferences / n > j * n_preferences / n;
             field->group = preference ? BR_GROUP_PREFERENCE : BR_GROUP_ABILITY;
+            field->source = preference ? BR_SOURCE_PREFERENCE : BR_SOURCE_ACTIVITY;
+            field->feature = j / 2; // two neighbours of one group are two windows of one thing
+            field->window_days = j % 2 == 0 ? 30 : 365;
         }
     }
 }

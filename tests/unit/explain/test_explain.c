@@ -366,29 +366,43 @@ static uint32_t twin_matching(const br_test_bond *test, uint32_t investor, uint3
 
 static double twin_objective(const twin *t, uint32_t investor, uint32_t set)
 {
-    double sum, spec = 0.0, prior = t->grouped ? 10.0 : 3.0;
+    double sum, spec = 0.0, prior = t->grouped ? 5.0 : 3.0;
     double n = (double)twin_matching(t->test, investor, set, &sum);
     double p = (prior * sigmoid(plain_logit(t->test, t->test->model, investor, set)) + sum) / (prior + n);
     for (uint32_t j = 0; j < N_FIELDS; j++) {
         spec += (set >> j & 1) != 0 ? twin_spec(t, investor, j) : 0.0;
     }
-    return log(p / (1.0 - p)) + (t->grouped ? -0.5 * plain_logit(t->test, t->mean, investor, set) : spec);
+    return log(p / (1.0 - p)) + (t->grouped ? -0.7 * plain_logit(t->test, t->mean, investor, set) : spec);
 }
 
-// The fields of one kind with the largest value, as bits.
-static uint32_t twin_top(const double *value, uint32_t allowed, uint32_t most)
+static uint32_t twin_concepts(const twin *t, uint32_t fields)
 {
-    uint32_t top = 0;
+    uint32_t concepts = 0;
+    for (uint32_t j = 0; j < N_FIELDS; j++) {
+        concepts |= (fields >> j & 1) << br_encoder_concept(&t->test->encoder, j);
+    }
+    return concepts;
+}
+
+// The allowed fields with the largest value, as bits; `once`: none whose concept is in the set already.
+static uint32_t twin_top(const twin *t, const double *value, uint32_t allowed, uint32_t most, bool once, uint32_t set)
+{
     for (uint32_t n = 0; n < most; n++) {
         uint32_t best = UINT32_MAX;
         for (uint32_t j = 0; j < N_FIELDS; j++) {
-            if ((allowed & ~top) >> j & 1 && (best == UINT32_MAX || value[j] > value[best])) {
+            bool taken = once && (twin_concepts(t, set) >> br_encoder_concept(&t->test->encoder, j) & 1) != 0;
+            if ((allowed & ~set) >> j & 1 && !taken && (best == UINT32_MAX || value[j] > value[best])) {
                 best = j;
             }
         }
-        top |= best == UINT32_MAX ? 0 : 1u << best;
+        set |= best == UINT32_MAX ? 0 : 1u << best;
     }
-    return top;
+    return set;
+}
+
+static uint32_t size_of(uint32_t set)
+{
+    return (uint32_t)__builtin_popcount(set);
 }
 
 static uint32_t twin_pool(const twin *t, uint32_t investor)
@@ -403,13 +417,12 @@ static uint32_t twin_pool(const twin *t, uint32_t investor)
         preferences |= (uint32_t)(t->test->encoder.fields[4 + j].group == BR_GROUP_PREFERENCE) << j;
     }
     if (!t->grouped) {
-        return twin_top(spec, all, 4 * t->k);
+        return twin_top(t, spec, all, 4 * t->k, false, 0);
     }
-    uint32_t n = (uint32_t)__builtin_popcount(preferences);
-    uint32_t most = 2 * t->k < N_FIELDS ? 2 * t->k : N_FIELDS;
-    uint32_t first = n < t->k ? n : t->k;
-    uint32_t others = N_FIELDS - n < most - first ? N_FIELDS - n : most - first;
-    return twin_top(backing, preferences, most - others) | twin_top(gain, all & ~preferences, others);
+    uint32_t pool = twin_top(t, backing, preferences, (t->k + 1) / 2, true, 0);
+    pool = twin_top(t, gain, all & ~preferences, 2 * t->k - size_of(pool), true, pool);
+    pool = twin_top(t, backing, preferences, 2 * t->k - size_of(pool), true, pool);
+    return size_of(pool) < t->k ? twin_top(t, gain, all, t->k - size_of(pool), false, pool) : pool;
 }
 
 static uint32_t twin_greedy(const twin *t, uint32_t investor, uint32_t pool)
