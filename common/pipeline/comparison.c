@@ -51,8 +51,6 @@ typedef struct comparing {
     br_field_meaning *meanings; // [n_investor_fields]
     double *mean_levels;        // [n_investor_fields]
     tally *tallies;             // [n_methods]
-    float *state;
-    float *scratch;
     // of the bond that is worked
     br_arena *arena;
     br_scored_bond bond; // in the arena
@@ -74,8 +72,7 @@ static void comparing_deinit(comparing *c)
         br_buf_deinit(&c->tallies[m].claims);
         br_free(c->tallies[m].sums);
     }
-    void *owned[] = {c->meanings, c->mean_levels,   c->tallies, c->state, c->scratch,
-                     c->bids,     c->probabilities, c->causal,  c->codes, c->each};
+    void *owned[] = {c->meanings, c->mean_levels, c->tallies, c->bids, c->probabilities, c->causal, c->codes, c->each};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) {
         br_free(owned[i]);
     }
@@ -88,15 +85,13 @@ static br_status allocate_bond(comparing *c)
     uint32_t n = br_market_n_investors(c->market);
     c->meanings = br_calloc(n_fields, sizeof *c->meanings);
     c->mean_levels = br_calloc(n_fields, sizeof *c->mean_levels);
-    c->state = br_calloc_aligned(br_collapsed_state_floats(c->served->collapsed), sizeof(float));
-    c->scratch = br_calloc_aligned(br_collapsed_scratch_floats(c->served->collapsed), sizeof(float));
     c->bids = br_calloc(n, 1);
     c->probabilities = br_calloc(n, sizeof *c->probabilities);
     c->causal = br_calloc(n, sizeof *c->causal);
     c->codes = br_calloc(c->options->n_reasons, 1);
     c->each = br_calloc(c->options->n_top, sizeof *c->each);
-    if (c->meanings == NULL || c->mean_levels == NULL || c->state == NULL || c->scratch == NULL || c->bids == NULL ||
-        c->probabilities == NULL || c->causal == NULL || c->codes == NULL || c->each == NULL) {
+    if (c->meanings == NULL || c->mean_levels == NULL || c->bids == NULL || c->probabilities == NULL ||
+        c->causal == NULL || c->codes == NULL || c->each == NULL) {
         return br_no_memory("investors of a bond", n);
     }
     br_field_meanings(c->meanings, encoder);
@@ -129,17 +124,6 @@ static br_status learn_topics(comparing *c)
 
 // --- a bond ---
 
-static float sufficient_logit(comparing *c, const uint8_t *codes, const uint32_t *fields)
-{
-    const br_collapsed *collapsed = c->served->collapsed;
-    br_collapsed_bond(collapsed, c->bond.bond_codes, c->state);
-    br_collapsed_add_hidden(collapsed, c->state);
-    for (uint32_t k = 0; k < c->options->n_reasons; k++) {
-        br_collapsed_show(collapsed, c->state, fields[k], codes[fields[k]]);
-    }
-    return br_collapsed_logit(collapsed, c->state, c->scratch);
-}
-
 static void count(bond_sums *sums, br_merit merit, double value)
 {
     if (!isnan(value)) {
@@ -154,7 +138,8 @@ static void judge_set(comparing *c, bond_sums *sums, const br_explained_bond *bo
     for (uint32_t k = 0; k < bond->n_reasons; k++) {
         c->codes[k] = br_explained_code(bond, bond->investors[i], fields[k]);
     }
-    *logit_out = sufficient_logit(c, bond->codes + (size_t)bond->investors[i] * bond->n_fields, fields);
+    *logit_out = br_methods_sufficient(c->methods, bond->bond_codes,
+                                       bond->codes + (size_t)bond->investors[i] * bond->n_fields, fields);
     const br_sufficiency *s = &c->each[i];
     count(sums, BR_MERIT_DIVERSITY, br_topics_diversity(c->topics, fields, c->codes, bond->n_reasons));
     count(sums, BR_MERIT_AESV, s->esv);

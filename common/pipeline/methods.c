@@ -49,7 +49,9 @@ struct br_methods {
     br_attribution *attribution[BR_METHOD_COUNT]; // of attributions
     uint8_t *codes;                               // [BATCH, n_fields]
     uint32_t *keys;                               // [BATCH]
-    float *scores;                                // [BATCH, n_fields]
+    float *state;                                 // of f(x_S)
+    float *scratch;
+    float *scores; // [BATCH, n_fields]
 };
 
 const char *br_method_name(br_method method)
@@ -73,6 +75,11 @@ bool br_method_needs_masks(br_method method)
     return made_of[method].needs_masks;
 }
 
+bool br_method_needs_background(br_method method)
+{
+    return made_of[method].family == FAMILY_ATTRIBUTION && method != BR_METHOD_RANDOM;
+}
+
 br_status br_methods_new(br_methods **out, const br_served *served, const br_attribution_background *background,
                          uint32_t n_reasons, uint64_t seed)
 {
@@ -93,7 +100,9 @@ br_status br_methods_new(br_methods **out, const br_served *served, const br_att
     it->codes = br_calloc(BATCH, n_fields);
     it->keys = br_calloc(BATCH, sizeof *it->keys);
     it->scores = br_calloc((size_t)BATCH * n_fields, sizeof *it->scores);
-    if (it->codes == NULL || it->keys == NULL || it->scores == NULL) {
+    it->state = br_calloc_aligned(br_collapsed_state_floats(served->collapsed), sizeof(float));
+    it->scratch = br_calloc_aligned(br_collapsed_scratch_floats(served->collapsed), sizeof(float));
+    if (it->codes == NULL || it->keys == NULL || it->scores == NULL || it->state == NULL || it->scratch == NULL) {
         return br_no_memory("investors to explain", BATCH);
     }
     *out = it;
@@ -113,6 +122,8 @@ void br_methods_free(br_methods **methods)
     br_free((*methods)->codes);
     br_free((*methods)->keys);
     br_free((*methods)->scores);
+    br_free((*methods)->state);
+    br_free((*methods)->scratch);
     br_free(*methods);
     *methods = NULL;
 }
@@ -237,4 +248,16 @@ br_status br_methods_select(br_methods *it, br_method method, const br_method_li
         break;
     }
     return attribute(it, method, list, selected_out);
+}
+
+float br_methods_sufficient(br_methods *it, const uint8_t *bond_codes, const uint8_t *investor_codes,
+                            const uint32_t *selected)
+{
+    const br_collapsed *collapsed = it->served->collapsed;
+    br_collapsed_bond(collapsed, bond_codes, it->state);
+    br_collapsed_add_hidden(collapsed, it->state);
+    for (uint32_t k = 0; k < it->n_reasons; k++) {
+        br_collapsed_show(collapsed, it->state, selected[k], investor_codes[selected[k]]);
+    }
+    return br_collapsed_logit(collapsed, it->state, it->scratch);
 }

@@ -34,10 +34,13 @@ bool br_method_by_name(br_method *out, const char *name, size_t n);
 /// Does it need mask embeddings that were learned (4.3)?
 bool br_method_needs_masks(br_method method);
 
+/// Does it draw on training pairs?
+bool br_method_needs_background(br_method method);
+
 typedef struct br_methods br_methods;
 
 /// What the methods share of a snapshot; each is made ready when it is first used. `background`: training pairs that some attributions draw
-/// on. `served`, `background`: borrowed. Serves one thread. Errors: BR_ERR_INVALID (n_reasons), BR_ERR_NO_MEMORY.
+/// on, NULL where none of those is used. `served`, `background`: borrowed. Serves one thread. Errors: BR_ERR_INVALID (n_reasons), BR_ERR_NO_MEMORY.
 br_status br_methods_new(br_methods **out, const br_served *served, const br_attribution_background *background,
                          uint32_t n_reasons, uint64_t seed) BR_MUST_CHECK;
 void br_methods_free(br_methods **methods);
@@ -59,5 +62,9 @@ typedef struct br_method_list {
 /// BR_ERR_NO_MEMORY.
 br_status br_methods_select(br_methods *methods, br_method method, const br_method_list *list,
                             uint32_t *selected_out) BR_MUST_CHECK;
+
+/// f(x_S) as a logit: the bond, and of the investor only the n_reasons selected fields.
+float br_methods_sufficient(br_methods *methods, const uint8_t *bond_codes, const uint8_t *investor_codes,
+                            const uint32_t *selected);
 
 #endif

@@ -1,5 +1,6 @@
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "explain_by_method.h"
 #include "explained.h"
 #include "progress.h"
 #include "requests.h"
@@ -135,6 +136,9 @@ static exit_code print_explained(const explained *e, const char *investor, outpu
 
 exit_code command_explain(const arguments *args)
 {
+    if (args->method != NULL || args->has_n_reasons || args->version != NULL) {
+        return explain_by_method(args);
+    }
     BR_AUTO_DEINIT(stores) s = {.ledger = NULL};
     BR_AUTO_DEINIT(explained) e = {.arena = NULL};
     const char *investor = args->n_words > 1 ? args->words[1] : NULL;

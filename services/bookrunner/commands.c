@@ -48,10 +48,17 @@ static const command commands[] = {
      "  bookrunner rank --test\n"
      "  bookrunner rank B000123\n",
      NULL, command_rank},
-    {"explain", "a bond's list with reasons in words", "BOND [INVESTOR]", 1, 2, "dir timeout format",
+    {"explain", "a bond's list with reasons in words", "BOND [INVESTOR]", 1, 2,
+     "dir method k version seed timeout format",
      "  bookrunner explain B000123\n"
-     "  bookrunner explain B000123 I0042 --format json\n",
-     NULL, command_explain},
+     "  bookrunner explain B000123 I0042 --format json\n"
+     "  bookrunner explain B000123 I0042 --method gumbel --k 4\n",
+     "Shows what is stored; a bond without a list is ranked first. With --method, --k or --version it is explained "
+     "here and\n"
+     "now instead, by the served snapshot or that one, and INVESTOR may be any who may be recommended; nothing is "
+     "stored.\n"
+     "sufficient: the probability when only the reasons are known. `bookrunner compare --help` names the methods.\n",
+     command_explain},
     {"evaluate", "lists against the bids that came", "[BOND...]", 0, -1, "dir test timeout format",
      "  bookrunner evaluate --test\n",
      "  ece            calibration error of all pairs, all fields shown; ece_shown_N: N random fields of the investor\n"

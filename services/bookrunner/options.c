@@ -55,6 +55,7 @@ static const option_spec options[] = {
     {"masks", "on|off", OPTION_TEXT, AT(masks), 0, "mask training, so that fields can be left out (default off)"},
     {"threads", "N", OPTION_WHOLE, AT(n_threads), AT(has_threads),
      "threads; the result does not depend on it (default: the configuration's)"},
+    {"method", "NAME", OPTION_TEXT, AT(method), 0, "method of explanation (default: the configuration's objective)"},
     {"methods", "LIST", OPTION_TEXT, AT(methods), 0, "methods of explanation with commas between (default: all)"},
     {"version", "VERSION", OPTION_TEXT, AT(version), 0, "this snapshot, not the served one"},
     {"bonds", "N", OPTION_WHOLE, AT(n_bonds), AT(has_n_bonds), "at most this many bonds; 0 = all (default 40)"},
