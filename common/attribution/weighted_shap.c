@@ -218,7 +218,7 @@ static void weighted_shap_score(br_attribution *a, const uint8_t *codes, uint32_
     uint32_t n;
     const double *phi = br_weighted_shap_candidates(a, codes, key, &n);
     uint32_t best = 0;
-    double least = INFINITY;
+    double least = (double)INFINITY;
     for (uint32_t c = 0; c < BR_N_CANDIDATES && n > 0; c++) {
         double error = recovery_error(it, phi + (size_t)c * n);
         best = error < least ? c : best;

@@ -136,7 +136,8 @@ double br_fixed_logit(double p)
 
 // --- of many floats ---
 //
-// Without branches, so that compilers work several at once; each element has the same operations in every width.
+// Without branches, so that compilers work several at once; each element has the same operations in every width. Static, behind a
+// plain function: what is called from other files has no such name with clang.
 
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define SEVERAL_WIDTHS __attribute__((target_clones("avx512f", "avx2", "default")))
@@ -144,7 +145,7 @@ double br_fixed_logit(double p)
 #define SEVERAL_WIDTHS
 #endif
 
-SEVERAL_WIDTHS void br_fixed_sigmoids(float *out, const float *x, size_t n)
+SEVERAL_WIDTHS static void sigmoids(float *out, const float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         // Beyond 87 the result is 1 or below 1e-37; e^-x and what follows stay normal numbers.
@@ -165,7 +166,12 @@ SEVERAL_WIDTHS void br_fixed_sigmoids(float *out, const float *x, size_t n)
     }
 }
 
-SEVERAL_WIDTHS void br_fixed_logs(float *out, const float *x, size_t n)
+void br_fixed_sigmoids(float *out, const float *x, size_t n)
+{
+    sigmoids(out, x, n);
+}
+
+SEVERAL_WIDTHS static void logs(float *out, const float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         int32_t bits;
@@ -184,4 +190,9 @@ SEVERAL_WIDTHS void br_fixed_logs(float *out, const float *x, size_t n)
         series = series * z + 1.0f / 3.0f;
         out[i] = (float)k * 0.693147181f + (2.0f * s + 2.0f * s * z * series);
     }
+}
+
+void br_fixed_logs(float *out, const float *x, size_t n)
+{
+    logs(out, x, n);
 }
