@@ -32,7 +32,7 @@ br_spread br_spread_of(const double *values, uint32_t n);
 /// compare by br_paired().
 ///
 ///   whole    in   scalar  the figure over all n bonds
-///   without  in   [n]     the figure without bond b
+///   without  in   [n]     the figure without bond b; may be `out`
 ///
 /// Source: the jackknife, Tukey 1958.
 void br_pseudo_values(double *out, double whole, const double *without, uint32_t n);

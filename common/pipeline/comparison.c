@@ -299,8 +299,12 @@ static br_status summarise(comparing *c, uint32_t method)
     for (uint32_t b = 0; b < n && status == BR_OK; b++) {
         status = merits_without(c, t, b, without);
         for (int f = 0; f < BR_MERIT_COUNT; f++) {
-            result->by_bond[(size_t)f * n + b] = n * result->merits[f] - (n - 1.0) * without[f];
+            result->by_bond[(size_t)f * n + b] = without[f];
         }
+    }
+    for (int f = 0; f < BR_MERIT_COUNT && status == BR_OK; f++) {
+        double *values = result->by_bond + (size_t)f * n;
+        br_pseudo_values(values, result->merits[f], values, n);
     }
     result->ms = n_sets == 0 ? (double)NAN : (double)t->ns / 1e6 / n_sets;
     return status;
@@ -350,6 +354,10 @@ static br_status prepare(comparing *c)
     br_status status = options->n_methods == 0 || options->n_top == 0
                            ? br_fail(BR_ERR_INVALID, "nothing to compare: no methods, or lists without investors")
                            : br_market_bids(c->market, &bids, &n_bids); // br_market_bidders() needs them in order
+    // First, since it says how many reasons there can be; it looks at the pairs only when a method is prepared.
+    if (status == BR_OK) {
+        status = br_methods_new(&c->methods, c->served, &c->background.pairs, options->n_reasons, options->seed);
+    }
     if (status == BR_OK) {
         status = br_bonds_spread(c->market, options->from, options->until, options->n_bonds, &c->out->bonds,
                                  &c->out->n_bonds);
@@ -375,9 +383,10 @@ static br_status prepare(comparing *c)
     if (status == BR_OK) {
         status = learn_topics(c);
     }
-    return status == BR_OK
-               ? br_methods_new(&c->methods, c->served, &c->background.pairs, options->n_reasons, options->seed)
-               : status;
+    for (uint32_t m = 0; m < options->n_methods && status == BR_OK; m++) {
+        status = br_methods_prepare(c->methods, options->methods[m]);
+    }
+    return status;
 }
 
 br_status br_compare(br_comparison *out, br_market *market, const br_served *served, const br_compare_options *options)

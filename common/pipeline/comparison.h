@@ -35,7 +35,7 @@ typedef struct br_method_result {
     br_method method;
     double merits[BR_MERIT_COUNT];
     double *by_bond;    ///< [BR_MERIT_COUNT, n_bonds] pseudo-values of the jackknife, for errors paired by bond
-    double ms;          ///< mean time of an explanation, the list's explanations made together
+    double ms;          ///< mean time of an explanation, the list's made together, without what a method learns once
     uint32_t *selected; ///< [n_sets, n_reasons] fields, bond after bond
     float *logits;      ///< [n_sets] f(x_S)
 } br_method_result;

@@ -3,8 +3,9 @@
 #include "base/alloc.h"
 #include "compared.h"
 #include "linalg/fixed.h"
+#include "options.h"
+#include "pipeline/scored.h"
 #include "progress.h"
-#include "rank/rank.h"
 #include "truth.h"
 #include "workbench.h"
 
@@ -12,6 +13,8 @@
 #include <string.h>
 
 enum { DEFAULT_BONDS = 40, TOPICS = 50, MAX_CURVE_BONDS = 5 };
+
+#define ARENA_BYTES (64u << 20)
 
 typedef struct comparing {
     const arguments *args;
@@ -95,6 +98,14 @@ static bool watch_comparison(void *context, uint64_t done, uint64_t total)
     return true;
 }
 
+/// Investors of a bond, at most all of them.
+static uint32_t n_top(const comparing *c)
+{
+    uint32_t wanted = c->args->has_n_top ? option_u32(c->args->n_top) : c->bench.config.n_top;
+    uint32_t n = br_market_n_investors(c->bench.market);
+    return wanted < n ? wanted : n;
+}
+
 static br_status compare(comparing *c)
 {
     const br_split *split = &c->bench.served->snapshot->facts.split;
@@ -103,9 +114,9 @@ static br_status compare(comparing *c)
         .n_methods = c->n_methods,
         .from = split->valid_until,
         .until = split->test_until,
-        .n_bonds = c->args->has_n_bonds ? (uint32_t)c->args->n_bonds : DEFAULT_BONDS,
-        .n_top = c->args->has_n_top ? (uint32_t)c->args->n_top : c->bench.config.n_top,
-        .n_reasons = c->args->has_n_reasons ? (uint32_t)c->args->n_reasons : c->bench.config.n_reasons,
+        .n_bonds = c->args->has_n_bonds ? option_u32(c->args->n_bonds) : DEFAULT_BONDS,
+        .n_top = n_top(c),
+        .n_reasons = c->args->has_n_reasons ? option_u32(c->args->n_reasons) : c->bench.config.n_reasons,
         .n_topics = TOPICS,
         .seed = c->args->seed,
         .truth = c->known != NULL ? tell_truth : NULL,
@@ -120,48 +131,39 @@ static br_status compare(comparing *c)
     return status;
 }
 
-/// The list of a bond as of its issue day, as much of it as the search for curves needs.
-typedef struct curve_list {
+/// Lists one after the other, as much of each as the search for curves needs.
+typedef struct curve_search {
+    br_arena *arena;
     br_day_population *population;
-    uint8_t *bond_codes;
-    float *logits;
-    uint8_t *eligible;
-    uint32_t *top;
-} curve_list;
+    br_scored_bond scored; ///< in the arena
+} curve_search;
 
-static void curve_list_deinit(curve_list *l)
+static void curve_search_deinit(curve_search *s)
 {
-    br_day_population_free(&l->population);
-    br_free(l->bond_codes);
-    br_free(l->logits);
-    br_free(l->eligible);
-    br_free(l->top);
+    br_day_population_free(&s->population);
+    br_arena_free(&s->arena);
 }
 
-static br_status curves_of(comparing *c, curve_list *l, uint32_t bond)
+static br_status curves_of(comparing *c, curve_search *s, uint32_t bond)
 {
     br_market *market = c->bench.market;
-    uint32_t n_top = c->args->has_n_top ? (uint32_t)c->args->n_top : c->bench.config.n_top;
-    const uint32_t *id_order;
-    br_status status = br_market_investor_order(market, &id_order);
+    br_status status = br_day_population_move(s->population, br_market_bond(market, bond)->issue_day);
     if (status == BR_OK) {
-        status = br_day_population_move(l->population, br_market_bond(market, bond)->issue_day);
+        status = br_score_bond(&s->scored, market, s->population, bond);
     }
-    if (status == BR_OK) {
-        status = br_day_population_score(l->population, bond, l->bond_codes, l->logits);
+    if (status == BR_OK && s->scored.n_top == 0) {
+        status = br_fail(BR_ERR_NOT_FOUND, "nobody may be recommended for this bond");
     }
     if (status != BR_OK) {
         return status;
     }
-    uint32_t n = br_day_population_n(l->population);
-    br_market_eligible(market, bond, br_day_population_as_of(l->population), l->eligible);
-    br_method_list list = {.bond_codes = l->bond_codes,
-                           .population = {.codes = br_day_population_codes(l->population),
-                                          .logits = l->logits,
-                                          .eligible = l->eligible,
-                                          .n = n},
-                           .investors = l->top,
-                           .n = br_rank_top(l->logits, l->eligible, id_order, n, n_top, l->top),
+    br_method_list list = {.bond_codes = s->scored.bond_codes,
+                           .population = {.codes = br_day_population_codes(s->population),
+                                          .logits = s->scored.logits,
+                                          .eligible = s->scored.eligible,
+                                          .n = br_day_population_n(s->population)},
+                           .investors = s->scored.top,
+                           .n = s->scored.n_top,
                            .key = bond};
     return br_gate_curves_find(&c->result.curves, c->bench.served, &list, c->result.comparison.n_reasons,
                                c->args->seed);
@@ -170,19 +172,16 @@ static br_status curves_of(comparing *c, curve_list *l, uint32_t bond)
 /// The paper's Figure 4, from the first bond that has an example.
 static br_status find_curves(comparing *c)
 {
-    BR_AUTO_DEINIT(curve_list) l = {.population = NULL};
-    br_market *market = c->bench.market;
-    uint32_t n = br_market_n_investors(market);
-    l.bond_codes = br_calloc(c->bench.served->snapshot->encoder->n_bond_fields, 1);
-    l.logits = br_calloc(n, sizeof *l.logits);
-    l.eligible = br_calloc(n, 1);
-    l.top = br_calloc(n, sizeof *l.top);
-    if (l.bond_codes == NULL || l.logits == NULL || l.eligible == NULL || l.top == NULL) {
-        return br_no_memory("investors", n);
+    BR_AUTO_DEINIT(curve_search) s = {.arena = NULL};
+    br_status status = br_day_population_new(&s.population, c->bench.market, c->bench.served);
+    if (status == BR_OK) {
+        status = br_arena_new(&s.arena, ARENA_BYTES);
     }
-    br_status status = br_day_population_new(&l.population, market, c->bench.served);
+    if (status == BR_OK) {
+        status = br_scored_bond_room(&s.scored, s.arena, s.population, c->bench.served, n_top(c));
+    }
     for (uint32_t b = 0; b < c->result.comparison.n_bonds && b < MAX_CURVE_BONDS && status == BR_OK; b++) {
-        status = curves_of(c, &l, c->result.comparison.bonds[b]);
+        status = curves_of(c, &s, c->result.comparison.bonds[b]);
         if (status != BR_ERR_NOT_FOUND) {
             return status;
         }
@@ -203,7 +202,10 @@ static br_status prepare(comparing *c)
     if (status == BR_OK) {
         status = choose_methods(c);
     }
-    return status == BR_OK && c->args->market != NULL ? open_truth(c) : status;
+    if (status == BR_OK && c->args->market != NULL) {
+        status = open_truth(c);
+    }
+    return status == BR_OK && c->args->out != NULL ? compared_directory(c->args->out) : status;
 }
 
 static exit_code print(const comparing *c)

@@ -81,6 +81,9 @@ void compared_ahead(const compared *c, table *out)
         uint32_t other = best_other(c, merit);
         double first = c->comparison.methods[0].merits[merit];
         double second = c->comparison.methods[other].merits[merit];
+        if (isnan(first) || isnan(second)) {
+            continue;
+        }
         br_difference difference = br_comparison_difference(&c->comparison, merit, 0, other);
         table_text(out, br_merit_name(merit));
         table_number(out, first, 4);
@@ -290,11 +293,20 @@ static br_status write_gates(const compared *c, const char *directory)
     return status;
 }
 
-br_status compared_write(const compared *c, const char *directory)
+br_status compared_directory(const char *directory)
 {
+    struct stat found;
     if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
         return br_fail(BR_ERR_IO, "%s: %s", directory, strerror(errno));
     }
+    if (stat(directory, &found) != 0) {
+        return br_fail(BR_ERR_IO, "%s: %s", directory, strerror(errno));
+    }
+    return S_ISDIR(found.st_mode) ? BR_OK : br_fail(BR_ERR_IO, "%s: %s", directory, strerror(ENOTDIR));
+}
+
+br_status compared_write(const compared *c, const char *directory)
+{
     br_status status = write_methods(c, directory);
     if (status == BR_OK) {
         status = write_sets(c, directory);

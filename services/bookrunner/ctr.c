@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "linalg/gemm.h"
+#include "options.h"
 #include "process_facts.h"
 #include "progress.h"
 #include "service/config.h"
@@ -47,10 +48,10 @@ static br_status configure(ctr_job *it)
         training->seed = args->seed;
     }
     if (args->epochs > 0) {
-        training->max_epochs = args->epochs > UINT32_MAX ? UINT32_MAX : (uint32_t)args->epochs;
+        training->max_epochs = option_u32(args->epochs);
     }
     if (args->has_threads) {
-        training->n_threads = args->n_threads > UINT32_MAX ? UINT32_MAX : (uint32_t)args->n_threads;
+        training->n_threads = option_u32(args->n_threads);
     }
     return status == BR_OK ? br_gemm_start() : status;
 }

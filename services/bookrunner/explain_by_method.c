@@ -1,6 +1,7 @@
 #include "explain_by_method.h"
 
 #include "base/alloc.h"
+#include "options.h"
 #include "pipeline/background.h"
 #include "pipeline/methods.h"
 #include "pipeline/scored.h"
@@ -40,7 +41,7 @@ static void explaining_deinit(explaining *e)
 static br_status choose_method(explaining *e)
 {
     const char *name = e->args->method;
-    e->n_reasons = e->args->has_n_reasons ? (uint32_t)e->args->n_reasons : e->bench.config.n_reasons;
+    e->n_reasons = e->args->has_n_reasons ? option_u32(e->args->n_reasons) : e->bench.config.n_reasons;
     e->method = e->bench.config.objective == BR_OBJECTIVE_PLAIN ? BR_METHOD_PLAIN : BR_METHOD_BACKED;
     return name == NULL || br_method_by_name(&e->method, name, strlen(name))
                ? BR_OK

@@ -32,6 +32,12 @@ const option_spec *option_at(const char *accepted, int i);
 /// Errors: BR_ERR_INVALID with what is wrong and, for a misspelt option, the nearest one.
 br_status options_parse(arguments *out, const char *accepted, int argc, char **argv, bool *help_out) BR_MUST_CHECK;
 
+/// The value of a whole number where 32 bits are enough for any that is meant: larger ones are the largest, and refused like it.
+static inline uint32_t option_u32(uint64_t value)
+{
+    return value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
+}
+
 /// The name nearest to `typed` among names[0..n), or NULL when none is near enough to be meant.
 const char *nearest_name(const char *typed, const char *const *names, size_t n);
 

@@ -1,5 +1,7 @@
 #include "requests.h"
 
+#include "options.h"
+
 exit_code ask_train(const arguments *args, br_arena *arena, br_report *out)
 {
     br_train_request request = {.mode = args->warm                    ? BR_TRAIN_WARM
@@ -8,7 +10,7 @@ exit_code ask_train(const arguments *args, br_arena *arena, br_report *out)
                                                                       : BR_TRAIN_BEFORE,
                                 .before_day = args->before,
                                 .seed = args->seed,
-                                .max_epochs = (uint32_t)(args->epochs < UINT32_MAX ? args->epochs : UINT32_MAX),
+                                .max_epochs = option_u32(args->epochs),
                                 .force = args->force};
     BR_AUTO_DEINIT(br_buf) body = {0};
     br_status status = br_train_request_pack(&request, &body);
