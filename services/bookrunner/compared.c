@@ -189,7 +189,11 @@ static br_status write_sets(const compared *c, const char *directory)
     const br_comparison *comparison = &c->comparison;
     const br_encoder *encoder = c->served->snapshot->encoder;
     BR_AUTO_DEINIT(br_buf) text = {0};
-    br_buf_string(&text, "bond,investor,method,logit,reasons\n");
+    br_buf_string(&text, "bond,investor,method,logit");
+    for (uint32_t k = 0; k < comparison->n_reasons; k++) {
+        br_buf_printf(&text, ",reason_%u", k + 1);
+    }
+    br_buf_char(&text, '\n');
     for (uint32_t b = 0; b < comparison->n_bonds; b++) {
         const char *bond = br_market_bond_id(c->market, comparison->bonds[b]);
         for (uint32_t i = comparison->first_set[b]; i < comparison->first_set[b + 1]; i++) {
@@ -199,11 +203,12 @@ static br_status write_sets(const compared *c, const char *directory)
                 br_buf_csv_field(&text, bond, strlen(bond));
                 br_buf_char(&text, ',');
                 br_buf_csv_field(&text, investor, strlen(investor));
-                br_buf_printf(&text, ",%s,%.6f,", br_method_name(result->method), (double)result->logits[i]);
+                br_buf_printf(&text, ",%s,%.6f", br_method_name(result->method), (double)result->logits[i]);
                 for (uint32_t k = 0; k < comparison->n_reasons; k++) {
                     uint32_t field = result->selected[(size_t)i * comparison->n_reasons + k];
-                    br_buf_printf(&text, "%s%s", k == 0 ? "" : " ",
-                                  encoder->fields[encoder->n_bond_fields + field].name);
+                    const char *name = encoder->fields[encoder->n_bond_fields + field].name;
+                    br_buf_char(&text, ',');
+                    br_buf_csv_field(&text, name, strlen(name));
                 }
                 br_buf_char(&text, '\n');
             }

@@ -49,16 +49,20 @@ def load(path, report, keys):
     return old
 
 
-def prepare(directory, size, seed, words=()):
-    """A simulated market in the ledger of the directory; returns its folder. `words`: further options of `simulate`."""
+def prepare(directory, size, seed, words=(), change=None):
+    """A simulated market in the ledger of the directory, which is made; returns its folder. `words`: further options of `simulate`;
+    change(folder): what is done to the market before it is imported."""
     market = os.path.join(directory, f"market-{size}-{seed}")
     if os.path.isdir(market):
         return market
     if os.path.exists(os.path.join(directory, "bookrunner.yaml")):
         raise Failed(f"{directory} holds something else")
+    os.makedirs(directory, exist_ok=True)
     with open(os.path.join(directory, "bookrunner.yaml"), "w", encoding="utf-8") as file:
         file.write(CONFIG)
     bookrunner(directory, "simulate", market + ".part", "--size", size, "--seed", str(seed), *words)
+    if change is not None:
+        change(market + ".part")
     bookrunner(directory, "up", "--detach")
     try:
         bookrunner(directory, "import", market + ".part")

@@ -355,3 +355,27 @@ Test(market_encoder, levels_of_counts_keep_one_two_and_three_apart)
     }
     cr_assert(seen);
 }
+
+Test(market_encoder, the_windows_of_a_thing_share_a_concept_and_no_two_things_do)
+{
+    BR_AUTO(br_market) *market = ten_bonds();
+    BR_AUTO(br_encoder) *encoder = NULL;
+    cr_assert_eq(br_encoder_learn(&encoder, market, DAY("2024-01-10"), DAY("2024-01-20"), 1), BR_OK);
+    uint32_t n = br_encoder_n_investor_fields(encoder);
+    uint32_t n_shared = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const br_field *a = &encoder->fields[encoder->n_bond_fields + i];
+        cr_assert_leq(br_encoder_concept(encoder, i), i, "the first of its kind");
+        for (uint32_t j = 0; j < i; j++) {
+            const br_field *b = &encoder->fields[encoder->n_bond_fields + j];
+            // A name is what it tells of and, behind the last dot, its window.
+            size_t of_a = a->window_days == -1 ? strlen(a->name) : (size_t)(strrchr(a->name, '.') - a->name);
+            size_t of_b = b->window_days == -1 ? strlen(b->name) : (size_t)(strrchr(b->name, '.') - b->name);
+            bool same = of_a == of_b && strncmp(a->name, b->name, of_a) == 0;
+            n_shared += same;
+            cr_assert_eq(br_encoder_concept(encoder, i) == br_encoder_concept(encoder, j), same, "%s, %s", a->name,
+                         b->name);
+        }
+    }
+    cr_assert_geq(n_shared, 10);
+}
