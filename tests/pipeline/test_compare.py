@@ -61,7 +61,7 @@ def check_figures(said, version, known):
             else:
                 low, high = (0, 1) if name in SHARES else (-1, 1) if name != "support" else (0, 300)
                 assert low <= value <= high, (row["method"], name, value)
-        # Every bond has as many sets, so the jackknife of a mean is the bonds' means.
+        # Every bond has as many sets, so the jackknife of a mean is the bonds' means and has their mean.
         for name in ("sufficient", "support", "alone", "aesv", "redundant"):
             assert math.isclose(sum(row["by_bond"][name]) / BONDS, row[name], abs_tol=1e-9), (row["method"], name)
 
@@ -77,7 +77,7 @@ def check_order(said):
 
 
 def check_sets(directory, market, said):
-    """Every explanation once; its logits come to the mean that stands in the table."""
+    """Every explanation once; its logits come to the means, over all and by bond, that stand in the table."""
     sets = rows_of(directory, "sets.csv")
     assert len(sets) == BONDS * TOP * len(METHODS), len(sets)
     assert len({(row["bond"], row["investor"], row["method"]) for row in sets}) == len(sets)
@@ -91,6 +91,8 @@ def check_sets(directory, market, said):
     for method in said["methods"]:
         f = [1 / (1 + math.exp(-float(row["logit"]))) for row in sets if row["method"] == method["method"]]
         assert math.isclose(sum(f) / len(f), method["sufficient"], abs_tol=1e-6), method["method"]
+        for bond, value in enumerate(method["by_bond"]["sufficient"]):
+            assert math.isclose(sum(f[bond * TOP:(bond + 1) * TOP]) / TOP, value, abs_tol=1e-5), (method["method"], bond)
 
 
 def check_files(directory, market, said):
