@@ -5,11 +5,11 @@
 #include <string.h>
 
 enum { CANDIDATES = 8 };
-static const float STAYS = 0.5f;
 
 typedef struct falling_gate {
     uint32_t place; // in the list
     uint32_t field;
+    float last;
     float fall; // from its highest to its last value
 } falling_gate;
 
@@ -92,6 +92,15 @@ static void consider(finding *f, falling_gate gate)
     f->candidates[at] = gate;
 }
 
+static bool is_selected(const uint32_t *selected, uint32_t n, uint32_t field)
+{
+    bool found = false;
+    for (uint32_t k = 0; k < n; k++) {
+        found = found || selected[k] == field;
+    }
+    return found;
+}
+
 static void find_candidates(finding *f)
 {
     for (uint32_t i = 0; i < f->n; i++) {
@@ -102,14 +111,14 @@ static void find_candidates(finding *f)
                 highest = gate > highest ? gate : highest;
             }
             float last = f->trace[((size_t)f->n_steps * f->n + i) * f->n_fields + j];
-            if (last < STAYS) {
-                consider(f, (falling_gate){i, j, highest - last});
+            if (!is_selected(f->selected + (size_t)i * f->n_reasons, f->n_reasons, j)) {
+                consider(f, (falling_gate){i, j, last, highest - last});
             }
         }
     }
 }
 
-// Which selected field, held shut, lets the gate stay open most? *best_out = its last value then.
+// Which selected field, held shut, lets the gate be selected and gain most? *best_out = what it gains.
 static br_status search_held(finding *f, const falling_gate *gate, uint32_t *suppressor_out, float *best_out)
 {
     uint32_t selected[BR_MAX_REASONS];
@@ -123,9 +132,9 @@ static br_status search_held(finding *f, const falling_gate *gate, uint32_t *sup
         f->shut[field] = field != gate->field;
         status = br_gumbel_search(f->gumbel, &batch, 1, selected);
         f->shut[field] = false;
-        float last = f->held[(size_t)f->n_steps * f->n_fields + gate->field];
-        if (status == BR_OK && last > *best_out) {
-            *best_out = last;
+        float gain = f->held[(size_t)f->n_steps * f->n_fields + gate->field] - gate->last;
+        if (status == BR_OK && gain > *best_out && is_selected(selected, f->n_reasons, gate->field)) {
+            *best_out = gain;
             *suppressor_out = field;
         }
     }
@@ -165,7 +174,7 @@ static br_status find(finding *f, br_gate_curves *out)
         return status;
     }
     find_candidates(f);
-    float best = STAYS;
+    float best = 0.0f;
     uint32_t best_candidate = 0;
     uint32_t suppressor = 0;
     for (uint32_t c = 0; c < f->n_candidates && status == BR_OK; c++) {
@@ -173,8 +182,8 @@ static br_status find(finding *f, br_gate_curves *out)
         status = search_held(f, &f->candidates[c], &suppressor, &best);
         best_candidate = best > before ? c : best_candidate;
     }
-    if (status == BR_OK && !(best > STAYS)) {
-        return br_fail(BR_ERR_NOT_FOUND, "no gate of this list that was given up would have stayed open");
+    if (status == BR_OK && !(best > 0.0f)) {
+        return br_fail(BR_ERR_NOT_FOUND, "no gate of this list that was given up would have been selected");
     }
     // The trace of the best one again: the later tries wrote over it.
     if (status == BR_OK) {

@@ -10,7 +10,7 @@
 typedef struct br_gate_curves {
     uint32_t investor;   ///< row of the population
     uint32_t suppressed; ///< the field whose gate rises and is given up
-    uint32_t suppressor; ///< the selected field without which it would have stayed
+    uint32_t suppressor; ///< the selected field without which it would have been selected
     uint32_t n_steps;
     double *free_suppressed; ///< [n_steps + 1] gate probabilities
     double *free_suppressor; ///< [n_steps + 1]
@@ -18,7 +18,7 @@ typedef struct br_gate_curves {
 } br_gate_curves;
 
 /// The clearest example among the investors of a list: of the fields whose gates fell most, the one that gains most when one of the selected
-/// fields is held shut. Memory: (steps + 1) x investors x fields floats. Errors: BR_ERR_NOT_FOUND when no gate that fell would have stayed;
+/// fields is held shut. Memory: (steps + 1) x investors x fields floats. Errors: BR_ERR_NOT_FOUND when no gate that fell would have been selected;
 /// those of the search.
 br_status br_gate_curves_find(br_gate_curves *out, const br_served *served, const br_method_list *list,
                               uint32_t n_reasons, uint64_t seed) BR_MUST_CHECK;
