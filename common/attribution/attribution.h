@@ -9,8 +9,8 @@
 ///     br_attribution_scores(attribution, codes, keys, n, scores);
 ///     br_attribution_select(scores, n_investor_fields, k, fields);
 ///
-/// An investor's scores depend on the model, the bond, the background, the options and his key: not on who else is in the call. They
-/// come from dense products by BLAS, the same bytes on one machine: not the answer path.
+/// An investor's scores depend on the model, the bond, the background, the options and his key: not on who else is in the call. Where
+/// a method fits a regression or an auxiliary model, BLAS does, the same bytes on one machine: not the answer path.
 ///
 /// Source:  5.2; each method's own source in the file that has it.
 /// Choice:  attributed is the probability, as in the paper's Table 1, whose scores add up to differences of probabilities; the logit on

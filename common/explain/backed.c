@@ -239,7 +239,8 @@ static void greedy(br_explain_context *context, const br_shortlist *pool, br_fie
         if (!context->exhausted && br_explain_spend(context, n * states(context))) {
             double best = -(double)INFINITY;
             try_all(context, n, set->n == 0);
-            field = best_addition(context, n, set->n == 0, spec_of(context, set), &best);
+            uint32_t found = best_addition(context, n, set->n == 0, spec_of(context, set), &best);
+            field = found == UINT32_MAX ? field : found; // no J of any is a number
         }
         show(context, field);
         set->fields[set->n++] = field;

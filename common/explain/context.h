@@ -99,7 +99,8 @@ void br_explain_hide(br_explain_context *context, const float *state, const uint
 /// context->score[j] = gradient of the gates of the n fields at `state`, all others -INFINITY.
 void br_explain_gradient(br_explain_context *context, const float *state, const uint32_t *fields, uint32_t n);
 
-/// Errors: BR_ERR_INVALID (a field out of range, a pair of the same, fewer than k fields that may stand together), BR_ERR_NO_MEMORY.
+/// Errors: BR_ERR_INVALID (a field out of range, a pair of the same, fewer than k fields that may stand together as
+/// they are taken in the order of `easiest`), BR_ERR_NO_MEMORY.
 br_status br_explain_rules_init(br_explain_rules *rules, const br_explain_options *options, uint32_t n) BR_MUST_CHECK;
 void br_explain_rules_deinit(br_explain_rules *rules);
 /// May `field`, which is not banned, stand beside all of the set but the one at `place` (set->n: beside all)?

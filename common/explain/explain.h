@@ -114,7 +114,8 @@ typedef struct br_explain_context br_explain_context;
 /// What is computed once per bond. All that the arguments point to is borrowed and must outlive the context, the structs themselves
 /// need not. A context serves one thread.
 /// Memory: the bits of (codes of all investor fields) x (investors), plus some states. Errors: BR_ERR_INVALID (k out of range, fewer
-/// than k fields may stand together, a banned or paired field or a code out of range, a logit that is not finite, something missing), BR_ERR_NO_MEMORY.
+/// than k fields that may stand together are found, taking those with the fewest partners they may not stand beside first, a banned or
+/// paired field or a code out of range, a logit that is not finite, something missing), BR_ERR_NO_MEMORY.
 br_status br_explain_context_new(br_explain_context **out, const br_explain_bond *bond, const br_population *population,
                                  const br_explain_options *options) BR_MUST_CHECK;
 /// Explain one investor of the population. warm_start: [n_reasons] different fields of an earlier explanation, or NULL. `plain` swaps

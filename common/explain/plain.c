@@ -9,7 +9,6 @@ typedef struct swap {
     float logit;
 } swap;
 
-// The best swap of each place.
 // Up to two swaps, one after the other.
 typedef struct path {
     swap swaps[2];
@@ -99,7 +98,7 @@ static void note(br_explain_context *context, size_t at, const br_field_set *set
     context->changes[at + 1] = (br_gate_change){s->field, context->codes[s->field], false};
 }
 
-// The best swap for each place against the listed fields, after `first` (n = 0: none); false if the search is exhausted.
+// The best swap of each place against the listed fields, after `first` (n = 0: none); false if the search is exhausted.
 static bool look_around(br_explain_context *context, const br_field_set *set, const path *first,
                         const br_shortlist *list, swap *best)
 {
@@ -172,13 +171,25 @@ static bool find_way(br_explain_context *context, const br_field_set *set, float
     return false;
 }
 
+// Goes the way; back, and false, if f from scratch is not larger: of very large logits rounding is more than the margin.
+static bool go(br_explain_context *context, const path *way, br_field_set *set, float *logit)
+{
+    br_field_set next = after(set, way);
+    float value = settle(context, &next);
+    if (!(value > *logit)) {
+        br_explain_build(context, &context->own, set);
+        return false;
+    }
+    *set = next;
+    *logit = value;
+    return true;
+}
+
 // Takes swaps, and pairs of them, until none gains more than `margin`; each makes f larger, so it ends.
 static void climb(br_explain_context *context, float margin, br_field_set *set, float *logit)
 {
     path way;
-    while (find_way(context, set, *logit + margin, &way)) {
-        *set = after(set, &way);
-        *logit = settle(context, set);
+    while (find_way(context, set, *logit + margin, &way) && go(context, &way, set, logit)) {
     }
 }
 
@@ -220,11 +231,10 @@ bool br_explain_plain(br_explain_context *context, const br_field_set *warm, br_
         climb(context, margin, set, &logit);
         path way = {.n = 1, .swaps = {{.logit = logit + margin, .field = UINT32_MAX}}};
         bool complete = context->options.certify && sweep(context, set, &way.swaps[0]);
-        if (way.swaps[0].field == UINT32_MAX) {
+        bool best = way.swaps[0].field == UINT32_MAX;
+        if (best || !go(context, &way, set, &logit)) {
             *objective_out = (double)logit;
-            return complete;
+            return best && complete;
         }
-        *set = after(set, &way);
-        logit = settle(context, set);
     }
 }

@@ -77,7 +77,8 @@ bool br_method_needs_masks(br_method method)
 
 bool br_method_needs_background(br_method method)
 {
-    return made_of[method].family == FAMILY_ATTRIBUTION && method != BR_METHOD_RANDOM;
+    return made_of[method].family == FAMILY_ATTRIBUTION && method != BR_METHOD_RANDOM && method != BR_METHOD_IG &&
+           method != BR_METHOD_IG_M && method != BR_METHOD_KERNEL_SHAP_M;
 }
 
 br_status br_methods_new(br_methods **out, const br_served *served, const br_attribution_background *background,
