@@ -111,7 +111,7 @@ static void find_candidates(finding *f)
                 highest = gate > highest ? gate : highest;
             }
             float last = f->trace[((size_t)f->n_steps * f->n + i) * f->n_fields + j];
-            if (!is_selected(f->selected + (size_t)i * f->n_reasons, f->n_reasons, j)) {
+            if (highest > last && !is_selected(f->selected + (size_t)i * f->n_reasons, f->n_reasons, j)) {
                 consider(f, (falling_gate){i, j, last, highest - last});
             }
         }
@@ -202,6 +202,9 @@ static br_status find(finding *f, br_gate_curves *out)
 br_status br_gate_curves_find(br_gate_curves *out, const br_served *served, const br_method_list *list,
                               uint32_t n_reasons, uint64_t seed)
 {
+    if (list->n == 0 || n_reasons >= br_encoder_n_investor_fields(served->snapshot->encoder)) {
+        return br_fail(BR_ERR_NOT_FOUND, "no gate can be held shut with a field to spare");
+    }
     finding f = {.served = served,
                  .list = list,
                  .n_fields = br_encoder_n_investor_fields(served->snapshot->encoder),

@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { DEFAULT_BONDS = 40, TOPICS = 50, MAX_CURVE_BONDS = 5 };
+enum { DEFAULT_BONDS = 40, TOPICS = 50, MAX_CURVE_BONDS = 5, MAX_CURVE_LIST = 100 };
 
 #define ARENA_BYTES (64u << 20)
 
@@ -178,7 +178,8 @@ static br_status find_curves(comparing *c)
         status = br_arena_new(&s.arena, ARENA_BYTES);
     }
     if (status == BR_OK) {
-        status = br_scored_bond_room(&s.scored, s.arena, s.population, c->bench.served, n_top(c));
+        uint32_t most = n_top(c) < MAX_CURVE_LIST ? n_top(c) : MAX_CURVE_LIST; // every gate of every step is kept
+        status = br_scored_bond_room(&s.scored, s.arena, s.population, c->bench.served, most);
     }
     for (uint32_t b = 0; b < c->result.comparison.n_bonds && b < MAX_CURVE_BONDS && status == BR_OK; b++) {
         status = curves_of(c, &s, c->result.comparison.bonds[b]);

@@ -89,7 +89,7 @@ void compared_ahead(const compared *c, table *out)
         table_number(out, first, 4);
         table_text(out, br_method_name(c->comparison.methods[other].method));
         table_number(out, second, 4);
-        table_number(out, 100.0 * (first / second - 1.0), 1);
+        table_number(out, second > 0.0 ? 100.0 * (first / second - 1.0) : (double)NAN, 1);
         table_number(out, difference.mean, 4);
         table_number(out, difference.standard_error, 4);
     }
@@ -169,15 +169,21 @@ static br_status write_table(const compared *c, const char *directory, const cha
                              size_t n_methods)
 {
     BR_AUTO_DEINIT(br_buf) text = {0};
+    static const br_merit printed[] = {BR_MERIT_RATIONALITY, BR_MERIT_DIVERSITY, BR_MERIT_HRD, BR_MERIT_AESV};
     size_t n_rows = 0;
     br_buf_string(&text, "method,rationality,diversity,hrd,aesv,time_s\n");
     for (size_t i = 0; i < n_methods; i++) {
         const br_method_result *result = result_of(c, methods[i]);
         if (result != NULL) {
             n_rows++;
-            br_buf_printf(&text, "%s,%.4f,%.4f,%.4f,%.4f,%.6f\n", br_method_name(methods[i]),
-                          result->merits[BR_MERIT_RATIONALITY], result->merits[BR_MERIT_DIVERSITY],
-                          result->merits[BR_MERIT_HRD], result->merits[BR_MERIT_AESV], result->ms * 1e-3);
+            br_buf_string(&text, br_method_name(methods[i]));
+            for (size_t k = 0; k < sizeof printed / sizeof *printed; k++) {
+                br_buf_char(&text, ',');
+                if (!isnan(result->merits[printed[k]])) {
+                    br_buf_printf(&text, "%.4f", result->merits[printed[k]]);
+                }
+            }
+            br_buf_printf(&text, ",%.6f\n", result->ms * 1e-3);
         }
     }
     return n_rows == 0 ? BR_OK : write_file(directory, name, &text);

@@ -20,7 +20,9 @@ br_status whole_file_write(const char *path, const br_buf *text)
     bool written = file != NULL && fwrite(text->data, 1, text->length, file) == text->length;
     written = file != NULL && fclose(file) == 0 && written;
     if (!written || rename(aside, path) != 0) {
-        return br_fail(BR_ERR_IO, "%s: %s", path, strerror(errno));
+        br_status status = br_fail(BR_ERR_IO, "%s: %s", path, strerror(errno));
+        remove(aside);
+        return status;
     }
     return BR_OK;
 }
