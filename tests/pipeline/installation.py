@@ -68,6 +68,19 @@ class Installation:
     def json(self, *arguments, check=True):
         return json.loads(self.run(*arguments, "--format", "json", check=check).stdout)
 
+    def begin(self, market, models=None):
+        """Up, with the market imported, and a snapshot: that of the directory `models`, or one that is trained, and kept there if it is named."""
+        known = models is not None and os.path.isdir(models)
+        if known:
+            shutil.copytree(models, self.path("models"))
+            os.chmod(self.path("models"), 0o700)
+        self.up()
+        self.run("import", market)
+        if not known:
+            self.run("train", "--seed", "7")
+        if models is not None and not known:
+            shutil.copytree(self.path("models"), models)
+
     def up(self):
         self.run("up", "--detach")
 

@@ -16,14 +16,7 @@ OBJECTIVES = ("plain", "backed")
 def digest(market, models, objective, workers):
     config = f"ranking: {{objective: {objective}, certify: true}}\nwork: {{credit: 1}}\n"
     with Installation(explainers=workers, config=config) as place:
-        if os.path.isdir(models):
-            shutil.copytree(models, place.path("models"))
-            os.chmod(place.path("models"), 0o700)
-        place.up()
-        place.run("import", market)
-        if not os.path.isdir(models):
-            place.run("train", "--seed", "7")
-            shutil.copytree(place.path("models"), models)
+        place.begin(market, models)
         place.run("rank", "--test")
         place.wait_explained()
         return {key: value for key, value in place.digest().items() if key[0] == "backtest explanations"}

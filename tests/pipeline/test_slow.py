@@ -44,24 +44,13 @@ def last_bonds(market):
         return [row["bond_id"] for row in csv.DictReader(file)][-JOBS:]
 
 
-def prepare(place, market, models):
-    if os.path.isdir(models):
-        shutil.copytree(models, place.path("models"))
-        os.chmod(place.path("models"), 0o700)
-    place.up()
-    place.run("import", market)
-    if not os.path.isdir(models):
-        place.run("train", "--seed", "7")
-        shutil.copytree(place.path("models"), models)
-
-
 def ranker_metric(place, name):
     return metric(place.path("run", "ranker.http"), name)
 
 
 def slow_host(market, models):
     with Installation(explainers=1, config=WORK + "work: {lease_ms: 3000, max_attempts: 1}\n") as place:
-        prepare(place, market, models)
+        place.begin(market, models)
         with Brake(place.processes()["explainer-1"]["pid"]):
             place.run("rank", *last_bonds(market))
             stores = place.wait("all explained", lambda s: s["todo"] == 0, 200)
@@ -75,7 +64,7 @@ def slow_host(market, models):
 
 def standing_still(market, models):
     with Installation(explainers=2, config=WORK + "work: {lease_ms: 60000, credit: 1}\n") as place:
-        prepare(place, market, models)
+        place.begin(market, models)
         place.wait_ready()
         assert place.signal("explainer-2", signal.SIGSTOP)
         place.run("rank", *last_bonds(market))
@@ -102,7 +91,7 @@ def given_up(market, models):
     """Jobs that take too long are dead, with the reason; asked for again on a host that is not slow, they are done."""
     bonds = last_bonds(market)
     with Installation(explainers=1, config=WORK + "work: {max_work_ms: 2500, max_attempts: 1}\n") as place:
-        prepare(place, market, models)
+        place.begin(market, models)
         with Brake(place.processes()["explainer-1"]["pid"]):
             place.run("rank", *bonds)
             place.wait("all given up", lambda s: s["dead"] == JOBS, 100)

@@ -17,13 +17,7 @@ SLOW = "ranking: {objective: plain, certify: true}\n"
 
 
 def work(place, market, models=None):
-    if models is not None:
-        shutil.copytree(models, place.path("models"))
-        os.chmod(place.path("models"), 0o700)
-    place.up()
-    place.run("import", market)
-    if models is None:
-        place.run("train", "--seed", "7")
+    place.begin(market, models)
     place.run("rank", "--test")
 
 
