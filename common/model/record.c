@@ -207,6 +207,12 @@ static br_status walk(tally *it, br_market *market, br_day from, br_day until)
     return status;
 }
 
+static double poisson_deviance(double k, double e)
+{
+    double deviance = 2.0 * ((k + 1.0) * log((k + 1.0) / (e + 1.0)) - (k - e));
+    return deviance > 0.0 ? deviance : 0.0;
+}
+
 /// dev[(phi, u), (j, v)]: how many sigmas the bids are above what chance would have.
 static double deviation(const tally *it, size_t cell, size_t value)
 {
@@ -216,8 +222,7 @@ static double deviation(const tally *it, size_t cell, size_t value)
     size_t at = cell * it->value_of[it->n_investor_fields] + value;
     double k = (double)it->k[at];
     double e = (double)it->n[at] * own * popularity / overall;
-    double deviance = 2.0 * ((k + 1.0) * log((k + 1.0) / (e + 1.0)) - (k - e));
-    double root = sqrt(deviance > 0.0 ? deviance : 0.0);
+    double root = sqrt(poisson_deviance(k, e));
     return k < e ? -root : root;
 }
 
@@ -348,4 +353,20 @@ float br_record_backing(const br_record *record, const uint8_t *bond_codes, uint
         *bids_out = record->bids[at];
     }
     return record->dev[at];
+}
+
+br_record_times br_record_times_of(double sigmas, uint32_t bids)
+{
+    const double z = 1.96;
+    double k = bids;
+    double low_e = 0.0; // the deviance falls as E grows to K
+    double high_e = k;
+    for (int i = 0; i < 60; i++) {
+        double e = 0.5 * (low_e + high_e);
+        *(poisson_deviance(k, e) > sigmas * sigmas ? &low_e : &high_e) = e;
+    }
+    double e = high_e > 0.0 ? high_e : 1.0;
+    double low = bids == 0 ? 0.0 : k * pow(1.0 - 1.0 / (9.0 * k) - z / (3.0 * sqrt(k)), 3.0);
+    double high = (k + 1.0) * pow(1.0 - 1.0 / (9.0 * (k + 1.0)) + z / (3.0 * sqrt(k + 1.0)), 3.0);
+    return (br_record_times){k / e, low / e, high / e};
 }

@@ -35,4 +35,16 @@ void br_record_free(br_record **record);
 float br_record_backing(const br_record *record, const uint8_t *bond_codes, uint32_t j, uint8_t code,
                         uint32_t *bids_out);
 
+/// How many times as often as chance would have it: K / E with its 95 % interval.
+typedef struct br_record_times {
+    double times;
+    double low;
+    double high;
+} br_record_times;
+/// From what backs a reason: dev, at least 0, and K. E is the only one that gives this dev.
+///
+/// Source:  the interval is Byar's approximation for a Poisson count (Breslow and Day, Statistical Methods in Cancer Research II, 1987),
+///          within 1 % of the exact one from 10 bids on; bids of one investor are taken as independent.
+br_record_times br_record_times_of(double sigmas, uint32_t bids);
+
 #endif

@@ -24,6 +24,23 @@ const br_explanation *br_present_explanation(const br_presented *presented, uint
     return explanation->investor == presented->list->entries[i].investor ? explanation : NULL;
 }
 
+// Below chance there is nothing that backs the reason.
+static void times_json(br_buf *out, const br_reason *reason)
+{
+    if (reason->backing <= 0.0f) {
+        br_buf_string(out, "null");
+        return;
+    }
+    br_record_times times = br_record_times_of((double)reason->backing, reason->bids);
+    br_buf_char(out, '{');
+    number_member(out, "times", times.times);
+    br_buf_string(out, ", ");
+    number_member(out, "low", times.low);
+    br_buf_string(out, ", ");
+    number_member(out, "high", times.high);
+    br_buf_char(out, '}');
+}
+
 static void reason_json(br_buf *out, const br_presented *presented, const br_reason *reason, br_reason_role role)
 {
     const br_encoder *encoder = presented->encoder;
@@ -46,7 +63,9 @@ static void reason_json(br_buf *out, const br_presented *presented, const br_rea
     number_member(out, "gain", (double)reason->gain);
     br_buf_string(out, ", ");
     number_member(out, "backing", (double)reason->backing);
-    br_buf_printf(out, ", \"bids\": %u}", reason->bids);
+    br_buf_printf(out, ", \"bids\": %u, \"times\": ", reason->bids);
+    times_json(out, reason);
+    br_buf_char(out, '}');
     out->failed = out->failed || text.failed;
 }
 

@@ -1,5 +1,12 @@
 #include "pipeline/words.h"
 
+#include "model/record.h"
+
+#include <math.h>
+#include <string.h>
+
+#define N_LEVELS 6 // codes of a derived field, see market/encoder.h
+
 static const br_field *field_of(const br_encoder *encoder, uint32_t investor_field)
 {
     br_assert(investor_field < br_encoder_n_investor_fields(encoder));
@@ -15,69 +22,123 @@ static const char *label_of(const br_field *field, br_language language)
     return label == NULL ? field->name : label;
 }
 
-// The five levels are the system's own words; every other value is the data's and stays as it was written.
+// Levels and flags are the system's own words; every other value is the data's and stays as it was written.
+static const char *chinese_value(const br_field *field, uint8_t code)
+{
+    static const char *const levels[][2] = {{"(no bids)", "无投标"}, {"none", "无"},         {"very low", "很低"},
+                                            {"low", "低"},           {"medium", "中"},       {"high", "高"},
+                                            {"very high", "很高"},   {"very short", "很短"}, {"short", "短"},
+                                            {"long", "长"},          {"very long", "很长"}};
+    if (field->kind == BR_KIND_FLAG && (code == 1 || code == 2)) {
+        return code == 1 ? "否" : "是";
+    }
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0] && field->source >= BR_SOURCE_ACTIVITY; i++) {
+        if (strcmp(field->value_names[code], levels[i][0]) == 0) {
+            return levels[i][1];
+        }
+    }
+    return field->value_names[code];
+}
+
 static const char *value_of(const br_field *field, uint8_t code, br_language language)
 {
-    static const char *const zh_levels[] = {"无记录", "无", "低", "中", "高", "很高"};
     if (code >= field->n_values) {
         return "?";
     }
-    bool derived = field->group == BR_GROUP_PREFERENCE || field->window_days >= 0;
-    if (language == BR_LANGUAGE_ZH && derived && field->n_values <= 6) {
-        return zh_levels[code];
+    return language == BR_LANGUAGE_ZH ? chinese_value(field, code) : field->value_names[code];
+}
+
+// How an investor's bids of the window went to bonds with the value: by code, the value's place is %s.
+static const char *const preferences[N_LEVELS][2] = {
+    {"no bids at all, so none on %s", "无投标（%s）"},
+    {"avoids %s", "未投%s"},
+    {"seldom bids on %s", "少投%s"},
+    {"bids on %s", "投过%s"},
+    {"prefers %s", "偏好%s"},
+    {"strongly prefers %s", "强烈偏好%s"},
+};
+
+static void preference_tag(br_buf *out, const br_encoder *encoder, const br_field *field, uint8_t code, bool chinese)
+{
+    const br_field *bond_field = &encoder->fields[field->bond_field];
+    const char *text = preferences[code][chinese ? 1 : 0];
+    size_t before = strcspn(text, "%");
+    char window[BR_WINDOW_TEXT];
+    br_window_text(field->window_days, chinese, window);
+    if (chinese) {
+        br_buf_string(out, window);
     }
-    return field->value_names[code];
+    br_buf_append(out, text, before);
+    br_language language = chinese ? BR_LANGUAGE_ZH : BR_LANGUAGE_EN;
+    br_buf_string(out, label_of(bond_field, language));
+    br_buf_string(out, chinese ? "：" : bond_field->kind == BR_KIND_FLAG ? ": " : " ");
+    br_buf_string(out, value_of(bond_field, (uint8_t)field->bond_code, language));
+    br_buf_string(out, text + before + 2);
+    if (!chinese) {
+        br_buf_printf(out, ", %s", window);
+    }
 }
 
 void br_reason_tag(br_buf *out, const br_encoder *encoder, uint32_t investor_field, uint8_t code, br_language language)
 {
     const br_field *field = field_of(encoder, investor_field);
+    bool chinese = language == BR_LANGUAGE_ZH;
+    if (br_field_is_preference(field) && code < N_LEVELS) {
+        preference_tag(out, encoder, field, code, chinese);
+        return;
+    }
     br_buf_string(out, label_of(field, language));
-    br_buf_string(out, language == BR_LANGUAGE_ZH ? "：" : ": ");
+    br_buf_string(out, chinese ? "：" : ": ");
     br_buf_string(out, value_of(field, code, language));
 }
 
 // A record within two sigmas of chance says nothing.
 static const float BACKED_SIGMAS = 2.0f;
-// Less would be told as 0.00.
-static const double TOLD_GAIN = 0.005;
 
-static void sentence_en(br_buf *out, const br_reason *reason)
+/// By how many per cent the odds fall when this much log-odds is taken; at most 99.
+static int percent_of_odds(double loss)
 {
-    double gain = (double)reason->gain;
-    if (gain >= TOLD_GAIN) {
-        br_buf_printf(out, ". Without it the estimate (log-odds) falls by %.2f", gain);
-    } else if (gain <= -TOLD_GAIN) {
-        br_buf_printf(out, ". Without it the estimate (log-odds) rises by %.2f", -gain);
-    }
-    if (reason->backing >= BACKED_SIGMAS) {
-        br_buf_printf(out,
-                      ". Investors like this bid more on such bonds than chance would have it: %u bids, %.1f sigma",
-                      reason->bids, (double)reason->backing);
-    }
-    br_buf_char(out, '.');
+    double percent = 100.0 * (1.0 - exp(-loss));
+    return percent > 99.0 ? 99 : (int)(percent + 0.5);
 }
 
-static void sentence_zh(br_buf *out, const br_reason *reason)
+static void record_sentence(br_buf *out, const br_reason *reason, br_language language)
 {
-    double gain = (double)reason->gain;
-    if (gain >= TOLD_GAIN || gain <= -TOLD_GAIN) {
-        br_buf_printf(out, "。去掉这一条，估计值（对数几率）%s %.2f", gain > 0 ? "下降" : "上升",
-                      gain > 0 ? gain : -gain);
+    br_record_times t = br_record_times_of((double)reason->backing, reason->bids);
+    br_buf_printf(
+        out,
+        language == BR_LANGUAGE_ZH
+            ? "。此类投资者对此类债券的投标是随机预期的 %.1f 倍（95%%：%.1f 至 %.1f；%u 次投标）"
+            : ". Investors like this bid %.1f times as often on such bonds as chance would have it (95 %%: %.1f "
+              "to %.1f; %u bids)",
+        t.times, t.low, t.high, reason->bids);
+}
+
+static void sentence_for(br_buf *out, const br_reason *reason, br_language language)
+{
+    bool chinese = language == BR_LANGUAGE_ZH;
+    int falls = percent_of_odds((double)reason->gain);
+    int rises = percent_of_odds(-(double)reason->gain);
+    if (falls > 0) {
+        br_buf_printf(
+            out, chinese ? "。去掉这一条，投标的胜算（odds）下降 %d%%" : ". Without it the odds of a bid fall by %d %%",
+            falls);
+    } else if (rises > 0) {
+        br_buf_printf(out, chinese ? "。去掉这一条，投标的胜算（odds）并不下降"
+                                   : ". Without it the odds of a bid do not fall");
     }
     if (reason->backing >= BACKED_SIGMAS) {
-        br_buf_printf(out, "。此类投资者对此类债券的投标多于随机预期：%u 次，%.1f σ", reason->bids,
-                      (double)reason->backing);
+        record_sentence(out, reason, language);
     }
-    br_buf_string(out, "。");
+    br_buf_string(out, chinese ? "。" : ".");
 }
 
 static void sentence_against(br_buf *out, const br_reason *reason, br_language language)
 {
     br_buf_printf(out,
-                  language == BR_LANGUAGE_ZH ? "。若一并考虑，估计值（对数几率）将下降 %.2f。"
-                                             : ". Seen as well, it would lower the estimate (log-odds) by %.2f.",
-                  -(double)reason->gain);
+                  language == BR_LANGUAGE_ZH ? "。若一并考虑，投标的胜算（odds）将下降 %d%%。"
+                                             : ". Seen as well, it lowers the odds of a bid by %d %%.",
+                  percent_of_odds(-(double)reason->gain));
 }
 
 void br_reason_sentence(br_buf *out, const br_encoder *encoder, const br_reason *reason, br_reason_role role,
@@ -86,10 +147,8 @@ void br_reason_sentence(br_buf *out, const br_encoder *encoder, const br_reason 
     br_reason_tag(out, encoder, reason->field, reason->code, language);
     if (role == BR_REASON_AGAINST) {
         sentence_against(out, reason, language);
-    } else if (language == BR_LANGUAGE_ZH) {
-        sentence_zh(out, reason);
     } else {
-        sentence_en(out, reason);
+        sentence_for(out, reason, language);
     }
 }
 

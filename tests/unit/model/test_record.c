@@ -307,3 +307,25 @@ Test(model_record, every_failing_allocation_is_reported_and_leaves_nothing)
     cr_assert_gt(n_failed, 20);
     free_world(&it);
 }
+
+// Exact intervals of a Poisson count, from the chi-squared distribution.
+Test(model_record, times_have_the_interval_of_a_poisson_count)
+{
+    static const struct {
+        uint32_t bids;
+        double low, high;
+    } exact[] = {{10, 4.795, 18.391}, {100, 81.364, 121.627}, {1000, 938.97, 1063.95}};
+    for (size_t i = 0; i < 3; i++) {
+        double k = exact[i].bids;
+        double e = k / 2.5; // what is put in must come out
+        double sigmas = sqrt(2.0 * ((k + 1.0) * log((k + 1.0) / (e + 1.0)) - (k - e)));
+        br_record_times times = br_record_times_of(sigmas, exact[i].bids);
+        cr_expect_float_eq(times.times, 2.5, 1e-6);
+        cr_expect_float_eq(times.low * e, exact[i].low, 0.01 * exact[i].low);
+        cr_expect_float_eq(times.high * e, exact[i].high, 0.01 * exact[i].high);
+    }
+    br_record_times none = br_record_times_of(0.0, 0);
+    cr_expect(none.times == 0.0 && none.low == 0.0 && isfinite(none.high));
+    br_record_times chance = br_record_times_of(0.0, 50);
+    cr_expect_float_eq(chance.times, 1.0, 1e-6, "nothing above chance");
+}

@@ -11,6 +11,8 @@
 static char *levels[] = {TEXT("(no bids)"), TEXT("none"), TEXT("low"), TEXT("medium"), TEXT("high"), TEXT("very high")};
 static char *types[] = {TEXT("(missing)"), TEXT("bank"), TEXT("fund")};
 static char *ratings[] = {TEXT("(missing)"), TEXT("AAA")};
+static char *lengths[] = {TEXT("(no bids)"), TEXT("very short"), TEXT("short"),
+                          TEXT("medium"),    TEXT("long"),       TEXT("very long")};
 
 static br_field fields[] = {
     {.name = TEXT("rating"),
@@ -20,6 +22,9 @@ static br_field fields[] = {
      .window_days = -1,
      .bond_field = UINT32_MAX},
     {.name = TEXT("pref.rating.AAA.365"),
+     .source = BR_SOURCE_PREFERENCE,
+     .bond_field = 0,
+     .bond_code = 1,
      .group = BR_GROUP_PREFERENCE,
      .n_values = 6,
      .value_names = levels,
@@ -31,8 +36,16 @@ static br_field fields[] = {
      .value_names = types,
      .window_days = -1,
      .bond_field = UINT32_MAX},
+    {.name = TEXT("recency"),
+     .source = BR_SOURCE_ACTIVITY,
+     .group = BR_GROUP_ABILITY,
+     .n_values = 6,
+     .value_names = lengths,
+     .window_days = -1,
+     .bond_field = UINT32_MAX,
+     .label = {.en = TEXT("time since the last bid"), .zh = TEXT("距上次投标")}},
 };
-static const br_encoder encoder = {.fields = fields, .n_fields = 3, .n_bond_fields = 1};
+static const br_encoder encoder = {.fields = fields, .n_fields = 4, .n_bond_fields = 1};
 
 static const char *tag(uint32_t field, uint8_t code, br_language language)
 {
@@ -52,21 +65,40 @@ static const char *sentence(br_reason reason, br_language language)
 
 Test(pipeline_words, a_tag_is_label_and_value)
 {
-    cr_expect_str_eq(tag(0, 4, BR_LANGUAGE_EN), "prefers rating AAA, last year: high");
-    cr_expect_str_eq(tag(0, 4, BR_LANGUAGE_ZH), "近一年偏好AAA：高");
+    cr_expect_str_eq(tag(2, 2, BR_LANGUAGE_EN), "time since the last bid: short");
+    cr_expect_str_eq(tag(2, 2, BR_LANGUAGE_ZH), "距上次投标：短");
     cr_expect_str_eq(tag(1, 2, BR_LANGUAGE_EN), "org: fund", "without a label the name serves");
     cr_expect_str_eq(tag(1, 2, BR_LANGUAGE_ZH), "org：fund", "the data's own words stay as they are");
+}
+
+Test(pipeline_words, a_preference_is_said_as_strongly_as_it_is)
+{
+    static const char *const en[] = {"no bids at all, so none on rating AAA, last year",
+                                     "avoids rating AAA, last year",
+                                     "seldom bids on rating AAA, last year",
+                                     "bids on rating AAA, last year",
+                                     "prefers rating AAA, last year",
+                                     "strongly prefers rating AAA, last year"};
+    for (uint8_t code = 0; code < 6; code++) {
+        cr_expect_str_eq(tag(0, code, BR_LANGUAGE_EN), en[code]);
+    }
+    cr_expect_str_eq(tag(0, 4, BR_LANGUAGE_ZH), "近一年偏好rating：AAA");
+    cr_expect_str_eq(tag(0, 0, BR_LANGUAGE_ZH), "近一年无投标（rating：AAA）");
 }
 
 Test(pipeline_words, a_sentence_tells_a_loss_as_a_loss_and_a_gain_as_none)
 {
     br_reason reason = {.field = 0, .code = 4, .gain = 0.35f, .backing = 17.8f, .bids = 412};
     const char *text = sentence(reason, BR_LANGUAGE_EN);
-    cr_expect(strstr(text, "falls by 0.35") != NULL, "%s", text);
-    cr_expect(strstr(text, "17.8") != NULL && strstr(text, "412") != NULL, "%s", text);
+    cr_expect(strstr(text, "the odds of a bid fall by 30 %.") != NULL, "%s",
+              text);
+    cr_expect(strstr(text, "bid 2.8 times as often") != NULL && strstr(text, "2.5 to 3.1; 412 bids") != NULL, "%s",
+              text);
     reason.gain = -0.07f;
     text = sentence(reason, BR_LANGUAGE_EN);
-    cr_expect(strstr(text, "falls") == NULL && strstr(text, "rises by 0.07") != NULL, "%s", text);
+    cr_expect(strstr(text, "fall by") == NULL && strstr(text, "do not fall") != NULL, "%s", text);
+    reason.gain = 0.001f;
+    cr_expect(strstr(sentence(reason, BR_LANGUAGE_EN), "odds") == NULL, "less than half a per cent is not told");
 }
 
 Test(pipeline_words, a_reason_against_says_what_it_would_take)
@@ -74,7 +106,7 @@ Test(pipeline_words, a_reason_against_says_what_it_would_take)
     static br_buf text;
     br_reason against = {.field = 1, .code = 2, .gain = -0.3f};
     br_reason_sentence(&text, &encoder, &against, BR_REASON_AGAINST, BR_LANGUAGE_EN);
-    cr_expect_str_eq(br_buf_text(&text), "org: fund. Seen as well, it would lower the estimate (log-odds) by 0.30.");
+    cr_expect_str_eq(br_buf_text(&text), "org: fund. Seen as well, it lowers the odds of a bid by 26 %.");
 }
 
 Test(pipeline_words, a_record_that_does_not_back_the_reason_is_not_claimed_to)
