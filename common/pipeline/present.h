@@ -8,7 +8,8 @@
 ///         "times": {"times": 2.8, "low": 2.5, "high": 3.1} or null}],
 ///       "against": {...} or null, "support": {"matching": 12, "mean_probability": 0.1}, "certified": true}]}
 ///
-/// "times" is how many times as often as chance would have it investors with the reason's value bid on such bonds (model/record.h). "pending" while the explanation is to do; "failure" says why there will be none unless its job is asked for again.
+/// "times" is how many times as often as chance would have it investors with the reason's value bid on such bonds (model/record.h).
+/// "pending" while the explanation is to do; "failure" says why there will be none unless its job is asked for again.
 
 #include "pipeline/words.h"
 #include "store/recommendations.h"
