@@ -10,7 +10,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,8 +20,10 @@
 #define MAX_TARGET_BYTES 4096 // of the path, and of all arguments
 #define CONNECTION_BYTES (32u << 10)
 #define BACKLOG          128
+#define MAX_IGNORED      (1u << 20) // bytes of a body without a length that is too long, before the connection is closed
 
-static const unsigned counted_codes[] = {200, 304, 400, 404, 405, 413, 414, 500, 503};
+static const unsigned counted_codes[] = {200, 201, 204, 304, 400, 401, 403, 404, 405,
+                                         409, 413, 414, 415, 421, 422, 429, 500, 503};
 
 enum { N_CODES = sizeof counted_codes / sizeof counted_codes[0] };
 
@@ -32,6 +36,7 @@ typedef struct route_slot {
 struct br_http {
     struct MHD_Daemon *daemon;
     uint16_t port;
+    int64_t body_ns;       // a body that takes longer is given up
     pthread_rwlock_t lock; // handlers run under it, so that routes can be taken away
     route_slot *slots;
     size_t n_slots;
@@ -43,9 +48,20 @@ typedef struct argument {
     const char *value;
 } argument;
 
+// A body on its way in.
+typedef struct upload {
+    br_buf body;
+    size_t n_seen; // counted also when it is too long to keep
+    int64_t started_ns;
+} upload;
+
+static upload no_upload; // marks a request without a body; never written
+
 // One request while it is worked.
 typedef struct exchange {
     br_http_request request;
+    struct MHD_Connection *connection;
+    char peer[INET6_ADDRSTRLEN];
     argument arguments[MAX_ARGUMENTS];
     size_t n_arguments;
     char path[MAX_TARGET_BYTES + 1];
@@ -128,7 +144,7 @@ br_status br_http_routes(br_http *http, const br_http_route *routes, size_t n)
     }
     for (size_t i = 0; i < N_OWN + n; i++) {
         const br_http_route *route = i < N_OWN ? &own_routes[i] : &routes[i - N_OWN];
-        br_assert(route->path[0] == '/' && route->handler != NULL);
+        br_assert(route->path[0] == '/' && (route->handler != NULL || route->post != NULL));
         slot_init(&slots[i], route);
     }
     pthread_rwlock_wrlock(&http->lock);
@@ -201,18 +217,86 @@ static void read_target(exchange *e, struct MHD_Connection *connection, const ch
     MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, take_argument, e);
 }
 
-static bool has_body(struct MHD_Connection *connection)
+typedef struct header_search {
+    const char *name;
+    const char *value;
+    unsigned n;
+} header_search;
+
+static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const char *key, const char *value)
 {
-    const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    return (length != NULL && strcmp(length, "0") != 0) ||
-           MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL;
+    (void)kind;
+    header_search *search = context;
+    if (strcasecmp(key, search->name) == 0) {
+        search->value = value == NULL ? "" : value;
+        search->n++;
+    }
+    return MHD_YES;
 }
 
-// The answer, and the route it counts for.
-static route_slot *work(br_http *http, struct MHD_Connection *connection, exchange *e, const char *url,
-                        br_http_answer *answer)
+static const char *find_header(const br_http_request *request, const char *name)
 {
-    read_target(e, connection, url);
+    const exchange *e = request->connection;
+    header_search search = {.name = name};
+    MHD_get_connection_values(e->connection, MHD_HEADER_KIND, take_header, &search);
+    return search.n > 1 ? "" : search.value;
+}
+
+static void read_peer(exchange *e)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(e->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *address = info == NULL ? NULL : info->client_addr;
+    e->peer[0] = '\0';
+    if (address == NULL) {
+        return;
+    }
+    if (address->sa_family == AF_UNIX) {
+        snprintf(e->peer, sizeof e->peer, BR_HTTP_PEER_UNIX);
+    } else if (address->sa_family == AF_INET) {
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, e->peer, sizeof e->peer);
+    } else if (address->sa_family == AF_INET6) {
+        const struct in6_addr *six = &((const struct sockaddr_in6 *)address)->sin6_addr;
+        if (IN6_IS_ADDR_V4MAPPED(six)) {
+            inet_ntop(AF_INET, &six->s6_addr[12], e->peer, sizeof e->peer);
+        } else {
+            inet_ntop(AF_INET6, six, e->peer, sizeof e->peer);
+        }
+    }
+}
+
+// Bytes of the body as the head tells, SIZE_MAX when it tells only that there is one.
+static size_t told_length(struct MHD_Connection *connection)
+{
+    if (MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL) {
+        return SIZE_MAX;
+    }
+    const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return length == NULL ? 0 : strtoull(length, NULL, 10); // the library has refused what is no number
+}
+
+static void refuse_method(exchange *e, const route_slot *slot, br_http_answer *answer)
+{
+    e->allow = slot->route.post == NULL ? "GET, HEAD" : slot->route.handler == NULL ? "POST" : "GET, HEAD, POST";
+    char detail[64];
+    snprintf(detail, sizeof detail, "only %s", e->allow);
+    br_http_problem(answer, 405, "Method Not Allowed", detail);
+}
+
+static bool body_is_too_long(const exchange *e, const upload *body, bool post)
+{
+    size_t told = told_length(e->connection);
+    if (!post) {
+        return told > 0;
+    }
+    return (told != SIZE_MAX && told > BR_HTTP_BODY_BYTES) || body->n_seen > BR_HTTP_BODY_BYTES;
+}
+
+// The route a request counts for, and the handler that is to answer it; NULL when the answer is there already.
+static route_slot *find_work(br_http *http, exchange *e, const upload *body, const char *url, br_http_answer *answer,
+                             br_http_handler *handler_out)
+{
+    *handler_out = NULL;
+    read_target(e, e->connection, url);
     if (e->too_long) {
         br_http_problem(answer, 414, "URI Too Long", "path and arguments may have 4096 bytes, 32 arguments");
         return &http->nowhere;
@@ -227,17 +311,19 @@ static route_slot *work(br_http *http, struct MHD_Connection *connection, exchan
         br_http_problem(answer, 404, "Not Found", "there is nothing at this path");
         return slot;
     }
-    if (strcmp(e->request.method, "GET") != 0 && strcmp(e->request.method, "HEAD") != 0) {
-        e->allow = "GET, HEAD";
-        br_http_problem(answer, 405, "Method Not Allowed", "only GET and HEAD");
-        return slot;
+    const bool post = strcmp(e->request.method, "POST") == 0;
+    const bool get = strcmp(e->request.method, "GET") == 0 || strcmp(e->request.method, "HEAD") == 0;
+    br_http_handler handler = post ? slot->route.post : get ? slot->route.handler : NULL;
+    if (handler == NULL) {
+        refuse_method(e, slot, answer);
+    } else if (body_is_too_long(e, body, post)) {
+        br_http_problem(answer, 413, "Content Too Large",
+                        post ? "a body may have 65536 bytes" : "a request of this method may not have a body");
+    } else if (body->body.failed) {
+        br_http_problem(answer, 500, "Internal Server Error", "no memory for the body");
+    } else {
+        *handler_out = handler;
     }
-    if (has_body(connection)) {
-        br_http_problem(answer, 413, "Content Too Large", "a request may not have a body");
-        return slot;
-    }
-    e->request.rest = e->path + strlen(slot->route.path);
-    slot->route.handler(slot->route.context, &e->request, answer);
     return slot;
 }
 
@@ -269,7 +355,8 @@ static void finish(const exchange *e, br_http_answer *answer)
     if (answer->content_type == NULL) {
         answer->content_type = "application/json";
     }
-    if (answer->code == 200 && br_etag_matches(e->request.if_none_match, answer->etag)) {
+    if (answer->code == 200 && strcmp(e->request.method, "POST") != 0 &&
+        br_etag_matches(e->request.if_none_match, answer->etag)) {
         answer->code = 304;
         br_buf_clear(&answer->body);
     }
@@ -277,6 +364,8 @@ static void finish(const exchange *e, br_http_answer *answer)
 
 static bool add_headers(struct MHD_Response *response, const exchange *e, const br_http_answer *answer)
 {
+    char retry[16];
+    snprintf(retry, sizeof retry, "%u", answer->retry_after_s);
     const char *const headers[][2] = {
         {"X-Content-Type-Options", "nosniff"},
         {"Cache-Control", answer->cache_control == NULL ? "no-cache" : answer->cache_control},
@@ -286,6 +375,7 @@ static bool add_headers(struct MHD_Response *response, const exchange *e, const 
         {"Content-Type", answer->code == 304 ? NULL : answer->content_type},
         {"ETag", answer->etag != NULL && answer->etag[0] != '\0' ? answer->etag : NULL},
         {"Allow", e->allow},
+        {"Retry-After", answer->retry_after_s == 0 ? NULL : retry},
     };
     for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
         if (headers[i][1] != NULL && MHD_add_response_header(response, headers[i][0], headers[i][1]) != MHD_YES) {
@@ -318,46 +408,115 @@ static enum MHD_Result respond(struct MHD_Connection *connection, const exchange
     return result;
 }
 
-// Called once when the head of a request is there and once more when all of it is. A request with a body is answered
-// at the first call, which makes the server read no more of it.
-static enum MHD_Result access_handler(void *context, struct MHD_Connection *connection, const char *url,
-                                      const char *method, const char *version, const char *upload, size_t *upload_bytes,
-                                      void **seen)
+// --- bodies ---
+
+static enum MHD_Result take_body(const br_http *http, upload *body, const char *bytes, size_t *n_io)
 {
-    (void)version;
-    (void)upload;
-    static int mark;
-    if (*seen == NULL && !has_body(connection)) {
-        *seen = &mark;
-        return MHD_YES;
+    body->n_seen += *n_io;
+    if (body->n_seen > MAX_IGNORED || br_clock_ns() - body->started_ns > http->body_ns) {
+        return MHD_NO; // no answer can be sent in the midst of a body
     }
-    if (*upload_bytes != 0) {
-        return MHD_NO;
+    if (body->n_seen <= BR_HTTP_BODY_BYTES) {
+        br_buf_append(&body->body, bytes, *n_io);
+    } else {
+        br_buf_deinit(&body->body);
     }
-    br_http *http = context;
-    int64_t started_ns = br_clock_ns();
-    exchange e;
-    e.request = (br_http_request){
+    *n_io = 0;
+    return MHD_YES;
+}
+
+static void forget_body(void *context, struct MHD_Connection *connection, void **seen,
+                        enum MHD_RequestTerminationCode how)
+{
+    (void)context;
+    (void)connection;
+    (void)how;
+    upload *body = *seen;
+    if (body != NULL && body != &no_upload) {
+        br_buf_deinit(&body->body);
+        br_free(body);
+    }
+    *seen = NULL;
+}
+
+static void exchange_init(exchange *e, struct MHD_Connection *connection, const char *method, const upload *body)
+{
+    e->connection = connection;
+    e->request = (br_http_request){
         .method = method,
-        .path = e.path,
+        .path = e->path,
         .query = find_argument,
         .rest = "",
         .if_none_match = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_IF_NONE_MATCH),
-        .connection = &e};
-    e.n_arguments = 0;
-    e.used = 0;
-    e.malformed = false;
-    e.too_long = false;
-    e.allow = NULL;
+        .header = find_header,
+        .peer = e->peer,
+        .body = (const uint8_t *)br_buf_text(&body->body),
+        .n_body = body->body.length,
+        .connection = e};
+    e->n_arguments = 0;
+    e->used = 0;
+    e->malformed = false;
+    e->too_long = false;
+    e->allow = NULL;
+    read_peer(e);
+}
+
+// Answers a request; one that is not complete only if its head alone decides.
+static enum MHD_Result answer_request(br_http *http, exchange *e, const upload *body, const char *url, bool complete,
+                                      bool *answered_out)
+{
+    int64_t started_ns = br_clock_ns();
     br_http_answer answer = {0};
+    br_http_handler handler = NULL;
+    enum MHD_Result result = MHD_YES;
     pthread_rwlock_rdlock(&http->lock);
-    route_slot *slot = work(http, connection, &e, url, &answer);
-    finish(&e, &answer);
-    enum MHD_Result result = respond(connection, &e, &answer);
-    count(slot, answer.code, started_ns);
+    route_slot *slot = find_work(http, e, body, url, &answer, &handler);
+    *answered_out = complete || handler == NULL;
+    if (*answered_out) {
+        if (handler != NULL) {
+            e->request.rest = e->path + strlen(slot->route.path);
+            handler(slot->route.context, &e->request, &answer);
+        }
+        finish(e, &answer);
+        result = respond(e->connection, e, &answer);
+        count(slot, answer.code, started_ns);
+    }
     pthread_rwlock_unlock(&http->lock);
     br_buf_deinit(&answer.body);
     return result;
+}
+
+// Called once when the head of a request is there, for each piece of a body, and once more when all of it is. A request
+// whose body nobody wants is answered at the first call, which makes the server read no more of it.
+static enum MHD_Result access_handler(void *context, struct MHD_Connection *connection, const char *url,
+                                      const char *method, const char *version, const char *piece, size_t *piece_bytes,
+                                      void **seen)
+{
+    (void)version;
+    br_http *http = context;
+    upload *body = *seen;
+    const bool complete = body != NULL;
+    if (!complete && told_length(connection) == 0) {
+        *seen = &no_upload;
+        return MHD_YES;
+    }
+    if (*piece_bytes != 0) {
+        return body == NULL || body == &no_upload ? MHD_NO : take_body(http, body, piece, piece_bytes);
+    }
+    exchange e;
+    exchange_init(&e, connection, method, complete ? body : &no_upload);
+    bool answered = false;
+    enum MHD_Result result = answer_request(http, &e, complete ? body : &no_upload, url, complete, &answered);
+    if (answered) {
+        return result;
+    }
+    body = br_calloc(1, sizeof *body);
+    if (body == NULL) {
+        return MHD_NO;
+    }
+    body->started_ns = br_clock_ns();
+    *seen = body;
+    return MHD_YES;
 }
 
 // Decoding is ours: the library's own goes on after a wrong escape.
@@ -417,6 +576,7 @@ static struct MHD_Daemon *start_daemon(br_http *http, int file, const br_http_op
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, NULL},
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_as_it_is, NULL},
+        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)forget_body, NULL},
         {MHD_OPTION_THREAD_POOL_SIZE, threads == 1 ? 0 : (intptr_t)threads, NULL},
         {MHD_OPTION_END, 0, NULL}};
     return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, access_handler, http, MHD_OPTION_ARRAY, items,
@@ -430,6 +590,7 @@ br_status br_http_start(br_http **out, const br_http_options *options)
         return br_no_memory("HTTP server", 1);
     }
     pthread_rwlock_init(&http->lock, NULL);
+    http->body_ns = (int64_t)(options->timeout_s == 0 ? 10 : options->timeout_s) * 1000000000;
     slot_init(&http->nowhere, &(br_http_route){.path = "none"});
     br_status status = br_http_routes(http, options->routes, options->n_routes);
     if (status != BR_OK) {

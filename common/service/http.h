@@ -6,6 +6,9 @@
 
 #include "base/buf.h"
 
+#define BR_HTTP_BODY_BYTES (64u << 10) ///< the longest body of a POST
+#define BR_HTTP_PEER_UNIX  "unix"      ///< the peer of a request that came over a unix socket
+
 typedef struct br_http br_http;
 
 typedef struct br_http_request {
@@ -14,6 +17,12 @@ typedef struct br_http_request {
     const char *(*query)(const struct br_http_request *request, const char *name); ///< NULL if absent; valid UTF-8
     const char *rest; ///< what followed a route that ends in a slash
     const char *if_none_match;
+    /// A header's value as it was sent, any bytes but NUL and line ends; "" also when it came more than once, so that nobody believes either. NULL if absent.
+    const char *(*header)(const struct br_http_request *request, const char *name);
+    const char *peer;    ///< numeric address of the other side (IPv4 also where it came mapped into IPv6), or BR_HTTP_PEER_UNIX
+    const uint8_t *body; ///< [n_body] of a POST, followed by a NUL; any bytes
+    size_t n_body;
+    const char *user; ///< who asks, set by a handler that finds out before it calls another; NULL from the server
     void *connection;
 } br_http_request;
 
@@ -25,16 +34,18 @@ typedef struct br_http_answer {
     const char *
         content_security_policy; ///< "default-src 'none'; frame-ancestors 'none'" when not set: right for data, not for a page
     char etag_text[80];          ///< room for one
+    unsigned retry_after_s;      ///< 0 = not said
     br_buf body;
 } br_http_answer;
 
-/// Called for GET and HEAD, on a server thread; must be safe beside the other threads.
+/// Called on a server thread; must be safe beside the other threads.
 typedef void (*br_http_handler)(void *context, const br_http_request *request, br_http_answer *answer);
 
 typedef struct br_http_route {
     const char *path; ///< exact, or a prefix when it ends in "/"
-    br_http_handler handler;
+    br_http_handler handler; ///< GET and HEAD; NULL: 405
     void *context;
+    br_http_handler post; ///< POST; NULL: 405
 } br_http_route;
 
 typedef struct br_http_options {
@@ -43,12 +54,13 @@ typedef struct br_http_options {
     const br_http_route *routes; ///< [n_routes], borrowed
     size_t n_routes;
     uint32_t max_connections; ///< 0 = 256
-    uint32_t timeout_s;       ///< silence after which a connection is closed; 0 = 10
+    uint32_t timeout_s;       ///< silence after which a connection is closed, and the time a whole body may take; 0 = 10
     uint32_t n_threads;       ///< 0 = 1
 } br_http_options;
 
-/// /livez, /readyz and /metrics are always there. Requests are counted by route and code. Refused before any handler sees them: other methods (405), bodies
-/// (413), paths and queries that are not proper UTF-8 or hold control characters (400), more than 32 arguments or 4 KiB of them (414). Errors: BR_ERR_EXISTS (port in use), BR_ERR_IO.
+/// /livez, /readyz and /metrics are always there. Requests are counted by route and code. Refused before any handler sees them: methods the route
+/// does not take (405), bodies of GET and HEAD and those longer than BR_HTTP_BODY_BYTES (413), paths and queries that are not proper UTF-8 or hold control characters (400),
+/// more than 32 arguments or 4 KiB of them (414). A body that is refused by its head is not read. Memory: at most 32 KiB and one body per connection. Errors: BR_ERR_EXISTS (port in use), BR_ERR_IO.
 br_status br_http_start(br_http **out, const br_http_options *options) BR_MUST_CHECK;
 /// Other routes beside the three from now on; when it returns, no thread is in a handler of the former ones.
 /// Errors: BR_ERR_NO_MEMORY, the former ones stay.

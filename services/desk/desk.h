@@ -6,6 +6,7 @@
 
 #include "pipeline/follow.h"
 #include "pipeline/present.h"
+#include "service/access.h"
 #include "service/service.h"
 #include "store/quality.h"
 #include "store/recommendations.h"
@@ -55,6 +56,26 @@ typedef struct desk {
     cached_snapshot cache[DESK_SNAPSHOTS];
     uint64_t cache_clock;
 } desk;
+
+// --- access.c ---
+
+/// A path and who may use it. Handlers have the desk as context, and in request->user who asks.
+typedef struct desk_route {
+    const char *path;
+    br_role role; ///< that GET needs; BR_ROLE_NONE exactly when there is none
+    br_http_handler get;
+    br_role post_role; ///< the same for POST
+    br_http_handler post;
+    bool changes; ///< POST needs an Idempotency-Key, checked before the handler sees it
+} desk_route;
+
+typedef struct desk_bound {
+    struct desk *desk;
+    const desk_route *route;
+} desk_bound;
+
+/// The server's routes: each asks who it is before the handler runs. `routes` and `bound` [n] stay the caller's as long as the server.
+void desk_bind(desk *self, const desk_route *routes, size_t n, desk_bound *bound, br_http_route *out);
 
 // --- state.c ---
 

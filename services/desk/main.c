@@ -16,29 +16,25 @@ static br_status on_hint(void *state, br_socket *socket, br_message *message)
 
 static br_status start(br_service *service, void *state)
 {
-    static const struct {
-        const char *path;
-        br_http_handler handler;
-    } table[] = {
-        {"/api/v1/bonds", handle_bonds},
-        {"/api/v1/bonds/", handle_bond},
-        {"/api/v1/metrics/daily", handle_daily},
-        {"/api/v1/metrics/monthly", handle_monthly},
-        {"/api/v1/metrics/reports/", handle_report},
-        {"/api/v1/snapshots", handle_snapshots},
-        {"/api/v1/status", handle_status},
-        {"/bonds/", handle_bond_page},
-        {"/style.css", handle_style},
-        {"/", handle_home},
+    static const desk_route table[] = {
+        {.path = "/api/v1/bonds", .role = BR_ROLE_READ, .get = handle_bonds},
+        {.path = "/api/v1/bonds/", .role = BR_ROLE_READ, .get = handle_bond},
+        {.path = "/api/v1/metrics/daily", .role = BR_ROLE_READ, .get = handle_daily},
+        {.path = "/api/v1/metrics/monthly", .role = BR_ROLE_READ, .get = handle_monthly},
+        {.path = "/api/v1/metrics/reports/", .role = BR_ROLE_READ, .get = handle_report},
+        {.path = "/api/v1/snapshots", .role = BR_ROLE_READ, .get = handle_snapshots},
+        {.path = "/api/v1/status", .role = BR_ROLE_READ, .get = handle_status},
+        {.path = "/bonds/", .role = BR_ROLE_READ, .get = handle_bond_page},
+        {.path = "/style.css", .role = BR_ROLE_READ, .get = handle_style},
+        {.path = "/", .role = BR_ROLE_READ, .get = handle_home},
     };
     enum { N_ROUTES = sizeof table / sizeof *table };
     static br_http_route routes[N_ROUTES];
+    static desk_bound bound[N_ROUTES];
     desk *self = state;
     self->service = service;
     br_status status = desk_open(self);
-    for (size_t i = 0; i < N_ROUTES; i++) {
-        routes[i] = (br_http_route){table[i].path, table[i].handler, self};
-    }
+    desk_bind(self, table, N_ROUTES, bound, routes);
     if (status == BR_OK) {
         status = br_service_local_socket(service, &self->hints, BR_SOCKET_SUB, "ingester.hints", false, on_hint);
     }

@@ -63,10 +63,30 @@ static void missing(void *context, const br_http_request *request, br_http_answe
     br_http_problem(answer, 404, "No such bond", "there is no bond \"x\"");
 }
 
+static void posted(void *context, const br_http_request *request, br_http_answer *answer)
+{
+    (void)context;
+    const char *one = request->header(request, "x-ONE");
+    answer->code = 201;
+    answer->etag = "\"v1\"";
+    answer->retry_after_s = 7;
+    br_buf_printf(&answer->body, "%s %zu %d %s|", request->method, request->n_body, request->body[request->n_body],
+                  one == NULL ? "-" : one);
+    br_buf_append(&answer->body, request->body, request->n_body < 64 ? request->n_body : 64);
+}
+
+static void say_peer(void *context, const br_http_request *request, br_http_answer *answer)
+{
+    (void)context;
+    br_buf_string(&answer->body, request->peer);
+}
+
 static const br_http_route routes[] = {
-    {.path = "/echo", .handler = echo},           {.path = "/tree/", .handler = echo},
-    {.path = "/tree/inner/", .handler = missing}, {.path = "/page", .handler = tagged},
-    {.path = "/large", .handler = large},         {.path = "/starved", .handler = starved},
+    {.path = "/post", .post = posted},        {.path = "/both/", .handler = echo, .post = posted},
+    {.path = "/peer", .handler = say_peer},   {.path = "/echo", .handler = echo},
+    {.path = "/tree/", .handler = echo},      {.path = "/tree/inner/", .handler = missing},
+    {.path = "/page", .handler = tagged},     {.path = "/large", .handler = large},
+    {.path = "/starved", .handler = starved},
 };
 
 static const br_http_options options = {.listen = "127.0.0.1",
@@ -219,6 +239,127 @@ Test(service_http, a_body_is_refused)
                                  &answer),
                  413);
     expect_serving("bodies");
+}
+
+// --- bodies ---
+
+static int post(const char *head, const char *body, size_t n, br_buf *answer)
+{
+    BR_AUTO_DEINIT(br_buf) request = {0};
+    br_buf_printf(&request, "POST %s\r\nConnection: close\r\n\r\n", head);
+    br_buf_append(&request, body, n);
+    int file = br_test_connect(br_http_port(server));
+    br_test_send(file, request.data, request.length);
+    int code = br_test_receive(file, answer, BR_TEST_DEADLINE_MS);
+    close(file);
+    return code;
+}
+
+Test(service_http, a_post_brings_its_body)
+{
+    static const char *const cases[][3] = {
+        {"/post HTTP/1.1\r\nHost: a\r\nContent-Length: 5", "hello", "POST 5 0 -|hello"},
+        {"/post HTTP/1.1\r\nHost: a\r\nX-One: \xE5\x80\xBA \xFF\r\nContent-Length: 0", "",
+         "POST 0 0 \xE5\x80\xBA \xFF|"},
+        {"/post HTTP/1.1\r\nHost: a\r\nX-One: 1\r\nx-one: 2", "", "POST 0 0 |"},
+        {"/both/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked", "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+         "POST 5 0 -|abcde"},
+        {"/both/ HTTP/1.1\r\nHost: a\r\nIf-None-Match: \"v1\"\r\nContent-Length: 1", "x", "POST 1 0 -|x"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        BR_AUTO_DEINIT(br_buf) answer = {0};
+        cr_assert_eq(post(cases[i][0], cases[i][1], strlen(cases[i][1]), &answer), 201, "%zu", i);
+        cr_assert_str_eq(br_test_body(&answer), cases[i][2]);
+        cr_assert_str_eq(br_test_header(&answer, "Retry-After"), "7");
+    }
+    BR_AUTO_DEINIT(br_buf) answer = {0};
+    cr_assert_eq(get("/both/x", &answer), 200);
+    cr_assert_eq(get("/post", &answer), 405);
+    cr_assert_str_eq(br_test_header(&answer, "Allow"), "POST");
+    br_buf_clear(&answer);
+    cr_assert_eq(br_test_request(br_http_port(server), "PUT /both/ HTTP/1.1\r\nHost: a\r\n\r\n", &answer), 405);
+    cr_assert_str_eq(br_test_header(&answer, "Allow"), "GET, HEAD, POST");
+}
+
+Test(service_http, a_body_has_at_most_64_KiB)
+{
+    BR_AUTO_DEINIT(br_buf) body = {0};
+    for (size_t i = 0; i <= BR_HTTP_BODY_BYTES; i++) {
+        br_buf_char(&body, 'a');
+    }
+    for (int chunked = 0; chunked < 2; chunked++) {
+        for (int more = 0; more < 2; more++) {
+            char head[128];
+            BR_AUTO_DEINIT(br_buf) framed = {0};
+            BR_AUTO_DEINIT(br_buf) answer = {0};
+            const size_t n = BR_HTTP_BODY_BYTES + (size_t)more;
+            snprintf(head, sizeof head, "/post HTTP/1.1\r\nHost: a\r\n%s%zu",
+                     chunked == 0 ? "Content-Length: " : "Transfer-Encoding: chunked\r\nX-Bytes: ", n);
+            if (chunked != 0) {
+                br_buf_printf(&framed, "%zx\r\n", n);
+            }
+            br_buf_append(&framed, body.data, n);
+            br_buf_string(&framed, chunked == 0 ? "" : "\r\n0\r\n\r\n");
+            cr_assert_eq(post(head, br_buf_text(&framed), framed.length, &answer), more == 0 ? 201 : 413, "%s", head);
+            if (more != 0) {
+                expect_problem(&answer, 413);
+            }
+        }
+    }
+}
+
+Test(service_http, a_body_that_nobody_wants_is_not_read)
+{
+    static const char *const heads[] = {"/post HTTP/1.1\r\nHost: a\r\nContent-Length: 65537",
+                                        "/post HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000000",
+                                        "/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10",
+                                        "/nothing HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked"};
+    static const int codes[] = {413, 413, 405, 404};
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        BR_AUTO_DEINIT(br_buf) answer = {0};
+        cr_assert_eq(post(heads[i], "", 0, &answer), codes[i], "%s", heads[i]); // without a byte of the body
+        cr_assert_null(strstr(br_buf_text(&answer), "100 Continue"));
+    }
+    BR_AUTO_DEINIT(br_buf) answer = {0};
+    cr_assert_eq(post("/post HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 65537", "", 0, &answer),
+                 413);
+}
+
+Test(service_http, a_body_without_an_end_is_given_up)
+{
+    static const char head[] = "POST /post HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    BR_AUTO_DEINIT(br_buf) answer = {0};
+    static char chunk[8 + (64 << 10)];
+    memcpy(chunk, "10000\r\n", 7);
+    memset(chunk + 7, 'a', 64 << 10);
+    memcpy(chunk + 7 + (64 << 10), "\r", 1);
+    int file = br_test_connect(br_http_port(server));
+    size_t n_sent = 0;
+    bool open = br_test_send(file, head, sizeof head - 1);
+    while (open && n_sent < 1u << 30) {
+        open = br_test_send(file, chunk, sizeof chunk) && br_test_send(file, "\n", 1);
+        n_sent += sizeof chunk;
+    }
+    cr_assert_not(open, "a gigabyte was taken");
+    close(file);
+    // Dripping: each byte comes before the silence is over, the whole never does.
+    file = br_test_connect(br_http_port(server));
+    open = br_test_send(file, head, sizeof head - 1);
+    int64_t started_ms = br_clock_ms();
+    while (open && br_clock_ms() - started_ms < 10000) {
+        open = br_test_send(file, "1\r\na\r\n", 6);
+        br_test_receive(file, &answer, 50);
+    }
+    cr_assert_not(open);
+    close(file);
+    expect_serving("bodies without an end");
+}
+
+Test(service_http, a_peer_is_an_address)
+{
+    BR_AUTO_DEINIT(br_buf) answer = {0};
+    cr_assert_eq(get("/peer", &answer), 200);
+    cr_assert_str_eq(br_test_body(&answer), "127.0.0.1");
 }
 
 Test(service_http, a_known_tag_is_304_without_body)
