@@ -10,7 +10,7 @@
 #define BR_MAX_HELD_JOBS                                                                                               \
     (BR_MAX_CREDIT + 1) ///< by an explainer: its credit, and what it works when it says READY again
 #define BR_MAX_JOB_INVESTORS 1000
-#define BR_ENGINE_VERSION    3u ///< raised whenever the same job may give other bytes
+#define BR_ENGINE_VERSION    4u ///< raised whenever the same job may give other bytes
 #define BR_MAX_LEASE_MS      600000u
 
 typedef struct br_ready {

@@ -55,12 +55,14 @@ static void keep_best_windows(br_explain_context *context)
     }
 }
 
-// Adds the fields of one group with the largest score, a concept once.
+// Adds the fields of one group with the largest score, a concept once. That an investor never bid on such bonds is no preference for them, though the
+// record may back it: on real primary issues many bidders are new.
 static void take(br_explain_context *context, br_shortlist *pool, bool preference, uint32_t most)
 {
     const float *source = preference ? context->backing : context->gain;
     for (uint32_t j = 0; j < context->n; j++) {
-        bool in_group = context->preference[j] == preference && !context->closed[j];
+        bool in_group = context->preference[j] == preference && !context->closed[j] &&
+                        (!preference || context->codes[j] >= context->telling[j]);
         context->score[j] = in_group ? source[code_of(context, j)] : -INFINITY;
     }
     keep_best_windows(context);

@@ -50,6 +50,7 @@ struct br_explain_context {
     size_t n_tries; ///< that are evaluated at once, at most
     size_t n_state;
     bool *preference; ///< [n]
+    uint8_t *telling; ///< [n] the first code that says something
     bool grouped;     ///< some field is a preference
     float logit_none;
     br_explain_base own;     ///< the bond

@@ -236,6 +236,7 @@ static br_status allocate(br_explain_context *context)
     }
     size_t n = context->n;
     context->preference = br_calloc(n, sizeof *context->preference);
+    context->telling = br_calloc(n, sizeof *context->telling);
     context->closed = br_calloc(n, sizeof *context->closed);
     context->taken = br_calloc(n, sizeof *context->taken);
     context->concept = br_calloc(n, sizeof *context->concept);
@@ -251,12 +252,12 @@ static br_status allocate(br_explain_context *context)
     context->changes = br_calloc(context->n_tries * BR_MAX_GATE_CHANGES, sizeof *context->changes);
     context->scratch = br_calloc_aligned(br_collapsed_scratch_floats(context->bond.collapsed), sizeof(float));
     context->matching = br_calloc(context->match.n_words, sizeof *context->matching);
-    bool complete = base_init(context, &context->own) && context->preference != NULL && context->taken != NULL &&
-                    context->concept != NULL && context->best_of != NULL && context->backing != NULL &&
-                    context->gain != NULL && context->spec != NULL && context->score != NULL &&
-                    context->closed != NULL && context->gradient != NULL && context->fields != NULL &&
-                    context->logits != NULL && context->mean_logits != NULL && context->changes != NULL &&
-                    context->scratch != NULL && context->matching != NULL;
+    bool complete = base_init(context, &context->own) && context->preference != NULL && context->telling != NULL &&
+                    context->taken != NULL && context->concept != NULL && context->best_of != NULL &&
+                    context->backing != NULL && context->gain != NULL && context->spec != NULL &&
+                    context->score != NULL && context->closed != NULL && context->gradient != NULL &&
+                    context->fields != NULL && context->logits != NULL && context->mean_logits != NULL &&
+                    context->changes != NULL && context->scratch != NULL && context->matching != NULL;
     if (context->options.objective == BR_OBJECTIVE_BACKED) {
         complete = complete && base_init(context, &context->mean);
     }
@@ -292,6 +293,7 @@ static void prepare(br_explain_context *context)
     for (uint32_t j = 0; j < context->n; j++) {
         const br_field *field = &bond->encoder->fields[bond->encoder->n_bond_fields + j];
         context->preference[j] = field->group == BR_GROUP_PREFERENCE;
+        context->telling[j] = br_field_first_telling(field);
         context->concept[j] = br_encoder_concept(bond->encoder, j);
         context->grouped = context->grouped || context->preference[j];
     }
@@ -347,6 +349,7 @@ void br_explain_context_free(br_explain_context **context)
     base_deinit(&c->own);
     base_deinit(&c->mean);
     br_free(c->preference);
+    br_free(c->telling);
     br_free(c->closed);
     br_free(c->taken);
     br_free(c->concept);

@@ -25,7 +25,7 @@
 ///           evaluated; what gains is taken, and the search goes on from there.
 ///   backed  J(S) = logit P(S) - 0.7 logit f_mean(x_S),
 ///           P(S) = (5 f(x_S) + sum of f(x_i) over the OTHER eligible investors who match x_S) / (5 + their number),
-///           greedily among 2 k fields: the k/2 preferences that the record backs most and the other fields with the largest
+///           greedily among 2 k fields: the k/2 preferences that the record backs most, of those the investor has shown by a bid, and the other fields with the largest
 ///           gain; of fields that differ in their window alone the best one; a group that has fewer leaves its places to the
 ///           other. The gain of (j, v) is d logit f / d gate_j with everything hidden. No swaps: they were seen to make its
 ///           explanations worse.

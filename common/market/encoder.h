@@ -69,6 +69,12 @@ static inline bool br_field_has_none(const br_field *field)
             field->activity != BR_ACTIVITY_TENURE);
 }
 
+/// The first code of a field that says something: not missing, and not that there was nothing.
+static inline uint8_t br_field_first_telling(const br_field *field)
+{
+    return br_field_has_none(field) ? 2 : 1;
+}
+
 /// Everything in an encoder is owned by it and was made by base/alloc.h.
 typedef struct br_encoder {
     br_field *fields; ///< [n_fields] bond fields first

@@ -226,12 +226,6 @@ static double deviation(const tally *it, size_t cell, size_t value)
     return k < e ? -root : root;
 }
 
-/// The first code of an investor field that says something: not missing, and not the level "none".
-static uint32_t first_telling_code(const br_field *field)
-{
-    return br_field_has_none(field) ? 2 : 1;
-}
-
 /// F(j). Ties go to the lower bond field.
 static uint32_t find_what_it_speaks_of(const tally *it, uint32_t j)
 {
@@ -241,7 +235,7 @@ static uint32_t find_what_it_speaks_of(const tally *it, uint32_t j)
     for (uint32_t phi = 0; phi < it->n_bond_fields; phi++) {
         // Code 0 is a missing value: a bond does not become attractive by it.
         for (size_t cell = it->cell_of[phi] + 1; cell < it->cell_of[phi + 1]; cell++) {
-            for (uint32_t v = first_telling_code(field); v < field->n_values; v++) {
+            for (uint32_t v = br_field_first_telling(field); v < field->n_values; v++) {
                 double dev = deviation(it, cell, it->value_of[j] + v);
                 if (dev > best_deviation) {
                     best = phi;

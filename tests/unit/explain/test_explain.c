@@ -408,20 +408,22 @@ static uint32_t size_of(uint32_t set)
 static uint32_t twin_pool(const twin *t, uint32_t investor)
 {
     double backing[N_FIELDS], gain[N_FIELDS], spec[N_FIELDS];
-    uint32_t preferences = 0, all = (1u << N_FIELDS) - 1;
+    uint32_t preferences = 0, shown = 0, all = (1u << N_FIELDS) - 1;
     for (uint32_t j = 0; j < N_FIELDS; j++) {
         uint8_t code = codes_of(t->test, investor)[j];
         backing[j] = (double)br_record_backing(&t->test->record, t->test->bond_codes, j, code, NULL);
         gain[j] = (double)t->gain[br_collapsed_first_code(t->test->collapsed, j) + code];
         spec[j] = gain[j] + twin_spec(t, investor, j);
-        preferences |= (uint32_t)(t->test->encoder.fields[4 + j].group == BR_GROUP_PREFERENCE) << j;
+        const br_field *field = &t->test->encoder.fields[4 + j];
+        preferences |= (uint32_t)(field->group == BR_GROUP_PREFERENCE) << j;
+        shown |= (uint32_t)(field->group == BR_GROUP_PREFERENCE && code >= br_field_first_telling(field)) << j;
     }
     if (!t->grouped) {
         return twin_top(t, spec, all, 4 * t->k, false, 0);
     }
-    uint32_t pool = twin_top(t, backing, preferences, (t->k + 1) / 2, true, 0);
+    uint32_t pool = twin_top(t, backing, shown, (t->k + 1) / 2, true, 0);
     pool = twin_top(t, gain, all & ~preferences, 2 * t->k - size_of(pool), true, pool);
-    pool = twin_top(t, backing, preferences, 2 * t->k - size_of(pool), true, pool);
+    pool = twin_top(t, backing, shown, 2 * t->k - size_of(pool), true, pool);
     return size_of(pool) < t->k ? twin_top(t, gain, all, t->k - size_of(pool), false, pool) : pool;
 }
 
