@@ -19,6 +19,20 @@ br_hash br_hash_of(const void *bytes, size_t n)
     return hash;
 }
 
+br_hash br_hash_keyed(const br_hash *key, const void *bytes, size_t n)
+{
+    br_hash hash;
+    crypto_generichash(hash.bytes, sizeof hash.bytes, bytes, n, key->bytes, sizeof key->bytes);
+    return hash;
+}
+
+br_hash br_hash_secret(void)
+{
+    br_hash key;
+    randombytes_buf(key.bytes, sizeof key.bytes);
+    return key;
+}
+
 void br_checksum(uint8_t out[BR_CHECKSUM_BYTES], const void *bytes, size_t n)
 {
     crypto_generichash(out, BR_CHECKSUM_BYTES, bytes, n, NULL, 0);
@@ -26,7 +40,7 @@ void br_checksum(uint8_t out[BR_CHECKSUM_BYTES], const void *bytes, size_t n)
 
 bool br_hash_equal(const br_hash *a, const br_hash *b)
 {
-    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+    return sodium_memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
 void br_hash_text(const br_hash *hash, char out[BR_HASH_TEXT])

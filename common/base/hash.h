@@ -17,7 +17,12 @@ typedef struct br_hash {
 /// Prepare the library behind it; call once before threads start. Errors: BR_ERR_IO when it cannot start.
 br_status br_hash_init(void) BR_MUST_CHECK;
 br_hash br_hash_of(const void *bytes, size_t n);
+/// Only who knows `key` can make it or check it: tokens, tickets.
+br_hash br_hash_keyed(const br_hash *key, const void *bytes, size_t n);
+/// 32 bytes that nobody can guess, for such a key.
+br_hash br_hash_secret(void);
 void br_checksum(uint8_t out[BR_CHECKSUM_BYTES], const void *bytes, size_t n);
+/// In a time that does not depend on the bytes.
 bool br_hash_equal(const br_hash *a, const br_hash *b);
 void br_hash_text(const br_hash *hash, char out[BR_HASH_TEXT]);
 /// Errors: BR_ERR_INVALID unless `text` is 64 hexadecimal digits.

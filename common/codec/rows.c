@@ -7,6 +7,25 @@
 
 // --- rows ---
 
+static bool fill_note(br_writing *writing, const br_note *note, Br__Row *message)
+{
+    Br__Note *made = br_write_alloc(writing, 1, sizeof *made);
+    if (writing->failed) {
+        return false;
+    }
+    br__note__init(made);
+    made->note_id = br_write_bytes(note->id.bytes, sizeof note->id.bytes);
+    made->user = br_write_text(note->user);
+    made->time_ms = note->time_ms;
+    made->topic = (Br__Note__Topic)note->topic;
+    made->subject = br_write_text(note->subject);
+    made->value = br_write_text(note->value);
+    made->version = br_write_text(note->version);
+    made->chain = br_write_bytes(note->chain.bytes, note->chained ? sizeof note->chain.bytes : 0);
+    message->note = made;
+    return true;
+}
+
 static bool fill_row(br_writing *writing, const br_row *row, Br__Row *message)
 {
     br__row__init(message);
@@ -27,7 +46,7 @@ static bool fill_row(br_writing *writing, const br_row *row, Br__Row *message)
     message->yaml = br_write_bytes(row->yaml, row->yaml_bytes);
     Br__NamedValue *values = br_write_alloc(writing, row->n_features, sizeof *values);
     message->features = br_write_alloc(writing, row->n_features, sizeof *message->features);
-    if (writing->failed) {
+    if (writing->failed || (row->note != NULL && !fill_note(writing, row->note, message))) {
         return false;
     }
     for (uint32_t i = 0; i < row->n_features; i++) {
@@ -70,6 +89,33 @@ static void read_features(br_reading *in, unsigned depth, const Br__Row *message
     out->n_features = (uint32_t)message->n_features;
 }
 
+// A row has a note exactly if it is one.
+static void read_note(br_reading *in, const Br__Row *message, br_row *out)
+{
+    const Br__Note *note = message->note;
+    if ((note != NULL) != (out->kind == BR_ROW_NOTE)) {
+        br_read_fail(in, "note", note == NULL ? "missing" : "in a row of another kind");
+    }
+    br_note *made = note == NULL ? NULL : br_read_alloc(in, 1, sizeof *made);
+    if (made == NULL) {
+        return;
+    }
+    *made = (br_note){
+        .id = br_read_hash(in, "note.note_id", note->note_id),
+        .user = br_read_text(in, "note.user", note->user, BR_FORM_ID),
+        .time_ms = note->time_ms,
+        .topic = (br_topic)br_read_range(in, "note.topic", (uint64_t)note->topic, BR_TOPIC_CALL, BR_TOPIC_END - 1),
+        .subject = br_read_text(in, "note.subject", note->subject, BR_FORM_ID_OR_NONE),
+        .value = br_read_text(in, "note.value", note->value, BR_FORM_VALUE),
+        .version = br_read_text(in, "note.version", note->version, BR_FORM_ID_OR_NONE),
+        .chained = note->chain.len > 0,
+    };
+    if (made->chained) {
+        made->chain = br_read_hash(in, "note.chain", note->chain);
+    }
+    out->note = made;
+}
+
 static br_row read_row(br_reading *in, unsigned depth, const Br__Row *message)
 {
     br_row row = {
@@ -93,6 +139,7 @@ static br_row read_row(br_reading *in, unsigned depth, const Br__Row *message)
         br_read_fail(in, "amount", "%lld is negative", (long long)message->amount);
     }
     read_features(in, depth, message, &row);
+    read_note(in, message, &row);
     return row;
 }
 
@@ -108,6 +155,26 @@ br_status br_row_unpack(br_row *out, br_arena *arena, const uint8_t *bytes, size
         *out = row;
     }
     return in.status;
+}
+
+br_status br_note_chain(br_hash *out, const br_hash *former, const br_row *row, br_buf *scratch)
+{
+    br_assert(row->kind == BR_ROW_NOTE && row->note != NULL);
+    br_note note = *row->note;
+    note.chained = false;
+    br_row bare = *row;
+    bare.note = &note;
+    br_buf_clear(scratch);
+    br_status status = br_row_pack(&bare, scratch);
+    if (status != BR_OK) {
+        return status;
+    }
+    br_hasher hasher;
+    br_hasher_init(&hasher);
+    br_hasher_update(&hasher, former->bytes, sizeof former->bytes);
+    br_hasher_update(&hasher, scratch->data, scratch->length);
+    *out = br_hasher_final(&hasher);
+    return BR_OK;
 }
 
 // --- batches ---
@@ -178,6 +245,8 @@ br_status br_row_batch_reply_pack(const br_row_batch_reply *reply, br_buf *out)
         results[i].outcome = (Br__RowResult__Outcome)reply->results[i].outcome;
         results[i].column = br_write_text(reply->results[i].column);
         results[i].reason = br_write_prose(&writing, reply->results[i].reason);
+        results[i].record = reply->results[i].record;
+        results[i].conflict = reply->results[i].conflict;
         message.results[i] = &results[i];
     }
     message.n_results = reply->n_results;
@@ -206,6 +275,8 @@ br_status br_row_batch_reply_unpack(br_row_batch_reply *out, br_arena *arena, co
                                                      BR_OUTCOME_REJECTED),
             .column = br_read_text(&in, "column", result->column, BR_FORM_ID_OR_NONE),
             .reason = br_read_text(&in, "reason", result->reason, BR_FORM_PROSE),
+            .record = result->record,
+            .conflict = result->conflict != 0,
         };
     }
     if (in.status == BR_OK) {

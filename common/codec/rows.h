@@ -17,6 +17,8 @@ typedef struct br_row_result {
     br_row_outcome outcome;
     const char *column;
     const char *reason;
+    uint64_t record; ///< of the ledger: the new one, or the known one of a duplicate; 0 of a rejected row
+    bool conflict;   ///< rejected because its key is known with other content
 } br_row_result;
 
 typedef struct br_row_batch_reply {
@@ -27,6 +29,10 @@ typedef struct br_row_batch_reply {
 
 br_status br_row_pack(const br_row *row, br_buf *out) BR_MUST_CHECK;
 br_status br_row_unpack(br_row *out, br_arena *arena, const uint8_t *bytes, size_t n) BR_MUST_CHECK;
+/// The chain of a note: BLAKE2b-256 of the former note's chain (zeros before the first) and of the packed row without its own. What stands in
+/// note->chain is not read. `scratch` is overwritten. So each chain speaks for all notes before it: none can be changed, taken away or put
+/// in between without changing all that follow.
+br_status br_note_chain(br_hash *out, const br_hash *former, const br_row *row, br_buf *scratch) BR_MUST_CHECK;
 br_status br_row_batch_pack(const br_row_batch *batch, br_buf *out) BR_MUST_CHECK;
 br_status br_row_batch_unpack(br_row_batch *out, br_arena *arena, const uint8_t *bytes, size_t n) BR_MUST_CHECK;
 br_status br_row_batch_reply_pack(const br_row_batch_reply *reply, br_buf *out) BR_MUST_CHECK;

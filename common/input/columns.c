@@ -55,6 +55,7 @@ static const br_column *fixed_columns(br_row_kind kind, uint32_t *n_out)
         return exclusion_columns;
     case BR_ROW_SCHEMA:
     case BR_ROW_CLOSE_DAY:
+    case BR_ROW_NOTE:
     case BR_ROW_KIND_END:
         break;
     }

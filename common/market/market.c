@@ -305,6 +305,17 @@ static bool check_bid(const br_market *market, const br_row *row, br_row_problem
                  br_day_text(row->day, day), ID_SHOWN, row->bond_id, br_day_text(bond->announce_day, announced));
 }
 
+// A note may be about nobody, but not about somebody who is not there.
+static bool check_mentioned(const br_market *market, const br_row *row, br_row_problem *problem)
+{
+    if (row->bond_id != NULL && row->bond_id[0] != '\0' && br_market_find_bond(market, row->bond_id) == NONE) {
+        return wrong(problem, "bond_id", "there is no bond %.*s", ID_SHOWN, row->bond_id);
+    }
+    return row->investor_id == NULL || row->investor_id[0] == '\0' ||
+           br_market_find_investor(market, row->investor_id) != NONE ||
+           wrong(problem, "investor_id", "there is no investor %.*s", ID_SHOWN, row->investor_id);
+}
+
 static bool check_known(const br_market *market, const br_row *row, br_row_problem *problem)
 {
     char day[BR_DAY_TEXT], closed[BR_DAY_TEXT];
@@ -331,6 +342,8 @@ static bool check_known(const br_market *market, const br_row *row, br_row_probl
         return market->business_day == BR_DAY_NONE || row->day > market->business_day ||
                wrong(problem, "day", "%s is not after the last closed day %s", br_day_text(row->day, day),
                      br_day_text(market->business_day, closed));
+    case BR_ROW_NOTE:
+        return check_mentioned(market, row, problem);
     case BR_ROW_SCHEMA:
     case BR_ROW_KIND_END:
         break;
@@ -548,6 +561,9 @@ static br_status apply_exclusion(br_market *market, const br_row *row)
 br_status br_market_apply(br_market *market, const br_row *row)
 {
     br_row_problem problem;
+    if (row->kind == BR_ROW_NOTE) {
+        return BR_OK;
+    }
     if (!check_known(market, row, &problem)) {
         return br_fail(BR_ERR_INVALID, "%s: %s", problem.column, problem.reason);
     }
@@ -564,6 +580,7 @@ br_status br_market_apply(br_market *market, const br_row *row)
     case BR_ROW_CLOSE_DAY:
         market->business_day = row->day;
         return BR_OK;
+    case BR_ROW_NOTE:
     case BR_ROW_SCHEMA:
     case BR_ROW_KIND_END:
         break;

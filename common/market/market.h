@@ -51,7 +51,7 @@ const br_schema *br_market_schema(const br_market *market);
 /// duplicate is the ledger's business.
 bool br_market_check(const br_market *market, const br_row *row, br_row_problem *problem);
 /// Take a checked row: a new one, or a revision of a known one. Errors: BR_ERR_NO_MEMORY; BR_ERR_INVALID if it was
-/// not checked. Rows of kind BR_ROW_SCHEMA have no effect: the schema was given when the market was made.
+/// not checked. Rows of kind BR_ROW_SCHEMA have no effect: the schema was given when the market was made; nor have BR_ROW_NOTE.
 br_status br_market_apply(br_market *market, const br_row *row) BR_MUST_CHECK;
 
 uint32_t br_market_n_bonds(const br_market *market);

@@ -15,12 +15,35 @@ enum { MAX_NUMBER_BYTES = 128, AMOUNT_DECIMALS = 4 };
 static const char *const kind_names[BR_ROW_KIND_END] = {
     [BR_ROW_SCHEMA] = "schema", [BR_ROW_BOND] = "bond",           [BR_ROW_INVESTOR] = "investor",
     [BR_ROW_BID] = "bid",       [BR_ROW_EXCLUSION] = "exclusion", [BR_ROW_CLOSE_DAY] = "close-day",
+    [BR_ROW_NOTE] = "note",
 };
 
 const char *br_row_kind_name(br_row_kind kind)
 {
     br_assert(kind >= BR_ROW_SCHEMA && kind < BR_ROW_KIND_END);
     return kind_names[kind];
+}
+
+static const char *const topic_names[BR_TOPIC_END] = {
+    [BR_TOPIC_CALL] = "call",
+    [BR_TOPIC_REASON] = "reason",
+    [BR_TOPIC_CHOICE] = "choice",
+    [BR_TOPIC_ACTION] = "action",
+};
+
+const char *br_topic_name(br_topic topic)
+{
+    br_assert(topic >= BR_TOPIC_CALL && topic < BR_TOPIC_END);
+    return topic_names[topic];
+}
+
+br_topic br_topic_find(const char *name)
+{
+    br_topic topic = BR_TOPIC_CALL;
+    while (topic < BR_TOPIC_END && strcmp(topic_names[topic], name) != 0) {
+        topic++;
+    }
+    return topic;
 }
 
 static void key_part(br_buf *key, const char *text)
@@ -33,6 +56,13 @@ static void key_day(br_buf *key, br_day day)
 {
     char text[BR_DAY_TEXT];
     key_part(key, br_day_text(day, text));
+}
+
+static void key_hash(br_buf *key, const br_hash *hash)
+{
+    char text[BR_HASH_TEXT];
+    br_hash_text(hash, text);
+    key_part(key, text);
 }
 
 void br_row_key(const br_row *row, br_buf *key)
@@ -56,6 +86,9 @@ void br_row_key(const br_row *row, br_buf *key)
         break;
     case BR_ROW_CLOSE_DAY:
         key_day(key, row->day);
+        break;
+    case BR_ROW_NOTE:
+        key_hash(key, &row->note->id);
         break;
     case BR_ROW_SCHEMA:
     case BR_ROW_KIND_END:
@@ -313,6 +346,39 @@ static bool check_bid(const br_row *row, br_row_problem *problem)
     return !isinf(row->rate) || wrong(problem, "rate", "not a finite number");
 }
 
+static bool check_text(const char *text, size_t max_bytes, const char *column, br_row_problem *problem)
+{
+    size_t n = text == NULL ? 0 : strlen(text);
+    if (n > max_bytes) {
+        return wrong(problem, column, "%zu bytes long, at most %zu are possible", n, max_bytes);
+    }
+    if (!br_utf8_valid(text, n)) {
+        return wrong(problem, column, "not UTF-8");
+    }
+    return !br_utf8_has_control(text, n) || wrong(problem, column, "has a control character");
+}
+
+static bool check_note(const br_row *row, br_row_problem *problem)
+{
+    const br_note *note = row->note;
+    if (note == NULL) {
+        return wrong(problem, "note", "missing");
+    }
+    if (!check_id(note->user, "user", problem) || !check_text(row->bond_id, BR_MAX_ID_BYTES, "bond_id", problem) ||
+        !check_text(row->investor_id, BR_MAX_ID_BYTES, "investor_id", problem) ||
+        !check_text(note->subject, BR_MAX_ID_BYTES, "subject", problem) ||
+        !check_text(note->value, BR_MAX_VALUE_BYTES, "value", problem) ||
+        !check_text(note->version, BR_MAX_ID_BYTES, "version", problem)) {
+        return false;
+    }
+    if (note->topic < BR_TOPIC_CALL || note->topic >= BR_TOPIC_END) {
+        return wrong(problem, "topic", "there is no topic %d", (int)note->topic);
+    }
+    const int64_t last_ms = ((int64_t)BR_DAY_MAX + 1) * 86400000 - 1;
+    return (note->time_ms >= 0 && note->time_ms <= last_ms) ||
+           wrong(problem, "time", "%lld ms is outside the calendar", (long long)note->time_ms);
+}
+
 bool br_row_check(const br_schema *schema, const br_row *row, br_row_problem *problem)
 {
     switch (row->kind) {
@@ -330,6 +396,8 @@ bool br_row_check(const br_schema *schema, const br_row *row, br_row_problem *pr
                check_day(row->day, "effective_from", problem);
     case BR_ROW_CLOSE_DAY:
         return check_day(row->day, "day", problem);
+    case BR_ROW_NOTE:
+        return check_note(row, problem);
     case BR_ROW_KIND_END:
         break;
     }

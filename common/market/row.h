@@ -5,6 +5,7 @@
 /// from the reader or arena that made the row.
 
 #include "base/buf.h"
+#include "base/hash.h"
 #include "market/schema.h"
 
 #define BR_MAX_ID_BYTES    128
@@ -19,8 +20,36 @@ typedef enum br_row_kind {
     BR_ROW_BID,        ///< bids.csv
     BR_ROW_EXCLUSION,  ///< exclusions.csv
     BR_ROW_CLOSE_DAY,  ///< the business day `day` is closed
+    BR_ROW_NOTE,       ///< what a person did; no market data: nothing is learned, ranked or evaluated by it
     BR_ROW_KIND_END
 } br_row_kind;
+
+typedef enum br_topic {
+    BR_TOPIC_CALL = 1, ///< an investor was called, is interested, declined
+    BR_TOPIC_REASON,   ///< a reason is useful, wrong, known
+    BR_TOPIC_CHOICE,   ///< one of two explanations is better
+    BR_TOPIC_ACTION,   ///< something was done to the installation
+    BR_TOPIC_END
+} br_topic;
+
+const char *br_topic_name(br_topic topic); ///< "call", "reason", "choice", "action"
+/// BR_TOPIC_END: there is none of this name.
+br_topic br_topic_find(const char *name);
+
+/// What a person did. Bond and investor, where it is about one, stand in the row. Its content, by which a note is known again, is all but
+/// time_ms and the chain.
+typedef struct br_note {
+    br_hash id;       ///< the note's key
+    const char *user; ///< 1 to BR_MAX_ID_BYTES bytes
+    int64_t time_ms;  ///< since 1970, UTC
+    br_topic topic;
+    const char *subject; ///< at most BR_MAX_ID_BYTES bytes, "" = none
+    const char *value;   ///< at most BR_MAX_VALUE_BYTES bytes; "" = what was noted is withdrawn
+    const char *version; ///< of the snapshot on the screen, at most BR_MAX_ID_BYTES bytes
+    bool chained;
+    br_hash
+        chain; ///< hash of the former note's chain and of this row without it; meaningful if `chained`, which the ingester sets
+} br_note;
 
 /// A feature as it was written. An empty value is a missing one.
 typedef struct br_named_value {
@@ -31,9 +60,9 @@ typedef struct br_named_value {
 typedef struct br_row {
     br_row_kind kind;
     const char *bid_id;             ///< bids
-    const char *bond_id;            ///< bonds, bids, exclusions
+    const char *bond_id;            ///< bonds, bids, exclusions; notes about one
     const char *issuer_id;          ///< bonds
-    const char *investor_id;        ///< investors, bids, exclusions
+    const char *investor_id;        ///< investors, bids, exclusions; notes about one
     br_day announce_day;            ///< bonds
     br_day issue_day;               ///< bonds
     br_day day;                     ///< effective_from; bid_date; the closed day
@@ -46,6 +75,7 @@ typedef struct br_row {
     bool cancelled;
     const char *yaml; ///< schema
     size_t yaml_bytes;
+    const br_note *note; ///< notes; NULL elsewhere
 } br_row;
 
 /// Where a row is wrong.

@@ -9,10 +9,13 @@ struct br_follower {
     br_schema *schema;
     br_market *market;
     uint64_t head;
+    uint64_t market_head;
     uint64_t schema_record; // the market is built under the schema of this record
     br_row_kind last_kind;
     uint32_t last_bond;
     br_day limit;
+    br_note_visitor visitor; // NULL: nobody wants notes
+    void *visitor_context;
     uint32_t stop_kinds;
     uint64_t stop_after; // records up to this one were applied before: a later schema applies them anew without a stop
     bool stopped;        // at a record of those kinds
@@ -35,6 +38,7 @@ static void forget_market(br_follower *follower)
     br_market_free(&follower->market);
     br_schema_free(&follower->schema);
     follower->head = 0;
+    follower->market_head = 0;
 }
 
 void br_follower_free(br_follower **follower)
@@ -62,6 +66,12 @@ void br_follower_limit(br_follower *follower, br_day day)
     follower->limit = day;
 }
 
+void br_follower_notes(br_follower *follower, br_note_visitor visitor, void *context)
+{
+    follower->visitor = visitor;
+    follower->visitor_context = context;
+}
+
 static bool beyond_limit(const br_follower *follower, const br_row *row)
 {
     br_day known = row->known_from == BR_DAY_NONE ? row->day + 1 : row->known_from;
@@ -73,7 +83,9 @@ static bool beyond_limit(const br_follower *follower, const br_row *row)
 br_status br_follower_take(br_follower *follower, uint64_t record, const br_row *row)
 {
     br_status status = BR_OK;
-    if (row->kind == BR_ROW_SCHEMA && record > follower->schema_record) {
+    if (row->kind == BR_ROW_NOTE) {
+        status = follower->visitor == NULL ? BR_OK : follower->visitor(follower->visitor_context, record, row);
+    } else if (row->kind == BR_ROW_SCHEMA && record > follower->schema_record) {
         if (follower->market != NULL) {
             forget_market(follower);
             status = take_schema(follower, record, row);
@@ -88,6 +100,7 @@ br_status br_follower_take(br_follower *follower, uint64_t record, const br_row 
     }
     if (status == BR_OK) {
         follower->head = record;
+        follower->market_head = row->kind == BR_ROW_NOTE ? follower->market_head : record;
         follower->last_kind = row->kind;
         follower->last_bond =
             row->kind == BR_ROW_BOND ? br_market_find_bond(follower->market, row->bond_id) : BR_INDEX_NONE;
@@ -134,6 +147,11 @@ br_market *br_follower_market(br_follower *follower)
 uint64_t br_follower_head(const br_follower *follower)
 {
     return follower->head;
+}
+
+uint64_t br_follower_market_head(const br_follower *follower)
+{
+    return follower->market_head;
 }
 
 br_row_kind br_follower_last_kind(const br_follower *follower)

@@ -59,6 +59,18 @@ typedef struct br_explain_config {
     uint32_t max_evaluations; ///< of the model, in the search for one explanation; default 0 = no bound
 } br_explain_config;
 
+/// Each role may do what the former may. BR_ROLE_NONE is nobody's.
+typedef enum br_role { BR_ROLE_NONE, BR_ROLE_READ, BR_ROLE_DESK, BR_ROLE_OPERATOR, BR_ROLE_END } br_role;
+
+/// Who may do what in the desk; see service/access.h.
+typedef struct br_access_config {
+    char user_header[64]; ///< header in which a proxy names the user; default "": there is no proxy
+    char proxy[64];       ///< address from which it is believed; default 127.0.0.1
+    char desk[4096];      ///< users with the role desk, with commas between; every other one has the role read
+    char operators[4096]; ///< users with the role operator
+    br_role local_role;   ///< of everyone without a proxy; default read
+} br_access_config;
+
 typedef struct br_gate_config {
     double max_log_loss_ratio; ///< default 1.01: at most 1 % worse
     double max_recall_drop;    ///< default 0.02
@@ -82,6 +94,7 @@ typedef struct br_config {
         snapshots_keep; ///< served ones, and refused ones, whose files stay without a list that names them; default 5
     br_http_config http;
     br_work_config work;
+    br_access_config access;
     uint8_t origin[BR_MAX_CONFIG_KEYS]; ///< br_config_origin by number of the key
 } br_config;
 
@@ -95,6 +108,7 @@ typedef enum br_config_kind {
     BR_CONFIG_ADDRESS,  ///< numeric IPv4 or IPv6 address
     BR_CONFIG_ENDPOINT, ///< tcp://ADDRESS:PORT, or empty
     BR_CONFIG_PATH,     ///< a path, or empty
+    BR_CONFIG_HEADER,   ///< name of an HTTP header, or empty
     BR_CONFIG_WHOLES,   ///< a list of whole numbers, in the environment with commas between
     BR_CONFIG_NAMES     ///< a list of texts without commas, in the environment with commas between
 } br_config_kind;

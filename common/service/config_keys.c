@@ -25,6 +25,7 @@
 static const char *const objectives[] = {"plain", "backed"};
 static const char *const architectures[] = {"dcn", "dnn", "wide_deep", "deepfm"};
 static const char *const daily_starts[] = {"warm", "scratch"};
+static const char *const roles[] = {"read", "desk", "operator"};
 static const char *const calibrations[] = {"auto", "platt", "isotonic"};
 
 // Up to 2^53 a double holds every whole number, so that one kind of range serves all.
@@ -98,6 +99,12 @@ static const br_config_key keys[] = {
         "address of the other processes' /metrics, /livez and /readyz"),
     WHOLE("http.telemetry_port", http.telemetry_port, 0, 65000, "",
           "first port of those: ingester, trainer, ranker, evaluator, explainers; 0 = any free"),
+    KEY("access.user_header", BR_CONFIG_HEADER, access.user_header, 0, 0, "",
+        "header in which a proxy in front names the user; nothing = there is no proxy"),
+    KEY("access.proxy", BR_CONFIG_ADDRESS, access.proxy, 0, 0, "", "address from which that header is believed"),
+    KEY("access.desk", BR_CONFIG_NAMES, access.desk, 1, 1, "", "users who may write notes and answer; others read"),
+    KEY("access.operators", BR_CONFIG_NAMES, access.operators, 1, 1, "", "users who may also operate and audit"),
+    CHOICE("access.local_role", access.local_role, BR_ROLE_READ, roles, "role of everyone while there is no proxy"),
     KEY("work.listen", BR_CONFIG_ENDPOINT, work.listen, 0, 0, "",
         "further endpoint for explainers on other hosts, tcp://ADDRESS:PORT"),
     KEY("work.connect", BR_CONFIG_ENDPOINT, work.connect, 0, 0, "",
@@ -141,6 +148,7 @@ br_config br_config_default(void)
         .snapshots_keep = 5,
         .gate = {.max_log_loss_ratio = 1.01, .max_recall_drop = 0.02},
         .http = {.listen = "127.0.0.1", .port = 8080, .telemetry_listen = "127.0.0.1", .telemetry_port = 9650},
+        .access = {.proxy = "127.0.0.1", .local_role = BR_ROLE_READ},
         .work = {.credit = 4, .lease_ms = 5000, .max_work_ms = 600000, .max_attempts = 5},
     };
 }
@@ -177,6 +185,9 @@ void br_config_range(const br_config_key *key, br_buf *out)
         break;
     case BR_CONFIG_PATH:
         br_buf_printf(out, "a path of at most %zu bytes or nothing", key->bytes - 1);
+        break;
+    case BR_CONFIG_HEADER:
+        br_buf_printf(out, "at most %zu letters, digits and -, or nothing", key->bytes - 1);
         break;
     case BR_CONFIG_WHOLES:
         br_buf_printf(out, "1 to %d whole numbers from %.0f to %.0f", BR_MAX_HIDDEN, key->min, key->max);
@@ -254,6 +265,12 @@ static bool read_endpoint(const char *text)
     const br_config_key range = {.min = 0, .max = 65535};
     uint64_t number;
     return strcmp(port, ":*") == 0 || read_whole(port + 1, strlen(port + 1), &range, &number);
+}
+
+static bool read_header(const char *text)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
+    return strspn(text, allowed) == strlen(text);
 }
 
 static bool read_flag(const char *text, uint8_t *target)
@@ -350,8 +367,10 @@ static bool read_value(br_config *config, const br_config_key *key, const char *
     case BR_CONFIG_ADDRESS:
     case BR_CONFIG_ENDPOINT:
     case BR_CONFIG_PATH:
+    case BR_CONFIG_HEADER:
         if (strlen(text) >= key->bytes || (key->kind == BR_CONFIG_ADDRESS && !read_address(text)) ||
-            (key->kind == BR_CONFIG_ENDPOINT && !read_endpoint(text))) {
+            (key->kind == BR_CONFIG_ENDPOINT && !read_endpoint(text)) ||
+            (key->kind == BR_CONFIG_HEADER && !read_header(text))) {
             return false;
         }
         memcpy(target, text, strlen(text) + 1);
@@ -422,6 +441,7 @@ void br_config_value(const br_config *config, const br_config_key *key, br_buf *
     case BR_CONFIG_ADDRESS:
     case BR_CONFIG_ENDPOINT:
     case BR_CONFIG_PATH:
+    case BR_CONFIG_HEADER:
         br_buf_json_string(out, (const char *)source, strlen((const char *)source));
         break;
     case BR_CONFIG_NAMES:

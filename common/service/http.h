@@ -19,7 +19,8 @@ typedef struct br_http_request {
     const char *if_none_match;
     /// A header's value as it was sent, any bytes but NUL and line ends; "" also when it came more than once, so that nobody believes either. NULL if absent.
     const char *(*header)(const struct br_http_request *request, const char *name);
-    const char *peer;    ///< numeric address of the other side (IPv4 also where it came mapped into IPv6), or BR_HTTP_PEER_UNIX
+    const char
+        *peer; ///< numeric address of the other side (IPv4 also where it came mapped into IPv6), or BR_HTTP_PEER_UNIX
     const uint8_t *body; ///< [n_body] of a POST, followed by a NUL; any bytes
     size_t n_body;
     const char *user; ///< who asks, set by a handler that finds out before it calls another; NULL from the server
@@ -34,7 +35,7 @@ typedef struct br_http_answer {
     const char *
         content_security_policy; ///< "default-src 'none'; frame-ancestors 'none'" when not set: right for data, not for a page
     char etag_text[80];          ///< room for one
-    unsigned retry_after_s;      ///< 0 = not said
+    unsigned retry_after_s; ///< 0 = not said
     br_buf body;
 } br_http_answer;
 
@@ -42,7 +43,7 @@ typedef struct br_http_answer {
 typedef void (*br_http_handler)(void *context, const br_http_request *request, br_http_answer *answer);
 
 typedef struct br_http_route {
-    const char *path; ///< exact, or a prefix when it ends in "/"
+    const char *path;        ///< exact, or a prefix when it ends in "/"
     br_http_handler handler; ///< GET and HEAD; NULL: 405
     void *context;
     br_http_handler post; ///< POST; NULL: 405
@@ -54,8 +55,8 @@ typedef struct br_http_options {
     const br_http_route *routes; ///< [n_routes], borrowed
     size_t n_routes;
     uint32_t max_connections; ///< 0 = 256
-    uint32_t timeout_s;       ///< silence after which a connection is closed, and the time a whole body may take; 0 = 10
-    uint32_t n_threads;       ///< 0 = 1
+    uint32_t timeout_s; ///< silence after which a connection is closed, and the time a whole body may take; 0 = 10
+    uint32_t n_threads; ///< 0 = 1
 } br_http_options;
 
 /// /livez, /readyz and /metrics are always there. Requests are counted by route and code. Refused before any handler sees them: methods the route

@@ -89,11 +89,17 @@ static int by_name(const void *a, const void *b)
 }
 
 // The row as its content counts: features in order of name, without missing ones, no revision. So a file with its columns in
-// another order says the same.
-static br_status plain_row(br_ledger *ledger, const br_row *row, br_row *out)
+// another order says the same, and so does a note that is sent again later.
+static br_status plain_row(br_ledger *ledger, const br_row *row, br_row *out, br_note *note)
 {
     *out = *row;
     out->revision = 0;
+    if (row->note != NULL) {
+        *note = *row->note;
+        note->time_ms = 0;
+        note->chained = false;
+        out->note = note;
+    }
     if (row->n_features == 0) {
         return BR_OK;
     }
@@ -120,7 +126,8 @@ static br_status plain_row(br_ledger *ledger, const br_row *row, br_row *out)
 static br_status name_row(br_ledger *ledger, const br_row *row, row_name *out)
 {
     br_row plain;
-    br_status status = plain_row(ledger, row, &plain);
+    br_note note;
+    br_status status = plain_row(ledger, row, &plain, &note);
     if (status != BR_OK) {
         return status;
     }

@@ -32,8 +32,8 @@ typedef enum br_ledger_known {
 br_status br_ledger_begin(br_ledger *ledger) BR_MUST_CHECK;
 /// What is `row` to the ledger, with what this batch has appended so far? *record_out: number of the known record it was compared with,
 /// 0 if new. A row is compared with the record of the same revision if there is one, else with the newest, so that a file that holds
-/// old and new revisions may be imported twice. Content is what remains without the revision, without missing features and without
-/// the order of features. Works without a batch and in readers too: then it sees the last commit.
+/// old and new revisions may be imported twice. Content is what remains without the revision, without missing features and
+/// without the order of features, and of a note without its time and its chain. Works without a batch and in readers too: then it sees the last commit.
 br_status br_ledger_look(br_ledger *ledger, const br_row *row, br_ledger_known *out,
                          uint64_t *record_out) BR_MUST_CHECK;
 /// Append a new or superseding row; a second row of the same key and revision is BR_ERR_CORRUPT: ask br_ledger_look() first.

@@ -122,10 +122,11 @@ static br_status look(checker *c, const br_row *row, const br_hash *content, br_
     }
     *news_out = known == BR_LEDGER_NEW || known == BR_LEDGER_SUPERSEDES;
     if (known == BR_LEDGER_DUPLICATE) {
-        *result = (br_row_result){BR_OUTCOME_DUPLICATE, "", ""};
+        *result = (br_row_result){.outcome = BR_OUTCOME_DUPLICATE, .column = "", .reason = ""};
     } else if (known == BR_LEDGER_CONFLICT) {
-        *result =
-            (br_row_result){BR_OUTCOME_REJECTED, "", "known with other content; only a higher revision supersedes it"};
+        *result = (br_row_result){.outcome = BR_OUTCOME_REJECTED,
+                                  .column = "",
+                                  .reason = "known with other content; only a higher revision supersedes it"};
     }
     return BR_OK;
 }
@@ -167,9 +168,10 @@ br_status checker_row(checker *c, const br_row *row, br_row_result *result)
         check(c, row);
     }
     if (status != BR_OK || c->problem.reason[0] != '\0') {
-        *result = (br_row_result){BR_OUTCOME_REJECTED, c->problem.column, c->problem.reason};
+        *result =
+            (br_row_result){.outcome = BR_OUTCOME_REJECTED, .column = c->problem.column, .reason = c->problem.reason};
         return status;
     }
-    *result = (br_row_result){BR_OUTCOME_ACCEPTED, "", ""};
+    *result = (br_row_result){.outcome = BR_OUTCOME_ACCEPTED, .column = "", .reason = ""};
     return remember(c, row, &content);
 }

@@ -16,7 +16,8 @@ static br_status put_row(const destination *to, const br_folder_item *item)
 {
     row_origin origin = {item->file, item->line, item->raw == NULL ? "" : item->raw};
     if (item->rejected) {
-        br_row_result result = {BR_OUTCOME_REJECTED, item->problem.column, item->problem.reason};
+        br_row_result result = {
+            .outcome = BR_OUTCOME_REJECTED, .column = item->problem.column, .reason = item->problem.reason};
         return tally_row(to->counts, &origin, &result);
     }
     if (to->send != NULL) {

@@ -79,7 +79,7 @@ br_status tally_row(tally *t, const row_origin *origin, const br_row_result *res
 br_status tally_file_unusable(tally *t, const row_origin *origin, const char *reason)
 {
     fprintf(stderr, "bookrunner: %s\n", reason);
-    br_row_result result = {BR_OUTCOME_REJECTED, "", reason};
+    br_row_result result = {.outcome = BR_OUTCOME_REJECTED, .column = "", .reason = reason};
     return tally_row(t, origin, &result);
 }
 

@@ -6,6 +6,7 @@
 /// Batches that arrive while one is worked share a commit (group commit): the round ends when nothing more waits or BR_MAX_ROUND batches have
 /// come. Memory per round: BR_MAX_ROUND times the size of a batch in memory.
 
+#include "base/hash.h"
 #include "codec/rows.h"
 #include "pipeline/follow.h"
 #include "service/answer.h"
@@ -28,7 +29,9 @@ typedef struct ingester {
     br_arena *round;   ///< rows and results of the open round
     br_arena *message; ///< one message while it is unpacked
     br_buf buffer;
-    bool open; ///< a ledger batch is open
+    br_buf packed;
+    br_hash chain; ///< of the last note, the open batch's included; zeros before the first
+    bool open;     ///< a ledger batch is open
     pending_reply pending[BR_MAX_ROUND];
     uint32_t n_pending;
     br_metric *accepted, *duplicates, *rejected;
@@ -36,6 +39,8 @@ typedef struct ingester {
     br_metric *head;
 } ingester;
 
+/// The market and the chain of notes as the ledger has them.
+br_status ingester_read_ledger(ingester *self) BR_MUST_CHECK;
 /// Decide about one row inside the open batch and append it if it is good. What `out` points to lives in the round's arena.
 br_status ingester_take_row(ingester *self, const br_row *row, br_row_result *out) BR_MUST_CHECK;
 /// Commit the open batch, acknowledge its messages, tell the others.

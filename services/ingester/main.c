@@ -72,9 +72,7 @@ static br_status forget_batch(ingester *self)
         br_ledger_abort(self->ledger);
         self->open = false;
     }
-    br_follower_free(&self->follower);
-    br_status status = br_follower_new(&self->follower);
-    return status == BR_OK ? br_follower_catch_up(self->follower, self->ledger, 0, 0) : status;
+    return ingester_read_ledger(self);
 }
 
 br_status ingester_refuse(ingester *self, br_status why)
@@ -215,10 +213,7 @@ static br_status open_stores(ingester *self)
         status = br_ledger_open_writer(&self->ledger, path);
     }
     if (status == BR_OK) {
-        status = br_follower_new(&self->follower);
-    }
-    if (status == BR_OK) {
-        status = br_follower_catch_up(self->follower, self->ledger, 0, 0);
+        status = ingester_read_ledger(self);
     }
     if (status == BR_OK) {
         status = br_arena_new(&self->round, MAX_ROUND_BYTES);
@@ -262,6 +257,7 @@ static void stop(void *state)
     br_arena_free(&self->round);
     br_arena_free(&self->message);
     br_buf_deinit(&self->buffer);
+    br_buf_deinit(&self->packed);
 }
 
 int main(int argc, char **argv)

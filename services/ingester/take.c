@@ -2,6 +2,7 @@
 
 #include "input/schema_yaml.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,23 +68,72 @@ static br_status take_schema(ingester *self)
     return status == BR_OK ? br_follower_catch_up(self->follower, self->ledger, 0, 0) : status;
 }
 
+static br_status see_note(void *context, uint64_t record, const br_row *row)
+{
+    (void)record;
+    ingester *self = context;
+    self->chain = row->note->chain;
+    return BR_OK;
+}
+
+br_status ingester_read_ledger(ingester *self)
+{
+    br_follower_free(&self->follower);
+    self->chain = (br_hash){{0}};
+    br_status status = br_follower_new(&self->follower);
+    if (status == BR_OK) {
+        br_follower_notes(self->follower, see_note, self);
+        status = br_follower_catch_up(self->follower, self->ledger, 0, 0);
+    }
+    return status;
+}
+
+// What a note does not need is not taken from its sender, and least of all its chain.
+static br_row bare_note(const br_row *row)
+{
+    return (br_row){.kind = BR_ROW_NOTE,
+                    .bond_id = row->bond_id,
+                    .investor_id = row->investor_id,
+                    .announce_day = BR_DAY_NONE,
+                    .issue_day = BR_DAY_NONE,
+                    .day = BR_DAY_NONE,
+                    .known_from = BR_DAY_NONE,
+                    .amount = BR_AMOUNT_NONE,
+                    .rate = (double)NAN,
+                    .note = row->note};
+}
+
 static br_status append(ingester *self, const br_row *row, br_row_result *out)
 {
     uint64_t record = 0;
-    br_status status = br_ledger_append(self->ledger, row, &record);
+    br_row chained = *row;
+    br_note note;
+    br_status status = BR_OK;
+    if (row->kind == BR_ROW_NOTE) {
+        note = *row->note;
+        note.chained = true;
+        chained.note = &note;
+        status = br_note_chain(&note.chain, &self->chain, row, &self->packed);
+    }
     if (status == BR_OK) {
-        status = br_follower_take(self->follower, record, row);
+        status = br_ledger_append(self->ledger, &chained, &record);
+    }
+    if (status == BR_OK) {
+        status = br_follower_take(self->follower, record, &chained);
     }
     if (status != BR_OK && status != BR_ERR_AGAIN) {
         return status;
     }
     out->outcome = BR_OUTCOME_ACCEPTED;
+    out->record = record;
     br_metric_add(self->accepted, 1);
     return row->kind == BR_ROW_SCHEMA ? take_schema(self) : BR_OK;
 }
 
-br_status ingester_take_row(ingester *self, const br_row *row, br_row_result *out)
+br_status ingester_take_row(ingester *self, const br_row *sent, br_row_result *out)
 {
+    const br_row note = bare_note(sent);
+    const br_row *row = sent->kind == BR_ROW_NOTE ? &note : sent;
     if (!self->open) {
         br_status status = br_ledger_begin(self->ledger);
         if (status != BR_OK) {
@@ -100,6 +150,7 @@ br_status ingester_take_row(ingester *self, const br_row *row, br_row_result *ou
     }
     if (known == BR_LEDGER_DUPLICATE) {
         out->outcome = BR_OUTCOME_DUPLICATE;
+        out->record = record;
         br_metric_add(self->duplicates, 1);
         return BR_OK;
     }
@@ -108,6 +159,7 @@ br_status ingester_take_row(ingester *self, const br_row *row, br_row_result *ou
         snprintf(reason, sizeof reason,
                  "this %s is known with other content (ledger record %llu); a higher revision would supersede it",
                  br_row_kind_name(row->kind), (unsigned long long)record);
+        out->conflict = true;
         return reject(self, out, "", reason);
     }
     br_row_problem problem;

@@ -465,7 +465,7 @@ static br_status make_list(ranker *self)
         .n_apart = self->vocabulary.n_apart,
         .max_evaluations = self->config->explain.max_evaluations,
         .explain = self->tasks_explain,
-        .ledger_head = br_follower_head(self->follower),
+        .ledger_head = br_follower_market_head(self->follower),
     };
     br_arena_reset(self->arena);
     if (status == BR_OK) {

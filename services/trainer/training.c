@@ -340,7 +340,7 @@ static br_status make_candidate(training *self, workshop *w)
     w->encoder = NULL;
     snapshot->facts = (br_snapshot_facts){
         .split = w->split,
-        .ledger_head = br_follower_head(w->follower),
+        .ledger_head = br_follower_market_head(w->follower),
         .seed = self->wanted.seed,
         .unmasked = learns_without_masks(self, w),
         .epochs = self->result.report.epochs,

@@ -52,7 +52,8 @@ const br_row *example_br_row(void)
 
 const br_row_batch *example_br_row_batch(void)
 {
-    static br_row rows[2];
+    static br_row rows[3];
+    static br_note note;
     static br_row_batch batch;
     rows[0] = *example_br_row();
     rows[1] = (br_row){.kind = BR_ROW_CLOSE_DAY,
@@ -66,7 +67,19 @@ const br_row_batch *example_br_row_batch(void)
                        .known_from = BR_DAY_NONE,
                        .amount = BR_AMOUNT_NONE,
                        .rate = (double)NAN};
-    batch = (br_row_batch){rows, 2, "bids.csv"};
+    note = (br_note){.id = hash_from(1),
+                     .user = "\xE7\x8E\x8B",
+                     .time_ms = -1,
+                     .topic = BR_TOPIC_REASON,
+                     .subject = "rating",
+                     .value = "useful",
+                     .version = VERSION,
+                     .chained = true,
+                     .chain = hash_from(101)};
+    rows[2] = rows[1];
+    rows[2].kind = BR_ROW_NOTE;
+    rows[2].note = &note;
+    batch = (br_row_batch){rows, 3, "bids.csv"};
     return &batch;
 }
 
@@ -74,9 +87,9 @@ const br_row_batch_reply *example_br_row_batch_reply(void)
 {
     static br_row_result results[3];
     static br_row_batch_reply reply;
-    results[0] = (br_row_result){BR_OUTCOME_ACCEPTED, "", ""};
-    results[1] = (br_row_result){BR_OUTCOME_DUPLICATE, "", ""};
-    results[2] = (br_row_result){BR_OUTCOME_REJECTED, "amount", "is negative: -1"};
+    results[0] = (br_row_result){BR_OUTCOME_ACCEPTED, "", "", UINT64_MAX, false};
+    results[1] = (br_row_result){BR_OUTCOME_DUPLICATE, "", "", 1, false};
+    results[2] = (br_row_result){BR_OUTCOME_REJECTED, "amount", "is negative: -1", 0, true};
     reply = (br_row_batch_reply){results, 3, UINT64_MAX};
     return &reply;
 }

@@ -102,11 +102,60 @@ Test(codec_rows, a_batch_comes_back_and_says_which_row_is_wrong)
         SAME_TEXT(source);
         SAME_TEXT(rows[0].bid_id);
         SAME(rows[1].day);
+        cr_expect_null(got.rows[1].note);
+        SAME_HASH(rows[2].note->id);
+        SAME_TEXT(rows[2].note->user);
+        SAME(rows[2].note->time_ms);
+        SAME(rows[2].note->topic);
+        SAME_TEXT(rows[2].note->subject);
+        SAME_TEXT(rows[2].note->value);
+        SAME_TEXT(rows[2].note->version);
+        SAME(rows[2].note->chained);
+        SAME_HASH(rows[2].note->chain);
     });
     REFUSED(br_row_batch, "RowBatch.rows[1].kind", m.rows[1].kind = (br_row_kind)99);
     REFUSED(br_row_batch, "RowBatch.rows[1].bond_id", m.rows[1].bond_id = "\x01");
     static const br_named_value wrong[] = {{"a", ""}, {"", ""}};
     REFUSED(br_row_batch, "RowBatch.rows[1].features[1].name", (m.rows[1].features = wrong, m.rows[1].n_features = 2));
+}
+
+#define NOTE_REFUSED(where, change)                                                                                    \
+    do {                                                                                                               \
+        br_note note = *example_br_row_batch()->rows[2].note;                                                          \
+        change;                                                                                                        \
+        REFUSED(br_row_batch, "RowBatch.rows[2]." where, m.rows[2].note = &note);                                      \
+    } while (0)
+
+Test(codec_rows, a_wrong_note_is_refused_by_name)
+{
+    NOTE_REFUSED("note.user", note.user = "");
+    NOTE_REFUSED("note.user", note.user = "a\nb");
+    NOTE_REFUSED("note.topic", note.topic = BR_TOPIC_END);
+    NOTE_REFUSED("note.topic", note.topic = (br_topic)0);
+    NOTE_REFUSED("note.subject", note.subject = long_text(129));
+    NOTE_REFUSED("note.value", note.value = long_text(513));
+    NOTE_REFUSED("note.version", note.version = "\xFF");
+    REFUSED(br_row_batch, "RowBatch.rows[2].note", m.rows[2].note = NULL);
+    REFUSED(br_row_batch, "RowBatch.rows[1].note", m.rows[1].note = m.rows[2].note);
+}
+
+Test(codec_rows, the_chain_of_a_note_is_that_of_its_content_and_of_all_before_it)
+{
+    BR_AUTO_DEINIT(br_buf) scratch = {0};
+    const br_hash first = {{0}}, second = {{1}};
+    br_row row = example_br_row_batch()->rows[2];
+    br_note note = *row.note;
+    row.note = &note;
+    br_hash chain, other;
+    cr_assert_eq(br_note_chain(&chain, &first, &row, &scratch), BR_OK);
+    cr_assert_eq(br_note_chain(&other, &second, &row, &scratch), BR_OK);
+    cr_expect(!br_hash_equal(&chain, &other));
+    note.chained = false;
+    cr_assert_eq(br_note_chain(&other, &first, &row, &scratch), BR_OK);
+    cr_expect(br_hash_equal(&chain, &other), "a chain does not speak of itself");
+    note.time_ms++;
+    cr_assert_eq(br_note_chain(&other, &first, &row, &scratch), BR_OK);
+    cr_expect(!br_hash_equal(&chain, &other));
 }
 
 Test(codec_rows, a_batch_over_its_limits_is_not_packed)

@@ -106,6 +106,7 @@ static const char *other_value(const br_config_key *key, bool file)
     case BR_CONFIG_CHOICE:
         return key->names[strcmp(key->path, "model.architecture") == 0     ? 3
                           : strcmp(key->path, "training.calibration") == 0 ? 2
+                          : strcmp(key->path, "access.local_role") == 0    ? 1
                                                                            : 0];
     case BR_CONFIG_ADDRESS:
         return file ? "\"::1\"" : "::1";
@@ -113,6 +114,8 @@ static const char *other_value(const br_config_key *key, bool file)
         return "tcp://10.0.0.1:5555";
     case BR_CONFIG_PATH:
         return "/etc/keys";
+    case BR_CONFIG_HEADER:
+        return "X-Remote-User";
     case BR_CONFIG_WHOLES:
         return file ? "[32, 16, 8]" : "32,16,8";
     case BR_CONFIG_NAMES:
