@@ -9,7 +9,7 @@
 int64_t br_clock_ms(void);
 /// Nanoseconds of CLOCK_MONOTONIC, for measuring.
 int64_t br_clock_ns(void);
-/// Seconds since the epoch, for log lines and telemetry only.
+/// Seconds since the epoch, for log lines, telemetry and the time of a note.
 double br_clock_wall_s(void);
 
 #endif

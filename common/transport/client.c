@@ -64,6 +64,14 @@ br_status br_client_receive(br_client *client, br_message *out, int64_t timeout_
     }
 }
 
+void br_client_abandon(br_client **client)
+{
+    if (client != NULL && *client != NULL) {
+        br_socket_abandon(&(*client)->socket);
+        br_client_free(client);
+    }
+}
+
 void br_client_free(br_client **client)
 {
     if (client == NULL || *client == NULL) {

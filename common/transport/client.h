@@ -14,5 +14,7 @@ br_status br_client_send(br_client *client, uint16_t type, br_span body, uint64_
 /// The next message from the service. Errors: BR_ERR_TIMEOUT.
 br_status br_client_receive(br_client *client, br_message *out, int64_t timeout_ms) BR_MUST_CHECK;
 void br_client_free(br_client **client);
+/// Free it and drop requests that have not left yet, so that none is worked after its sender gave up.
+void br_client_abandon(br_client **client);
 
 #endif

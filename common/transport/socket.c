@@ -369,6 +369,15 @@ void br_socket_free(br_socket **socket)
     *socket = NULL;
 }
 
+void br_socket_abandon(br_socket **socket)
+{
+    const int none = 0;
+    if (socket != NULL && *socket != NULL && (*socket)->handle != NULL) {
+        zmq_setsockopt((*socket)->handle, ZMQ_LINGER, &none, sizeof none);
+    }
+    br_socket_free(socket);
+}
+
 const char *br_socket_endpoint(const br_socket *socket)
 {
     return socket->endpoint;

@@ -62,6 +62,8 @@ br_status br_socket_open(br_socket **out, br_bus *bus, const br_socket_options *
 /// DEALER and SUB. Errors: BR_ERR_IO.
 br_status br_socket_reconnect(br_socket *socket) BR_MUST_CHECK;
 void br_socket_free(br_socket **socket);
+/// Free it and drop what it has not sent yet, which br_socket_free() still tries for two seconds.
+void br_socket_abandon(br_socket **socket);
 /// The endpoint really bound (for tcp://...:*).
 const char *br_socket_endpoint(const br_socket *socket);
 /// How many messages were dropped: wrong number of frames, magic, major version, length or checksum. (Frames above the largest

@@ -95,8 +95,11 @@ void handle_bond(void *context, const br_http_request *request, br_http_answer *
     const char *rest = request->rest;
     size_t n = strlen(rest);
     size_t n_suffix = strlen(RECOMMENDATIONS);
+    static const char notes[] = "/notes";
+    const size_t n_notes = sizeof notes - 1;
+    bool of_notes = n > n_notes && strcmp(rest + n - n_notes, notes) == 0;
     bool recommendations = n > n_suffix && strcmp(rest + n - n_suffix, RECOMMENDATIONS) == 0;
-    size_t n_id = recommendations ? n - n_suffix : n;
+    size_t n_id = recommendations ? n - n_suffix : of_notes ? n - n_notes : n;
     char id[BR_MAX_ID_BYTES + 1];
     if (n_id == 0 || n_id > BR_MAX_ID_BYTES) {
         br_http_problem(answer, 404, "Not found", "a bond's id has 1 to 128 bytes");
@@ -104,7 +107,9 @@ void handle_bond(void *context, const br_http_request *request, br_http_answer *
     }
     memcpy(id, rest, n_id);
     id[n_id] = '\0';
-    if (recommendations) {
+    if (of_notes) {
+        answer_notes(context, request, answer, id);
+    } else if (recommendations) {
         answer_recommendations(context, request, answer, id);
     } else {
         answer_bond(context, answer, id);

@@ -1,9 +1,10 @@
 #ifndef DESK_DESK_H
 #define DESK_DESK_H
 
-/// The desk: lists and reasons for people, over HTTP. It only reads. The loop's thread follows the ledger; requests are answered on server
+/// The desk: lists and reasons for people, over HTTP. It writes nothing itself; notes go to the ingester. The loop's thread follows the ledger; requests are answered on server
 /// threads under the read side of one lock.
 
+#include "notes.h"
 #include "pipeline/follow.h"
 #include "pipeline/present.h"
 #include "service/access.h"
@@ -55,6 +56,14 @@ typedef struct desk {
     pthread_mutex_t cache_lock;
     cached_snapshot cache[DESK_SNAPSHOTS];
     uint64_t cache_clock;
+
+    br_hash secret;     ///< of this process: tokens are made with it
+    held_notes *held;   ///< under `lock`
+    br_ledger *records; ///< one record at a time, under notes_lock, and so is what follows
+    pthread_mutex_t notes_lock;
+    pthread_cond_t notes_seen; ///< `held` has become more
+    unsigned n_writing;
+    uint64_t notes_head; ///< record of the last note in `held`
 } desk;
 
 // --- access.c ---
@@ -75,6 +84,8 @@ typedef struct desk_bound {
 } desk_bound;
 
 /// The server's routes: each asks who it is before the handler runs. `routes` and `bound` [n] stay the caller's as long as the server.
+/// GET /me.
+void handle_me(void *context, const br_http_request *request, br_http_answer *answer);
 void desk_bind(desk *self, const desk_route *routes, size_t n, desk_bound *bound, br_http_route *out);
 
 // --- state.c ---
@@ -115,6 +126,8 @@ void answer_finish(br_http_answer *answer);
 /// The problem that fits a status.
 void answer_failed(br_http_answer *answer, br_status status);
 void json_member(br_buf *out, const char *name, const char *text);
+/// "name": "2026-03-02T09:15:00.123Z", of ms since 1970.
+void json_time(br_buf *out, const char *name, int64_t time_ms);
 
 // --- handlers: context is the desk ---
 

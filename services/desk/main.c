@@ -17,6 +17,9 @@ static br_status on_hint(void *state, br_socket *socket, br_message *message)
 static br_status start(br_service *service, void *state)
 {
     static const desk_route table[] = {
+        {.path = "/api/v1/me", .role = BR_ROLE_READ, .get = handle_me},
+        {.path = "/api/v1/notes", .post_role = BR_ROLE_DESK, .post = handle_notes_post, .changes = true},
+        {.path = "/api/v1/audit", .role = BR_ROLE_OPERATOR, .get = handle_audit},
         {.path = "/api/v1/bonds", .role = BR_ROLE_READ, .get = handle_bonds},
         {.path = "/api/v1/bonds/", .role = BR_ROLE_READ, .get = handle_bond},
         {.path = "/api/v1/metrics/daily", .role = BR_ROLE_READ, .get = handle_daily},

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 br_language request_language(const br_http_request *request)
 {
@@ -65,6 +66,17 @@ void answer_failed(br_http_answer *answer, br_status status)
     } else {
         br_http_problem(answer, 503, "The store cannot be read now", br_why(status));
     }
+}
+
+void json_time(br_buf *out, const char *name, int64_t time_ms)
+{
+    char text[40] = "";
+    const time_t seconds = (time_t)(time_ms / 1000);
+    struct tm parts;
+    if (gmtime_r(&seconds, &parts) != NULL) {
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+    }
+    br_buf_printf(out, "\"%s\": \"%s.%03dZ\"", name, text, (int)(time_ms % 1000));
 }
 
 void json_member(br_buf *out, const char *name, const char *text)

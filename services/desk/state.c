@@ -14,6 +14,9 @@ static br_status open_stores(desk *self)
         status = br_ledger_open_reader(&self->ledger, path);
     }
     if (status == BR_OK) {
+        status = br_ledger_open_reader(&self->records, path);
+    }
+    if (status == BR_OK) {
         status = br_place_path(self->models, directory, BR_PLACE_MODELS);
     }
     if (status == BR_OK) {
@@ -64,9 +67,19 @@ br_status desk_open(desk *self)
         pthread_rwlock_destroy(&self->lock);
         return br_fail(BR_ERR_IO, "cannot make a lock");
     }
+    pthread_mutex_init(&self->notes_lock, NULL);
+    pthread_cond_init(&self->notes_seen, NULL);
     self->locks_made = true;
+    self->secret = br_hash_secret();
     status = br_follower_new(&self->follower);
-    return status == BR_OK ? desk_refresh(self) : status;
+    if (status == BR_OK) {
+        status = held_notes_new(&self->held);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    br_follower_notes(self->follower, held_notes_take, self->held);
+    return desk_refresh(self);
 }
 
 void desk_close(desk *self)
@@ -78,6 +91,8 @@ void desk_close(desk *self)
     br_free(self->listed);
     self->listed = NULL;
     br_follower_free(&self->follower);
+    held_notes_free(&self->held);
+    br_ledger_free(&self->records);
     br_ledger_free(&self->ledger);
     br_recommendations_free(&self->recommendations);
     br_quality_free(&self->quality);
@@ -85,6 +100,8 @@ void desk_close(desk *self)
     if (self->locks_made) {
         pthread_rwlock_destroy(&self->lock);
         pthread_mutex_destroy(&self->cache_lock);
+        pthread_mutex_destroy(&self->notes_lock);
+        pthread_cond_destroy(&self->notes_seen);
         self->locks_made = false;
     }
 }
@@ -204,7 +221,12 @@ static br_status follow_ledger(desk *self)
     if (status == BR_OK && market != NULL) {
         status = br_market_bonds_by_issue(market, &self->bonds, &self->n_bonds);
     }
+    const uint64_t seen = held_notes_seen(self->held);
     pthread_rwlock_unlock(&self->lock);
+    pthread_mutex_lock(&self->notes_lock);
+    self->notes_head = seen;
+    pthread_cond_broadcast(&self->notes_seen);
+    pthread_mutex_unlock(&self->notes_lock);
     return status;
 }
 
