@@ -126,6 +126,7 @@ exit_code command_snapshots(const arguments *args);
 exit_code command_jobs(const arguments *args);
 exit_code command_replay(const arguments *args);
 exit_code command_digest(const arguments *args);
+exit_code command_audit(const arguments *args);
 exit_code command_keys(const arguments *args);
 exit_code command_doctor(const arguments *args);
 exit_code command_bench(const arguments *args);

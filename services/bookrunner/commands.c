@@ -97,6 +97,12 @@ static const command commands[] = {
     {"digest", "what the stores hold, as hashes", "", 0, 0, "dir format",
      "  bookrunner digest --format csv | sort > before.csv\n",
      "Two installations that were fed the same and worked the same print the same lines.\n", command_digest},
+    {"audit", "what people did, and whether anything of it was changed", "", 0, 0, "dir format",
+     "  bookrunner audit --format csv > audit.csv\n",
+     "Each note carries a hash of all notes before it; they are computed anew. Exit code 5 when one does not fit, with "
+     "its\n"
+     "record. The last hash, kept elsewhere, also shows when the newest notes were taken away.\n",
+     command_audit},
     {"keys", "make the keys of explainers on other hosts", "new|add DIR [NAME]", 2, 3, "",
      "  bookrunner keys new ./keys          the ranker's keys, and those of a first host\n"
      "  bookrunner keys add ./keys host2    those of one more host\n",
