@@ -233,6 +233,53 @@ Test(market_row, each_wrong_column_is_named)
     expect_problem((br_row){.kind = BR_ROW_SCHEMA}, "");
 }
 
+static void expect_note_problem(br_note note, const char *bond_id, const char *where)
+{
+    expect_problem((br_row){.kind = BR_ROW_NOTE, .bond_id = bond_id, .note = &note}, where);
+}
+
+Test(market_row, notes_are_checked)
+{
+    static const br_note good = {.user = "\xE7\x8E\x8B", .topic = BR_TOPIC_ACTION};
+    char text[BR_MAX_VALUE_BYTES + 2];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    const char *const long_id = text + sizeof text - 2 - BR_MAX_ID_BYTES;
+    br_row_problem problem;
+    br_note note = good;
+    note.time_ms = 253402300799999; // the last of the year 9999
+    note.value = text + 1;
+    note.subject = long_id + 1;
+    cr_assert(br_row_check(NULL, &(br_row){.kind = BR_ROW_NOTE, .note = &note}, &problem), "%s", problem.column);
+    expect_problem((br_row){.kind = BR_ROW_NOTE}, "note");
+    expect_note_problem(good, "a\n", "bond_id");
+    expect_note_problem(good, long_id, "bond_id");
+#define WRONG(column, ...)                                                                                             \
+    do {                                                                                                               \
+        note = good;                                                                                                   \
+        note.__VA_ARGS__;                                                                                              \
+        expect_note_problem(note, "", column);                                                                         \
+    } while (0)
+    WRONG("user", user = NULL);
+    WRONG("user", user = "");
+    WRONG("user", user = long_id);
+    WRONG("user", user = "a\x7f");
+    WRONG("subject", subject = long_id);
+    WRONG("subject", subject = "\xff");
+    WRONG("value", value = text);
+    WRONG("value", value = "a\rb");
+    WRONG("version", version = long_id);
+    WRONG("topic", topic = BR_TOPIC_END);
+    WRONG("topic", topic = (br_topic)0);
+    WRONG("time", time_ms = -1);
+    WRONG("time", time_ms = 253402300800000);
+#undef WRONG
+    for (int topic = BR_TOPIC_CALL; topic < BR_TOPIC_END; topic++) {
+        cr_assert_eq(br_topic_find(br_topic_name((br_topic)topic)), topic);
+    }
+    cr_assert_eq(br_topic_find(""), BR_TOPIC_END);
+}
+
 Test(market_row, keys_differ_where_rows_speak_of_different_things)
 {
     br_row rows[] = {

@@ -193,6 +193,56 @@ Test(pipeline_follow, a_later_schema_makes_no_old_record_an_event_again)
     cr_assert_eq(br_follower_head(follower), bond, "what is new stops it as ever");
 }
 
+// --- notes ---
+
+static uint64_t append_note(const char *user)
+{
+    const br_note note = {.id = br_hash_of(user, strlen(user)),
+                          .user = user,
+                          .topic = BR_TOPIC_CALL,
+                          .subject = "",
+                          .value = "called",
+                          .version = ""};
+    return append((br_row){.kind = BR_ROW_NOTE, .bond_id = "B1", .investor_id = "I1", .note = &note});
+}
+
+static br_status join_users(void *context, uint64_t record, const br_row *row)
+{
+    br_buf_printf(context, "%llu%s ", (unsigned long long)record, row->note->user);
+    return BR_OK;
+}
+
+Test(pipeline_follow, notes_are_shown_and_make_no_other_market)
+{
+    BR_AUTO_DEINIT(br_buf) shown = {0};
+    br_follower_notes(follower, join_users, &shown);
+    write_some();
+    const uint64_t last = append_bid("b3", "2024-01-11", BR_DAY_NONE);
+    append_note("a");
+    const uint64_t head = append_note("b");
+    const uint32_t stop = BR_KIND_BIT(BR_ROW_BOND) | BR_KIND_BIT(BR_ROW_CLOSE_DAY);
+    cr_assert_eq(br_follower_catch_up(follower, ledger, last, 0), BR_OK);
+    const uint32_t *bonds;
+    uint32_t n;
+    cr_assert_eq(br_market_bonds_by_issue(br_follower_market(follower), &bonds, &n), BR_OK);
+    const uint32_t *before = bonds;
+    cr_assert_eq(br_follower_catch_up(follower, ledger, 0, stop), BR_OK);
+    cr_assert_eq(br_follower_head(follower), head, "a note is no event");
+    cr_assert_eq(br_follower_market_head(follower), last);
+    cr_assert_eq(br_follower_last_kind(follower), BR_ROW_NOTE);
+    cr_assert_eq(br_market_bonds_by_issue(br_follower_market(follower), &bonds, &n), BR_OK);
+    cr_assert_eq(bonds, before);
+    cr_assert_eq(br_market_n_bids(br_follower_market(follower)), 3);
+    cr_assert_str_eq(br_buf_text(&shown), "9a 10b ");
+    static const char later[] = "market: m\nrevision: 2\nwindows_days: [30]\n"
+                                "bond_features:\n  - {name: rating, kind: categorical}\n"
+                                "investor_features: []\nactivity_features: [frequency]\n";
+    const uint64_t schema = append_schema(later, 2);
+    cr_assert_eq(br_follower_catch_up(follower, ledger, 0, 0), BR_OK);
+    cr_assert_str_eq(br_buf_text(&shown), "9a 10b 9a 10b ", "a later schema shows them again");
+    cr_assert_eq(br_follower_market_head(follower), schema);
+}
+
 Test(pipeline_follow, a_row_before_any_schema_is_corruption)
 {
     append_bond("B1", "A");

@@ -14,6 +14,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -190,6 +191,37 @@ static br_ledger_known known_as(br_ledger *ledger, const br_row *row, uint64_t *
     br_status status = br_ledger_look(ledger, row, &known, record);
     cr_assert_eq(status, BR_OK, "%s", br_why(status));
     return known;
+}
+
+Test(store_ledger, a_note_is_known_by_its_id_whenever_it_comes)
+{
+    br_ledger *ledger = writer_at(path);
+    br_note note = {.id = br_hash_of("1", 1),
+                    .user = "ann",
+                    .time_ms = 5,
+                    .topic = BR_TOPIC_CALL,
+                    .subject = "",
+                    .value = "called",
+                    .version = "",
+                    .chained = true,
+                    .chain = br_hash_of("x", 1)};
+    br_row row = {.kind = BR_ROW_NOTE, .bond_id = "B1", .investor_id = "I1", .rate = (double)NAN, .note = &note};
+    uint64_t record = 0;
+    cr_assert_eq(br_ledger_begin(ledger), BR_OK);
+    cr_assert_eq(br_ledger_append(ledger, &row, &record), BR_OK);
+    note.time_ms = 6;
+    note.chained = false;
+    cr_assert_eq(known_as(ledger, &row, &record), BR_LEDGER_DUPLICATE);
+    cr_assert_eq(record, 1);
+    note.value = "";
+    cr_assert_eq(known_as(ledger, &row, &record), BR_LEDGER_CONFLICT);
+    note.value = "called";
+    row.investor_id = "I2";
+    cr_assert_eq(known_as(ledger, &row, &record), BR_LEDGER_CONFLICT);
+    note.id = br_hash_of("2", 1);
+    cr_assert_eq(known_as(ledger, &row, &record), BR_LEDGER_NEW);
+    cr_assert_eq(br_ledger_commit(ledger), BR_OK);
+    br_ledger_free(&ledger);
 }
 
 Test(store_ledger, a_row_is_new_duplicate_superseding_or_in_conflict)
