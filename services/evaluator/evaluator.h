@@ -50,8 +50,8 @@ br_status evaluation_open(evaluation *self, const br_config *config, br_quality 
 void evaluation_close(evaluation *self);
 /// Make room for the market's investors; call after the follower moved.
 br_status evaluation_fit(evaluation *self) BR_MUST_CHECK;
-/// One bond's list against its bids, added to `sums` (may be NULL). What is written into the open transaction of `quality` is always about the list that
-/// stood before the issue: what was ranked afterwards moves no day's figures.
+/// One bond's list against its bids, added to `sums` (may be NULL). Written into the open transaction of `quality`: the figures of the list that
+/// stood before the issue, always; and, apart from them, those of its newest list, if `sums` are of these and it is a backtest.
 br_status evaluate_bond(evaluation *self, uint32_t bond, evaluation_sums *sums) BR_MUST_CHECK;
 
 /// A request, worked on the task's thread with readers of its own; the loop leaves `quality` alone meanwhile.

@@ -71,7 +71,7 @@ static br_status add_to_month(void *context, const br_bond_quality *bond)
 static br_status set_gauges(evaluator *self)
 {
     month_sums sums = {.n_top = self->daily.config->n_top};
-    br_status status = br_quality_visit(self->quality, -719162, BR_DAY_MAX, add_to_month, &sums);
+    br_status status = br_quality_visit(self->quality, BR_QUALITY_LIVE, -719162, BR_DAY_MAX, add_to_month, &sums);
     if (status == BR_OK && sums.n > 0) {
         br_metric_set(self->recall, sums.recall / sums.n);
         br_metric_set(self->precision, sums.precision / sums.n);
