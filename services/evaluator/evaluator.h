@@ -6,8 +6,10 @@
 
 #include "codec/control.h"
 #include "pipeline/assess.h"
+#include "pipeline/drift.h"
 #include "pipeline/explained.h"
 #include "pipeline/follow.h"
+#include "pipeline/judged.h"
 #include "service/task.h"
 #include "store/quality.h"
 #include "store/recommendations.h"
@@ -64,6 +66,10 @@ typedef struct evaluation_request {
     bool has_assessment;
     br_assessment assessment;
     char version[BR_VERSION_TEXT];
+    br_served *served; ///< of that version, in a test range
+    br_judged judged;  ///< of its explanations; n_sets = 0: none to judge
+    br_drift drift;    ///< no fields: not known
+    char trained_until[BR_DAY_TEXT];
     evaluation_sums sums;
     double explained_error;                     ///< NAN without explained lists of closed books
     char names[LIST_FIGURES][BR_NAME_AT_BYTES]; ///< of the figures in the report
@@ -72,5 +78,13 @@ typedef struct evaluation_request {
 } evaluation_request;
 
 void evaluation_request_run(void *request);
+/// Also of a request that was never begun.
+void evaluation_request_deinit(evaluation_request *request);
+
+// --- judge.c ---
+
+/// Fill `judged` and `drift` of a request whose snapshot is loaded: from the bonds' newest lists of the range, and from the training range and what
+/// came after it. Errors: those of the stores, BR_ERR_CANCELLED, BR_ERR_NO_MEMORY.
+br_status judge_range(evaluation_request *request, br_market *market, br_day from, br_day until) BR_MUST_CHECK;
 
 #endif
