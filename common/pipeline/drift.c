@@ -76,14 +76,21 @@ static br_status reserve(side *to, size_t more)
     return BR_OK;
 }
 
-static void count_pairs(measuring *m, side *to)
+static void count_bond(const measuring *m, side *to, uint32_t bond)
+{
+    const br_encoder *encoder = m->served->snapshot->encoder;
+    br_encoder_bond(encoder, m->market, bond, m->bond_codes);
+    for (uint32_t j = 0; j < encoder->n_bond_fields; j++) {
+        to->counts[j][m->bond_codes[j]]++;
+    }
+    to->n_bonds += 1.0;
+}
+
+static void count_investors(measuring *m, side *to)
 {
     const br_encoder *encoder = m->served->snapshot->encoder;
     uint32_t n_fields = br_encoder_n_investor_fields(encoder);
     const uint8_t *codes = br_day_population_codes(m->population);
-    for (uint32_t j = 0; j < encoder->n_bond_fields; j++) {
-        to->counts[j][m->bond_codes[j]]++;
-    }
     for (uint32_t i = 0; i < br_day_population_n(m->population); i++) {
         if (m->eligible[i] == 0) {
             continue;
@@ -95,10 +102,9 @@ static void count_pairs(measuring *m, side *to)
             to->counts[encoder->n_bond_fields + j][codes[(size_t)i * n_fields + j]]++;
         }
     }
-    to->n_bonds += 1.0;
 }
 
-static br_status add_bond(measuring *m, side *to, uint32_t bond, br_day as_of)
+static br_status add_investors(measuring *m, side *to, uint32_t bond, br_day as_of)
 {
     br_status status = br_day_population_move(m->population, as_of);
     if (status == BR_OK) {
@@ -111,11 +117,20 @@ static br_status add_bond(measuring *m, side *to, uint32_t bond, br_day as_of)
         return status;
     }
     br_market_eligible(m->market, bond, as_of, m->eligible);
-    count_pairs(m, to);
+    count_investors(m, to);
+    return BR_OK;
+}
+
+// Number `i` of the `n` bonds of a side.
+static br_status add_bond(measuring *m, side *to, uint32_t bond, br_day as_of, uint32_t i, uint32_t n)
+{
+    count_bond(m, to, bond);
     m->done++;
-    return m->watcher == NULL || m->watcher(m->context, m->done, m->total)
-               ? BR_OK
-               : br_fail(BR_ERR_CANCELLED, "the drift was cancelled");
+    if (m->watcher != NULL && !m->watcher(m->context, m->done, m->total)) {
+        return br_fail(BR_ERR_CANCELLED, "the drift was cancelled");
+    }
+    uint32_t step = (n + BR_DRIFT_DAYS - 1) / BR_DRIFT_DAYS;
+    return i % step == 0 ? add_investors(m, to, bond, as_of) : BR_OK;
 }
 
 static br_status add_training(measuring *m)
@@ -126,15 +141,14 @@ static br_status add_training(measuring *m)
     br_status status = br_bonds_spread(m->market, split->train_from, split->train_until, BR_DRIFT_BONDS, &bonds, &n);
     m->total += n;
     for (uint32_t i = 0; i < n && status == BR_OK; i++) {
-        status = add_bond(m, &m->sides[0], bonds[i], br_market_bond(m->market, bonds[i])->issue_day);
+        status = add_bond(m, &m->sides[0], bonds[i], br_market_bond(m->market, bonds[i])->issue_day, i, n);
     }
     br_free(bonds);
     memset(m->seen, 0, br_market_n_investors(m->market));
     return status;
 }
 
-// The last BR_DRIFT_BONDS by issue day of those that are known: [first, n) of all, but for those that known() is not true of.
-static bool known(const measuring *m, uint32_t bond)
+static bool is_known(const measuring *m, uint32_t bond)
 {
     const br_bond *facts = br_market_bond(m->market, bond);
     br_day business = br_market_business_day(m->market);
@@ -142,6 +156,7 @@ static bool known(const measuring *m, uint32_t bond)
            (business == BR_DAY_NONE || facts->announce_day <= business);
 }
 
+// The last BR_DRIFT_BONDS by issue day of those that are known.
 static br_status add_newest(measuring *m, br_drift *out)
 {
     const uint32_t *bonds;
@@ -151,22 +166,21 @@ static br_status add_newest(measuring *m, br_drift *out)
     uint32_t first = status == BR_OK ? n : 0;
     while (first > 0 && n_known < BR_DRIFT_BONDS) {
         first--;
-        n_known += known(m, bonds[first]) ? 1 : 0;
+        n_known += is_known(m, bonds[first]) ? 1 : 0;
     }
     if (status == BR_OK && n_known == 0) {
         status = br_fail(BR_ERR_NOT_FOUND, "no bond is known that is issued after the training range");
     }
     m->total += n_known;
     for (uint32_t i = first; i < n && status == BR_OK; i++) {
-        if (!known(m, bonds[i])) {
+        if (!is_known(m, bonds[i])) {
             continue;
         }
         br_day issue = br_market_bond(m->market, bonds[i])->issue_day;
         out->from = out->n_bonds == 0 ? issue : out->from;
         out->until = issue + 1;
-        out->n_bonds++;
-        status =
-            add_bond(m, &m->sides[1], bonds[i], business != BR_DAY_NONE && issue > business ? business + 1 : issue);
+        br_day as_of = business != BR_DAY_NONE && issue > business ? business + 1 : issue;
+        status = add_bond(m, &m->sides[1], bonds[i], as_of, out->n_bonds++, n_known);
     }
     return status;
 }

@@ -7,14 +7,16 @@
 #include "pipeline/population.h"
 
 #define BR_DRIFT_BONDS 200 ///< at most so many on either side
-#define BR_DRIFT_BINS  10  ///< of the scores: deciles of the training range
+#define BR_DRIFT_DAYS                                                                                                  \
+    50 ///< and the investors of at most so many of them, evenly spread: they change slowly, and a day of them takes some 10 ms
+#define BR_DRIFT_BINS 10 ///< of the scores: deciles of the training range
 
 /// false cancels (BR_ERR_CANCELLED).
 typedef bool (*br_drift_watcher)(void *context, uint64_t done, uint64_t total);
 
 /// The PSI of every field and of the logits: bonds spread over the training range, each as of its issue day, against the newest bonds that were issued, or are
 /// announced and not yet issued, after it, as of their issue day or, if that is still to come, of the day behind the business day. A bond's fields count
-/// once for each bond, an investor's for each bond that he is eligible for.
+/// once for each bond, an investor's and the logits for each bond that he is eligible for.
 ///
 /// by_chance counts as independent the bonds, or the investors: the same investors come again with every bond.
 ///

@@ -128,6 +128,8 @@ void answer_failed(br_http_answer *answer, br_status status);
 void json_member(br_buf *out, const char *name, const char *text);
 /// "name": "2026-03-02T09:15:00.123Z", of ms since 1970.
 void json_time(br_buf *out, const char *name, int64_t time_ms);
+/// A further member, with its comma. A number that is not finite is null.
+void json_next_number(br_buf *out, const char *name, double value);
 
 // --- handlers: context is the desk ---
 
@@ -135,6 +137,9 @@ void handle_bonds(void *context, const br_http_request *request, br_http_answer 
 void handle_bond(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_daily(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_monthly(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_snapshot_figures(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_calibration(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_drift(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_report(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_snapshots(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_status(void *context, const br_http_request *request, br_http_answer *answer);

@@ -4,7 +4,6 @@
 #include "desk.h"
 #include "metrics/metrics.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -50,16 +49,6 @@ static void mean_json(const gathering *g, const char *figure, const char *of, do
     }
 }
 
-static void number_json(br_buf *out, const char *name, double value)
-{
-    br_buf_printf(out, ", \"%s\": ", name);
-    if (isfinite(value)) {
-        br_buf_json_number(out, value);
-    } else {
-        br_buf_string(out, "null");
-    }
-}
-
 static br_status interval_json(gathering *g, const char *figure, const br_buf *values)
 {
     br_mean_interval interval;
@@ -68,9 +57,9 @@ static br_status interval_json(gathering *g, const char *figure, const br_buf *v
                                          N_RESAMPLES, RESAMPLE_SEED);
     if (status == BR_OK) {
         snprintf(name, sizeof name, "%s_low", figure);
-        number_json(g->out, name, interval.low);
+        json_next_number(g->out, name, interval.low);
         snprintf(name, sizeof name, "%s_high", figure);
-        number_json(g->out, name, interval.high);
+        json_next_number(g->out, name, interval.high);
     }
     return status;
 }

@@ -72,9 +72,9 @@ static br_status set_gauges(evaluator *self)
 {
     month_sums sums = {.n_top = self->daily.config->n_top};
     br_status status = br_quality_visit(self->quality, BR_QUALITY_LIVE, -719162, BR_DAY_MAX, add_to_month, &sums);
-    if (status == BR_OK && sums.n > 0) {
-        br_metric_set(self->recall, sums.recall / sums.n);
-        br_metric_set(self->precision, sums.precision / sums.n);
+    if (status == BR_OK) { // without a live list there is no figure, not even 0
+        br_metric_set(self->recall, sums.n == 0 ? (double)NAN : sums.recall / sums.n);
+        br_metric_set(self->precision, sums.n == 0 ? (double)NAN : sums.precision / sums.n);
     }
     return status;
 }
