@@ -33,6 +33,14 @@ typedef struct cached_snapshot {
     unsigned readers;
 } cached_snapshot;
 
+/// What the ranker said of its workers last.
+typedef struct desk_workers {
+    pthread_mutex_t lock;
+    bool asking; ///< a request asks it now
+    int64_t asked_ms;
+    br_buf text; ///< members of a JSON object
+} desk_workers;
+
 typedef struct desk {
     br_service *service;
     char models[BR_PATH_BYTES];
@@ -64,6 +72,8 @@ typedef struct desk {
     pthread_cond_t notes_seen; ///< `held` has become more
     unsigned n_writing;
     uint64_t notes_head; ///< record of the last note in `held`
+
+    desk_workers workers;
 } desk;
 
 // --- access.c ---
@@ -97,6 +107,13 @@ void desk_close(desk *self);
 /// The snapshot of a version, loaded once; give it back with desk_release(). Errors: those of br_snapshots_load().
 br_status desk_borrow(desk *self, const char *version, cached_snapshot **out) BR_MUST_CHECK;
 void desk_release(desk *self, cached_snapshot *snapshot);
+
+// --- operations.c ---
+
+/// Ask a service and wait for its report, which lives in `arena`; from a server thread that holds no lock. Errors: BR_ERR_UNREACHABLE (no report
+/// within wait_ms), BR_ERR_NO_MEMORY.
+br_status desk_ask(const desk *self, const char *service, br_message_type type, br_span body, int64_t wait_ms,
+                   br_arena *arena, br_report *out) BR_MUST_CHECK;
 
 // --- bonds.c: under the read lock ---
 
@@ -137,6 +154,10 @@ void handle_bonds(void *context, const br_http_request *request, br_http_answer 
 void handle_bond(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_daily(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_monthly(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_processes(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_queue(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_jobs(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_rejects(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_snapshot_figures(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_calibration(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_drift(void *context, const br_http_request *request, br_http_answer *answer);
