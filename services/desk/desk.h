@@ -74,6 +74,7 @@ typedef struct desk {
     uint64_t notes_head; ///< record of the last note in `held`
 
     desk_workers workers;
+    bool acting; ///< an action is being done; under workers.lock
 } desk;
 
 // --- access.c ---
@@ -157,6 +158,8 @@ void handle_monthly(void *context, const br_http_request *request, br_http_answe
 void handle_processes(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_queue(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_jobs(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_rollback(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_retry(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_rejects(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_snapshot_figures(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_calibration(void *context, const br_http_request *request, br_http_answer *answer);

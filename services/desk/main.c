@@ -27,6 +27,8 @@ static br_status start(br_service *service, void *state)
         {.path = "/api/v1/processes", .role = BR_ROLE_READ, .get = handle_processes},
         {.path = "/api/v1/queue", .role = BR_ROLE_READ, .get = handle_queue},
         {.path = "/api/v1/jobs", .role = BR_ROLE_READ, .get = handle_jobs},
+        {.path = "/api/v1/jobs/retry", .post_role = BR_ROLE_OPERATOR, .post = handle_retry, .changes = true},
+        {.path = "/api/v1/snapshots/rollback", .post_role = BR_ROLE_OPERATOR, .post = handle_rollback, .changes = true},
         {.path = "/api/v1/rejects", .role = BR_ROLE_READ, .get = handle_rejects},
         {.path = "/api/v1/metrics/snapshots", .role = BR_ROLE_READ, .get = handle_snapshot_figures},
         {.path = "/api/v1/metrics/calibration", .role = BR_ROLE_READ, .get = handle_calibration},

@@ -41,9 +41,16 @@ br_status desk_ask(const desk *self, const char *service, br_message_type type, 
                    br_arena *arena, br_report *out)
 {
     char endpoint[BR_PATH_BYTES];
-    BR_AUTO(br_client) *client = NULL;
+    br_client *client = NULL;
     uint64_t request = 0;
-    br_status status = br_endpoint(endpoint, br_service_directory(self->service), service);
+    int pid = 0;
+    br_status status = br_process_holder(br_service_directory(self->service), service, &pid);
+    if (status == BR_OK && pid == 0) {
+        return br_fail(BR_ERR_UNREACHABLE, "the %s is not running", service);
+    }
+    if (status == BR_OK) {
+        status = br_endpoint(endpoint, br_service_directory(self->service), service);
+    }
     if (status == BR_OK) {
         status = br_client_new(&client, endpoint);
     }
@@ -53,6 +60,7 @@ br_status desk_ask(const desk *self, const char *service, br_message_type type, 
     if (status == BR_OK) {
         status = receive_report(client, arena, wait_ms, out);
     }
+    br_client_abandon(&client);
     return status == BR_ERR_TIMEOUT || status == BR_ERR_AGAIN
                ? br_fail(BR_ERR_UNREACHABLE, "the %s does not answer", service)
                : status;
