@@ -207,3 +207,160 @@ br_status br_bond_quality_unpack(br_bond_quality *out, br_arena *arena, const ui
     }
     return in.status;
 }
+
+// --- calibration ---
+
+br_status br_calibration_bins_pack(const br_calibration_bins *bins, br_buf *out)
+{
+    if (bins->n_bins > BR_MAX_CALIBRATION_BINS) {
+        return br_fail(BR_ERR_LIMIT, "CalibrationBins.bins: %u, at most %d are allowed", bins->n_bins,
+                       BR_MAX_CALIBRATION_BINS);
+    }
+    BR_AUTO_DEINIT(br_writing) writing = {0};
+    Br__CalibrationBins message = BR__CALIBRATION_BINS__INIT;
+    Br__CalibrationBin *parts = br_write_alloc(&writing, bins->n_bins, sizeof *parts);
+    message.bins = br_write_alloc(&writing, bins->n_bins, sizeof *message.bins);
+    if (writing.failed) {
+        return br_no_memory("bins", bins->n_bins);
+    }
+    for (uint32_t i = 0; i < bins->n_bins; i++) {
+        const br_reliability_bin *bin = &bins->bins[i];
+        br__calibration_bin__init(&parts[i]);
+        parts[i].low = bin->low;
+        parts[i].high = bin->high;
+        parts[i].n = bin->n;
+        parts[i].mean_probability = bin->mean_probability;
+        parts[i].rate = bin->rate;
+        message.bins[i] = &parts[i];
+    }
+    message.n_bins = bins->n_bins;
+    message.version = br_write_text(bins->version);
+    return br_write_end(&writing, &message.base, BR_MAX_STORED_BYTES, out);
+}
+
+br_status br_calibration_bins_unpack(br_calibration_bins *out, br_arena *arena, const uint8_t *bytes, size_t n)
+{
+    br_reading in = {.arena = arena};
+    const Br__CalibrationBins *message =
+        br_read_begin(&in, &br__calibration_bins__descriptor, bytes, n, BR_MAX_STORED_BYTES);
+    if (message == NULL) {
+        return in.status;
+    }
+    br_calibration_bins bins = {
+        .version = br_read_text(&in, "version", message->version, BR_FORM_VERSION),
+        .n_bins = (uint32_t)br_read_range(&in, "bins", message->n_bins, 0, BR_MAX_CALIBRATION_BINS),
+    };
+    bins.bins = br_read_alloc(&in, bins.n_bins, sizeof *bins.bins);
+    for (uint32_t i = 0; i < bins.n_bins && in.status == BR_OK; i++) {
+        const Br__CalibrationBin *bin = message->bins[i];
+        br_read_at(&in, 0, "bins", i);
+        bins.bins[i] = (br_reliability_bin){
+            .low = br_read_share(&in, "low", bin->low),
+            .high = br_read_share(&in, "high", bin->high),
+            .n = br_read_range(&in, "n", bin->n, 1, UINT64_MAX),
+            .mean_probability = br_read_share(&in, "mean_probability", bin->mean_probability),
+            .rate = br_read_share(&in, "rate", bin->rate),
+        };
+    }
+    if (in.status == BR_OK) {
+        *out = bins;
+    }
+    return in.status;
+}
+
+// --- drift ---
+
+br_status br_drift_pack(const br_drift *drift, br_buf *out)
+{
+    if (drift->n_fields > BR_MAX_FIELDS) {
+        return br_fail(BR_ERR_LIMIT, "Drift.fields: %u, at most %d are allowed", drift->n_fields, BR_MAX_FIELDS);
+    }
+    BR_AUTO_DEINIT(br_writing) writing = {0};
+    Br__Drift message = BR__DRIFT__INIT;
+    Br__FieldDrift *parts = br_write_alloc(&writing, drift->n_fields, sizeof *parts);
+    message.fields = br_write_alloc(&writing, drift->n_fields, sizeof *message.fields);
+    if (writing.failed) {
+        return br_no_memory("fields", drift->n_fields);
+    }
+    for (uint32_t i = 0; i < drift->n_fields; i++) {
+        br__field_drift__init(&parts[i]);
+        parts[i].field = br_write_text(drift->fields[i].field);
+        parts[i].psi = drift->fields[i].psi;
+        parts[i].by_chance = drift->fields[i].by_chance;
+        message.fields[i] = &parts[i];
+    }
+    message.n_fields = drift->n_fields;
+    message.version = br_write_text(drift->version);
+    message.from = drift->from;
+    message.until = drift->until;
+    message.bonds = drift->n_bonds;
+    message.scores = drift->scores;
+    return br_write_end(&writing, &message.base, BR_MAX_STORED_BYTES, out);
+}
+
+br_status br_drift_unpack(br_drift *out, br_arena *arena, const uint8_t *bytes, size_t n)
+{
+    br_reading in = {.arena = arena};
+    const Br__Drift *message = br_read_begin(&in, &br__drift__descriptor, bytes, n, BR_MAX_STORED_BYTES);
+    if (message == NULL) {
+        return in.status;
+    }
+    br_drift drift = {
+        .version = br_read_text(&in, "version", message->version, BR_FORM_VERSION),
+        .from = br_read_day(&in, "from", message->from, false),
+        .until = br_read_day(&in, "until", message->until, false),
+        .n_bonds = message->bonds,
+        .n_fields = (uint32_t)br_read_range(&in, "fields", message->n_fields, 0, BR_MAX_FIELDS),
+        .scores = br_read_finite(&in, "scores", message->scores),
+    };
+    drift.fields = br_read_alloc(&in, drift.n_fields, sizeof *drift.fields);
+    for (uint32_t i = 0; i < drift.n_fields && in.status == BR_OK; i++) {
+        const Br__FieldDrift *field = message->fields[i];
+        br_read_at(&in, 0, "fields", i);
+        drift.fields[i] = (br_field_drift){
+            .field = br_read_text(&in, "field", field->field, BR_FORM_PROSE),
+            .psi = br_read_finite(&in, "psi", field->psi),
+            .by_chance = br_read_finite(&in, "by_chance", field->by_chance),
+        };
+    }
+    if (in.status == BR_OK) {
+        *out = drift;
+    }
+    return in.status;
+}
+
+// --- rejects ---
+
+br_status br_reject_pack(const br_reject *reject, br_buf *out)
+{
+    BR_AUTO_DEINIT(br_writing) writing = {0};
+    Br__Reject message = BR__REJECT__INIT;
+    message.wall_s = reject->wall_s;
+    message.source = br_write_prose(&writing, reject->source);
+    message.kind = (uint32_t)reject->kind;
+    message.id = br_write_prose(&writing, reject->id);
+    message.column = br_write_prose(&writing, reject->column);
+    message.reason = br_write_prose(&writing, reject->reason);
+    return br_write_end(&writing, &message.base, BR_MAX_STORED_BYTES, out);
+}
+
+br_status br_reject_unpack(br_reject *out, br_arena *arena, const uint8_t *bytes, size_t n)
+{
+    br_reading in = {.arena = arena};
+    const Br__Reject *message = br_read_begin(&in, &br__reject__descriptor, bytes, n, BR_MAX_STORED_BYTES);
+    if (message == NULL) {
+        return in.status;
+    }
+    br_reject reject = {
+        .wall_s = br_read_finite(&in, "wall_s", message->wall_s),
+        .source = br_read_text(&in, "source", message->source, BR_FORM_PROSE),
+        .kind = (br_row_kind)br_read_range(&in, "kind", message->kind, BR_ROW_SCHEMA, BR_ROW_KIND_END - 1),
+        .id = br_read_text(&in, "id", message->id, BR_FORM_PROSE),
+        .column = br_read_text(&in, "column", message->column, BR_FORM_PROSE),
+        .reason = br_read_text(&in, "reason", message->reason, BR_FORM_PROSE),
+    };
+    if (in.status == BR_OK) {
+        *out = reject;
+    }
+    return in.status;
+}

@@ -3,9 +3,11 @@
 
 #include "codec/control.h"
 #include "codec/work.h"
+#include "market/row.h"
+#include "metrics/metrics.h"
 #include "model/snapshot.h"
 
-#define BR_MAX_STORED_BYTES ((size_t)1 << 20) ///< of one list, dead job, event or quality figure
+#define BR_MAX_STORED_BYTES ((size_t)1 << 20) ///< of one list, dead job, event, figure or reject
 
 typedef struct br_list_entry {
     const char *investor_id;
@@ -63,6 +65,43 @@ typedef struct br_bond_quality {
     uint32_t n_top; ///< hits are counted among so many, 1 to BR_MAX_JOB_INVESTORS; figures at another one are others
 } br_bond_quality;
 
+/// How right the probabilities of a snapshot were on its test range.
+typedef struct br_calibration_bins {
+    const char *version;
+    br_reliability_bin *bins; ///< [n_bins] rising
+    uint32_t n_bins;          ///< at most BR_MAX_CALIBRATION_BINS
+} br_calibration_bins;
+#define BR_MAX_CALIBRATION_BINS 256
+
+/// How far the newest bonds and their investors have moved from what a snapshot was trained on.
+typedef struct br_field_drift {
+    const char *field; ///< its name in the snapshot's encoder
+    double psi;
+    double by_chance; ///< what to expect if nothing has moved
+} br_field_drift;
+typedef struct br_drift {
+    const char *version;
+    br_day from; ///< the newest bonds: issued in [from, until)
+    br_day until;
+    uint32_t n_bonds;
+    br_field_drift *fields; ///< [n_fields] in the encoder's order
+    uint32_t n_fields;
+    double scores; ///< PSI of the logits
+} br_drift;
+
+/// A row that the ingester did not take.
+typedef struct br_reject {
+    double wall_s;
+    const char *source; ///< as the client called its input
+    br_row_kind kind;
+    const char *id; ///< the row's own, or those it is about
+    const char *column;
+    const char *reason;
+} br_reject;
+
+BR_CODEC_PAIR(br_calibration_bins);
+BR_CODEC_PAIR(br_drift);
+BR_CODEC_PAIR(br_reject);
 BR_CODEC_PAIR(br_list);
 BR_CODEC_PAIR(br_dead_job);
 BR_CODEC_PAIR(br_snapshot_event);

@@ -36,11 +36,16 @@ static int by_probability(const void *left, const void *right)
     return (a->probability > b->probability) - (a->probability < b->probability);
 }
 
-// Exactly one of labels and shares is given.
-static br_status calibration_error(double *out, const double *probabilities, const uint8_t *labels,
-                                   const double *shares, size_t n, uint32_t n_bins)
+typedef struct bin_sums {
+    size_t n;
+    double probabilities;
+    double shares;
+} bin_sums;
+
+// Exactly one of labels and shares is given. *out: owned by the caller.
+static br_status sort_forecasts(forecast **out, const double *probabilities, const uint8_t *labels,
+                                const double *shares, size_t n)
 {
-    br_assert(n_bins > 0);
     forecast *forecasts = br_calloc(n, sizeof *forecasts);
     if (forecasts == NULL) {
         return br_no_memory("forecasts", n);
@@ -49,17 +54,66 @@ static br_status calibration_error(double *out, const double *probabilities, con
         forecasts[i] = (forecast){probabilities[i], labels == NULL ? shares[i] : labels[i] != 0};
     }
     qsort(forecasts, n, sizeof *forecasts, by_probability);
+    *out = forecasts;
+    return BR_OK;
+}
+
+// The bin that begins with forecast `first`. It ends at `end` or behind it, so that equal probabilities share a bin, and may be empty.
+static bin_sums sum_bin(const forecast *sorted, size_t n, size_t first, size_t end)
+{
+    bin_sums sums = {0};
+    for (size_t i = first; i < n && (i < end || (i > 0 && sorted[i].probability == sorted[i - 1].probability)); i++) {
+        sums.n++;
+        sums.probabilities += sorted[i].probability;
+        sums.shares += sorted[i].share;
+    }
+    return sums;
+}
+
+static br_status calibration_error(double *out, const double *probabilities, const uint8_t *labels,
+                                   const double *shares, size_t n, uint32_t n_bins)
+{
+    br_assert(n_bins > 0);
+    forecast *forecasts = NULL;
+    br_status status = sort_forecasts(&forecasts, probabilities, labels, shares, n);
+    if (status != BR_OK) {
+        return status;
+    }
     double error = 0.0;
-    for (size_t bin = 0, i = 0; bin < n_bins; bin++) {
-        size_t end = (bin + 1) * n / n_bins;
-        double gap = 0.0;
-        for (; i < n && (i < end || (i > 0 && forecasts[i].probability == forecasts[i - 1].probability)); i++) {
-            gap += forecasts[i].probability - forecasts[i].share;
-        }
-        error += fabs(gap);
+    for (size_t bin = 0, first = 0; bin < n_bins; bin++) {
+        bin_sums sums = sum_bin(forecasts, n, first, (bin + 1) * n / n_bins);
+        error += fabs(sums.probabilities - sums.shares);
+        first += sums.n;
     }
     br_free(forecasts);
     *out = n == 0 ? (double)NAN : error / (double)n;
+    return BR_OK;
+}
+
+br_status br_reliability(br_reliability_bin *bins_out, uint32_t *n_out, const double *probabilities,
+                         const uint8_t *labels, size_t n, uint32_t n_bins)
+{
+    br_assert(n_bins > 0);
+    forecast *forecasts = NULL;
+    br_status status = sort_forecasts(&forecasts, probabilities, labels, NULL, n);
+    if (status != BR_OK) {
+        return status;
+    }
+    *n_out = 0;
+    for (size_t bin = 0, first = 0; bin < n_bins; bin++) {
+        bin_sums sums = sum_bin(forecasts, n, first, (bin + 1) * n / n_bins);
+        if (sums.n > 0) {
+            bins_out[(*n_out)++] = (br_reliability_bin){
+                .low = forecasts[first].probability,
+                .high = forecasts[first + sums.n - 1].probability,
+                .n = sums.n,
+                .mean_probability = sums.probabilities / (double)sums.n,
+                .rate = sums.shares / (double)sums.n,
+            };
+        }
+        first += sums.n;
+    }
+    br_free(forecasts);
     return BR_OK;
 }
 

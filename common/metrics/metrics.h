@@ -22,6 +22,21 @@ br_status br_calibration_error(double *out, const double *probabilities, const u
 br_status br_calibration_error_of_shares(double *out, const double *probabilities, const double *shares, size_t n,
                                          uint32_t n_bins) BR_MUST_CHECK;
 
+/// A bin of a reliability diagram: what was said of its cases, and what came.
+typedef struct br_reliability_bin {
+    double low, high; ///< the least and the highest probability in it
+    uint64_t n;       ///< cases, at least 1
+    double mean_probability;
+    double rate; ///< share of the cases that came
+} br_reliability_bin;
+/// The bins of br_calibration_error(), in rising order; it is the mean of |mean_probability - rate| over their cases. Empty ones are left out.
+///
+///   bins_out  out  [n_bins]  *n_out of them
+///
+/// Errors: BR_ERR_NO_MEMORY.
+br_status br_reliability(br_reliability_bin *bins_out, uint32_t *n_out, const double *probabilities,
+                         const uint8_t *labels, size_t n, uint32_t n_bins) BR_MUST_CHECK;
+
 /// One bond's list against the bids that came: recall = hits / bidders, precision = hits / n_top (always, even if the list is shorter).
 typedef struct br_list_quality {
     uint32_t hits;

@@ -170,7 +170,10 @@ static br_status summarise(br_assessment *out, const gathering *g, const br_snap
         probabilities[i] = br_snapshot_probability(snapshot, (double)g->logits[i]);
     }
     out->log_loss = br_log_loss(probabilities, g->labels, g->n);
-    status = br_calibration_error(&out->calibration_error, probabilities, g->labels, g->n, 20);
+    status = br_calibration_error(&out->calibration_error, probabilities, g->labels, g->n, BR_ASSESS_BINS);
+    if (status == BR_OK) {
+        status = br_reliability(out->bins, &out->n_bins, probabilities, g->labels, g->n, BR_ASSESS_BINS);
+    }
     br_free(probabilities);
     for (uint32_t k = 0; k < BR_MAX_SHOWN; k++) {
         out->shown_error[k] = (double)NAN;

@@ -11,14 +11,18 @@
 /// Bids of each investor dated in the 365 days before `as_of` and known then: the ranking to beat. [n_investors]
 br_status br_activity_scores(br_market *market, br_day as_of, float *bids_out) BR_MUST_CHECK;
 
+#define BR_ASSESS_BINS 20
+
 typedef struct br_assessment {
     uint64_t n_pairs;
     uint64_t n_positive;
     uint32_t n_bonds;         ///< with eligible bidders
     uint32_t n_bonds_skipped; ///< without
     double auc;
-    double log_loss;                  ///< calibrated, nats
-    double calibration_error;         ///< ECE, 20 bins
+    double log_loss;                         ///< calibrated, nats
+    double calibration_error;                ///< ECE, BR_ASSESS_BINS bins
+    br_reliability_bin bins[BR_ASSESS_BINS]; ///< [n_bins] what that is made of
+    uint32_t n_bins;
     double shown_error[BR_MAX_SHOWN]; ///< ECE with 1, 2, ... random fields of the investor shown; NAN unless asked for
     double recall;                    ///< @ n_top, mean over bonds
     double precision;

@@ -119,3 +119,26 @@ void br_background_deinit(br_background *background)
     br_free(background->investor_codes);
     *background = (br_background){.bond_codes = NULL};
 }
+
+br_status br_background_topics(br_topics **out, const br_background *background, const br_encoder *encoder,
+                               uint32_t n_topics, uint64_t seed)
+{
+    uint32_t n_fields = br_encoder_n_investor_fields(encoder);
+    uint16_t *n_values = br_calloc(n_fields, sizeof *n_values);
+    if (n_values == NULL) {
+        return br_no_memory("fields", n_fields);
+    }
+    for (uint32_t j = 0; j < n_fields; j++) {
+        n_values[j] = encoder->fields[encoder->n_bond_fields + j].n_values;
+    }
+    br_plsa_options options = br_plsa_options_default();
+    options.n_topics = n_topics;
+    options.seed = seed;
+    br_status status = br_plsa_learn(
+        out,
+        &(br_plsa_documents){
+            .codes = background->investor_codes, .n_values = n_values, .n = background->pairs.n, .n_fields = n_fields},
+        &options);
+    br_free(n_values);
+    return status;
+}

@@ -4,6 +4,7 @@
 /// Bonds spread over a range, and training pairs drawn from a snapshot's training range: what attributions compare with and topics are learned from.
 
 #include "attribution/attribution.h"
+#include "metrics/plsa.h"
 #include "pipeline/population.h"
 
 /// At most `most` (0 = all) of the bonds issued in [from, until), evenly spread, in order of issue day. *bonds_out: owned by the caller, br_free().
@@ -23,5 +24,8 @@ typedef struct br_background {
 br_status br_background_draw(br_background *out, br_market *market, const br_served *served,
                              br_day_population *population, uint64_t seed) BR_MUST_CHECK;
 void br_background_deinit(br_background *background);
+/// Topics of the pairs' investor fields (metrics/plsa.h). Errors: those of br_plsa_learn().
+br_status br_background_topics(br_topics **out, const br_background *background, const br_encoder *encoder,
+                               uint32_t n_topics, uint64_t seed) BR_MUST_CHECK;
 
 #endif

@@ -98,30 +98,6 @@ static br_status allocate_bond(comparing *c)
     return BR_OK;
 }
 
-static br_status learn_topics(comparing *c)
-{
-    const br_encoder *encoder = c->served->snapshot->encoder;
-    uint32_t n_fields = br_encoder_n_investor_fields(encoder);
-    uint16_t *n_values = br_calloc(n_fields, sizeof *n_values);
-    if (n_values == NULL) {
-        return br_no_memory("fields", n_fields);
-    }
-    for (uint32_t j = 0; j < n_fields; j++) {
-        n_values[j] = encoder->fields[encoder->n_bond_fields + j].n_values;
-    }
-    br_plsa_options options = br_plsa_options_default();
-    options.n_topics = c->options->n_topics;
-    options.seed = c->options->seed;
-    br_status status = br_plsa_learn(&c->topics,
-                                     &(br_plsa_documents){.codes = c->background.investor_codes,
-                                                          .n_values = n_values,
-                                                          .n = c->background.pairs.n,
-                                                          .n_fields = n_fields},
-                                     &options);
-    br_free(n_values);
-    return status;
-}
-
 // --- a bond ---
 
 static void count(bond_sums *sums, br_merit merit, double value)
@@ -381,7 +357,8 @@ static br_status prepare(comparing *c)
         status = br_background_draw(&c->background, c->market, c->served, c->population, options->seed);
     }
     if (status == BR_OK) {
-        status = learn_topics(c);
+        status = br_background_topics(&c->topics, &c->background, c->served->snapshot->encoder, options->n_topics,
+                                      options->seed);
     }
     for (uint32_t m = 0; m < options->n_methods && status == BR_OK; m++) {
         status = br_methods_prepare(c->methods, options->methods[m]);

@@ -108,19 +108,24 @@ static br_status check_format(MDB_txn *txn, MDB_dbi meta, const br_env_kind *kin
                                             kind->name, format, kind->format);
 }
 
-// The format comes first: another one may have other tables.
+// The format comes first: another one may have other tables. Of this one, a file that an earlier program made may lack the last tables: its
+// writer adds them.
 static br_status open_tables(br_env_shared *shared, const char *directory)
 {
     const br_env_kind *kind = shared->kind;
     MDB_txn *txn = NULL;
-    int code = mdb_txn_begin(shared->mdb, NULL, MDB_RDONLY, &txn);
+    int code = mdb_txn_begin(shared->mdb, NULL, shared->writable ? 0 : MDB_RDONLY, &txn);
     if (code != 0) {
         return br_store_fail(directory, "begin", code);
     }
     br_status status = BR_OK;
     for (uint32_t i = 0; i < kind->n_tables && status == BR_OK; i++) {
-        code = mdb_dbi_open(txn, kind->tables[i], 0, &shared->tables[i]);
-        if (code != 0) {
+        bool may_add = shared->writable && i != BR_ENV_META;
+        code = mdb_dbi_open(txn, kind->tables[i], may_add ? MDB_CREATE : 0, &shared->tables[i]);
+        if (code == MDB_NOTFOUND && i != BR_ENV_META) {
+            status = br_fail(BR_ERR_NOT_FOUND, "%s: an earlier program made this %s: its writer has yet to add \"%s\"",
+                             directory, kind->name, kind->tables[i]);
+        } else if (code != 0) {
             status = br_store_fail(directory, kind->tables[i], code);
         } else if (i == BR_ENV_META) {
             status = check_format(txn, shared->tables[i], kind, directory);

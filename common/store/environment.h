@@ -27,7 +27,8 @@
 #define BR_ENV_MAX_READERS 512
 #define BR_ENV_META        0 ///< table 0 of every kind: "meta", holds the format number and counters
 
-/// What is in an environment. Numbers and order of the tables are part of the format.
+/// What is in an environment. Numbers and order of the tables are part of the format; tables may be added at the end of the same format: the first
+/// writer that knows them makes them, and until then readers that do find nothing (BR_ERR_NOT_FOUND).
 typedef struct br_env_kind {
     const char *name; ///< for reasons: "ledger"
     uint32_t format;  ///< raised when old files cannot be read any more

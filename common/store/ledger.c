@@ -8,6 +8,7 @@
 enum {
     TABLE_RECORDS = 1, // be64 record number -> packed row
     TABLE_KEYS,        // row's key, 0, be64 revision -> be64 record number, content
+    TABLE_REJECTS,     // be64 number -> packed reject; the last BR_LEDGER_REJECTS
     CONTENT_BYTES = BR_CHECKSUM_BYTES,
     REVISION_BYTES = 8,
     KNOWN_BYTES = 8 + CONTENT_BYTES,
@@ -18,8 +19,8 @@ static const br_env_kind kind = {
     .name = "ledger",
     .format = 1,
     .map_bytes = (size_t)64 << 30, // 10 million rows of some 400 bytes, 16 times
-    .n_tables = 3,
-    .tables = {"meta", "records", "keys"},
+    .n_tables = 4,
+    .tables = {"meta", "records", "keys", "rejects"},
 };
 
 struct br_ledger {
@@ -389,6 +390,91 @@ br_status br_ledger_visit(br_ledger *ledger, uint64_t after, uint64_t until, br_
         status = visit_some(&walk);
     }
     return status;
+}
+
+// --- rejects ---
+
+static br_status last_reject(br_ledger *ledger, uint64_t *number_out)
+{
+    BR_AUTO_DEINIT(br_view) view = {0};
+    br_status status = br_view_init(&view, ledger->env);
+    if (status != BR_OK) {
+        return status;
+    }
+    BR_AUTO_DEINIT(br_cursor) cursor = {0};
+    status = br_cursor_init(&cursor, &view, TABLE_REJECTS);
+    if (status == BR_OK) {
+        status = br_cursor_last(&cursor);
+    }
+    *number_out = status == BR_OK && cursor.key.n == 8 ? br_be64_get(cursor.key.data) : 0;
+    return status;
+}
+
+static br_status put_reject(br_ledger *ledger, const br_reject *reject)
+{
+    uint64_t number = 0;
+    uint8_t key[8];
+    br_scratch_clear(&ledger->packed);
+    br_status status = br_reject_pack(reject, &ledger->packed);
+    if (status == BR_OK) {
+        status = last_reject(ledger, &number);
+    }
+    if (status == BR_OK) {
+        br_be64_put(key, number + 1);
+        status = br_env_put(ledger->env, TABLE_REJECTS, br_bytes_of(key, sizeof key),
+                            br_bytes_of(ledger->packed.data, ledger->packed.length), BR_PUT_APPEND);
+    }
+    if (status == BR_OK && number >= BR_LEDGER_REJECTS) {
+        br_be64_put(key, number + 1 - BR_LEDGER_REJECTS);
+        status = br_env_delete(ledger->env, TABLE_REJECTS, br_bytes_of(key, sizeof key));
+    }
+    return status;
+}
+
+br_status br_ledger_put_reject(br_ledger *ledger, const br_reject *reject)
+{
+    br_assert(ledger != NULL && reject != NULL && br_env_in_batch(ledger->env));
+    return br_env_settle(ledger->env, put_reject(ledger, reject));
+}
+
+static br_status visit_rejects(const br_view *view, br_arena *arena, uint32_t max, br_reject_visitor visitor,
+                               void *context)
+{
+    BR_AUTO_DEINIT(br_cursor) cursor = {0};
+    br_status status = br_cursor_init(&cursor, view, TABLE_REJECTS);
+    if (status == BR_OK) {
+        status = br_cursor_last(&cursor);
+    }
+    for (uint32_t n = 0; n < max && status == BR_OK && cursor.key.data != NULL; n++) {
+        uint8_t key[8];
+        br_reject reject;
+        if (cursor.key.n != sizeof key) {
+            return br_fail(BR_ERR_CORRUPT, "%s: a reject under a key of %zu bytes", br_env_directory(view->env),
+                           cursor.key.n);
+        }
+        memcpy(key, cursor.key.data, sizeof key);
+        br_arena_reset(arena);
+        status = br_reject_unpack(&reject, arena, cursor.value.data, cursor.value.n);
+        status = status == BR_OK ? visitor(context, &reject) : status;
+        status = status == BR_OK ? br_cursor_before(&cursor, br_bytes_of(key, sizeof key)) : status;
+    }
+    return status;
+}
+
+br_status br_ledger_visit_rejects(br_ledger *ledger, uint32_t max, br_reject_visitor visitor, void *context,
+                                  uint64_t *total_out)
+{
+    br_assert(ledger != NULL && visitor != NULL && total_out != NULL);
+    BR_AUTO(br_arena) *arena = NULL;
+    BR_AUTO_DEINIT(br_view) view = {0};
+    br_status status = br_arena_new(&arena, BR_UNPACK_BYTES);
+    if (status == BR_OK) {
+        status = br_view_init_committed(&view, ledger->env);
+    }
+    if (status == BR_OK) {
+        status = br_view_count(&view, TABLE_REJECTS, total_out);
+    }
+    return status == BR_OK ? visit_rejects(&view, arena, max, visitor, context) : status;
 }
 
 br_status br_ledger_facts(br_ledger *ledger, br_store_facts *out)

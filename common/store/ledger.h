@@ -8,6 +8,7 @@
 /// several handles may be open on one directory, the writer's first.
 
 #include "codec/rows.h"
+#include "codec/stored.h"
 #include "market/market.h"
 
 typedef struct br_ledger br_ledger;
@@ -38,6 +39,10 @@ br_status br_ledger_look(br_ledger *ledger, const br_row *row, br_ledger_known *
                          uint64_t *record_out) BR_MUST_CHECK;
 /// Append a new or superseding row; a second row of the same key and revision is BR_ERR_CORRUPT: ask br_ledger_look() first.
 br_status br_ledger_append(br_ledger *ledger, const br_row *row, uint64_t *record_out) BR_MUST_CHECK;
+/// Within a batch: keep what was not taken for people to look at. It is no record, and of the last BR_LEDGER_REJECTS alone; what a batch that is
+/// rolled back has rejected is not kept.
+br_status br_ledger_put_reject(br_ledger *ledger, const br_reject *reject) BR_MUST_CHECK;
+#define BR_LEDGER_REJECTS 1000
 /// Errors: BR_ERR_FULL (disk or map full), BR_ERR_IO: then the batch is rolled back and the ledger is as it was.
 br_status br_ledger_commit(br_ledger *ledger) BR_MUST_CHECK;
 void br_ledger_abort(br_ledger *ledger);
@@ -50,6 +55,11 @@ typedef br_status (*br_ledger_visitor)(void *context, uint64_t record, const br_
 /// Visit records (after, until]. Checksums are verified: BR_ERR_CORRUPT names the record.
 br_status br_ledger_visit(br_ledger *ledger, uint64_t after, uint64_t until, br_ledger_visitor visitor,
                           void *context) BR_MUST_CHECK;
+
+/// Visit at most `max` of the rejects, the newest first; each lives during the call. *total_out: how many are kept.
+typedef br_status (*br_reject_visitor)(void *context, const br_reject *reject);
+br_status br_ledger_visit_rejects(br_ledger *ledger, uint32_t max, br_reject_visitor visitor, void *context,
+                                  uint64_t *total_out) BR_MUST_CHECK;
 
 /// Facts for telemetry. The call also frees the places of readers that died: ask each second.
 typedef struct br_store_facts {

@@ -8,6 +8,10 @@ enum {
     TABLE_BONDS = 1, // be32 issue day, bond id -> figures
     TABLE_DAYS,      // bond id -> be32 issue day under which its figures stand
     TABLE_REPORTS,   // name -> report
+    TABLE_BACKTESTS, // as TABLE_BONDS and TABLE_DAYS, of lists made in hindsight
+    TABLE_BACKTEST_DAYS,
+    TABLE_CALIBRATION, // version -> bins
+    TABLE_DRIFT,       // version -> drift
     MAX_NAME_BYTES = 256,
     BONDS_PER_VIEW = 10000,
     KEY_BYTES = 4 + BR_MAX_ID_BYTES
@@ -17,8 +21,15 @@ static const br_env_kind kind = {
     .name = "quality store",
     .format = 2,                  // 2: figures say how long the list was
     .map_bytes = (size_t)4 << 30, // a million bonds of some 200 bytes, 16 times
-    .n_tables = 4,
-    .tables = {"meta", "bonds", "days", "reports"},
+    .n_tables = 8,
+    .tables = {"meta", "bonds", "days", "reports", "backtests", "backtest days", "calibration", "drift"},
+};
+
+static const struct {
+    uint32_t bonds, days;
+} tables_of[] = {
+    [BR_QUALITY_LIVE] = {TABLE_BONDS, TABLE_DAYS},
+    [BR_QUALITY_BACKTESTS] = {TABLE_BACKTESTS, TABLE_BACKTEST_DAYS},
 };
 
 struct br_quality {
@@ -89,68 +100,85 @@ static br_bytes bond_key(uint8_t out[KEY_BYTES], uint32_t day_order, const char 
 }
 
 // A bond whose issue day moved must not stand under both days.
-static br_status forget_other_day(br_quality *quality, const br_bond_quality *bond)
+static br_status forget_other_day(br_quality *quality, br_quality_of of, const br_bond_quality *bond)
 {
     BR_AUTO_DEINIT(br_view) view = {0};
     br_bytes known;
     br_status status = br_view_init(&view, quality->env);
     if (status == BR_OK) {
-        status = br_view_find(&view, TABLE_DAYS, br_bytes_of(bond->bond_id, strlen(bond->bond_id)), &known);
+        status = br_view_find(&view, tables_of[of].days, br_bytes_of(bond->bond_id, strlen(bond->bond_id)), &known);
     }
     if (status != BR_OK || known.data == NULL || known.n != 4 ||
         br_be32_get(known.data) == br_day_order(bond->issue_day)) {
         return status;
     }
     uint8_t key[KEY_BYTES];
-    return br_env_delete(quality->env, TABLE_BONDS, bond_key(key, br_be32_get(known.data), bond->bond_id));
+    return br_env_delete(quality->env, tables_of[of].bonds, bond_key(key, br_be32_get(known.data), bond->bond_id));
 }
 
-static br_status put_bond(br_quality *quality, const br_bond_quality *bond)
+static br_status put_bond(br_quality *quality, br_quality_of of, const br_bond_quality *bond)
 {
     uint8_t key[KEY_BYTES];
     br_bytes place = bond_key(key, br_day_order(bond->issue_day), bond->bond_id);
     br_scratch_clear(&quality->packed);
     br_status status = br_bond_quality_pack(bond, &quality->packed);
     if (status == BR_OK) {
-        status = forget_other_day(quality, bond);
+        status = forget_other_day(quality, of, bond);
     }
     if (status == BR_OK) {
-        status = br_env_put(quality->env, TABLE_BONDS, place, br_bytes_of(quality->packed.data, quality->packed.length),
-                            BR_PUT_REPLACE);
+        status = br_env_put(quality->env, tables_of[of].bonds, place,
+                            br_bytes_of(quality->packed.data, quality->packed.length), BR_PUT_REPLACE);
     }
     if (status == BR_OK) {
-        status = br_env_put(quality->env, TABLE_DAYS, br_bytes_of(key + 4, place.n - 4), br_bytes_of(key, 4),
+        status = br_env_put(quality->env, tables_of[of].days, br_bytes_of(key + 4, place.n - 4), br_bytes_of(key, 4),
                             BR_PUT_REPLACE);
     }
     return status;
 }
 
-br_status br_quality_put_bond(br_quality *quality, const br_bond_quality *bond)
+br_status br_quality_put_bond(br_quality *quality, br_quality_of of, const br_bond_quality *bond)
 {
     br_assert(quality != NULL && bond != NULL && br_env_in_batch(quality->env));
-    return br_env_settle(quality->env, put_bond(quality, bond));
+    return br_env_settle(quality->env, put_bond(quality, of, bond));
 }
 
-static br_bytes report_key(const char *name)
+static br_bytes name_key(const char *name)
 {
     size_t n = strlen(name);
     br_assert(n > 0 && n <= MAX_NAME_BYTES);
     return br_bytes_of(name, n);
 }
 
-static br_status put_report(br_quality *quality, const char *name, const br_report *report)
+// Put what was packed into the scratch with `packed` as its outcome; a failure rolls the batch back.
+static br_status put_named(br_quality *quality, uint32_t table, const char *name, br_status packed)
 {
-    br_scratch_clear(&quality->packed);
-    br_status status = br_report_pack(report, &quality->packed);
-    return status != BR_OK ? status
-                           : br_env_put(quality->env, TABLE_REPORTS, report_key(name),
-                                        br_bytes_of(quality->packed.data, quality->packed.length), BR_PUT_REPLACE);
+    br_status status = packed;
+    if (status == BR_OK) {
+        status = br_env_put(quality->env, table, name_key(name),
+                            br_bytes_of(quality->packed.data, quality->packed.length), BR_PUT_REPLACE);
+    }
+    return br_env_settle(quality->env, status);
 }
 
 br_status br_quality_put_report(br_quality *quality, const char *name, const br_report *report)
 {
     br_assert(quality != NULL && name != NULL && report != NULL && br_env_in_batch(quality->env));
-    return br_env_settle(quality->env, put_report(quality, name, report));
+    br_scratch_clear(&quality->packed);
+    return put_named(quality, TABLE_REPORTS, name, br_report_pack(report, &quality->packed));
+}
+
+br_status br_quality_put_calibration(br_quality *quality, const br_calibration_bins *bins)
+{
+    br_assert(quality != NULL && bins != NULL && br_env_in_batch(quality->env));
+    br_scratch_clear(&quality->packed);
+    return put_named(quality, TABLE_CALIBRATION, bins->version, br_calibration_bins_pack(bins, &quality->packed));
+}
+
+br_status br_quality_put_drift(br_quality *quality, const br_drift *drift)
+{
+    br_assert(quality != NULL && drift != NULL && br_env_in_batch(quality->env));
+    br_scratch_clear(&quality->packed);
+    return put_named(quality, TABLE_DRIFT, drift->version, br_drift_pack(drift, &quality->packed));
 }
 
 br_status br_quality_put_offset(br_quality *quality, uint64_t offset)
@@ -167,27 +195,52 @@ br_status br_quality_offset(br_quality *quality, uint64_t *offset_out)
     return status == BR_OK ? br_view_number(&view, "offset", offset_out) : status;
 }
 
+// What stands under a name that people ask for, so that a wrong one is not a bug. The value lives as long as the view.
+static br_status find_named(br_view *view, br_quality *quality, uint32_t table, const char *name, br_bytes *value_out)
+{
+    size_t n_name = strlen(name);
+    if (n_name == 0 || n_name > MAX_NAME_BYTES) {
+        return br_fail(BR_ERR_NOT_FOUND, "no %s has a name of %zu bytes", kind.tables[table], n_name);
+    }
+    br_status status = br_view_init(view, quality->env);
+    if (status == BR_OK) {
+        status = br_view_find(view, table, name_key(name), value_out);
+    }
+    return status == BR_OK && value_out->data == NULL
+               ? br_fail(BR_ERR_NOT_FOUND, "%s: none of \"%s\"", kind.tables[table], name)
+               : status;
+}
+
 br_status br_quality_report(br_quality *quality, br_arena *arena, const char *name, br_report *out)
 {
     br_assert(quality != NULL && arena != NULL && name != NULL && out != NULL);
-    size_t n_name = strlen(name); // asked for by people, so a wrong name is not a bug
-    if (n_name == 0 || n_name > MAX_NAME_BYTES) {
-        return br_fail(BR_ERR_NOT_FOUND, "no report has a name of %zu bytes", n_name);
-    }
     BR_AUTO_DEINIT(br_view) view = {0};
     br_bytes value;
-    br_status status = br_view_init(&view, quality->env);
-    if (status == BR_OK) {
-        status = br_view_find(&view, TABLE_REPORTS, report_key(name), &value);
-    }
-    if (status == BR_OK && value.data == NULL) {
-        status = br_fail(BR_ERR_NOT_FOUND, "no report \"%s\"", name);
-    }
+    br_status status = find_named(&view, quality, TABLE_REPORTS, name, &value);
     return status == BR_OK ? br_report_unpack(out, arena, value.data, value.n) : status;
+}
+
+br_status br_quality_calibration(br_quality *quality, br_arena *arena, const char *version, br_calibration_bins *out)
+{
+    br_assert(quality != NULL && arena != NULL && version != NULL && out != NULL);
+    BR_AUTO_DEINIT(br_view) view = {0};
+    br_bytes value;
+    br_status status = find_named(&view, quality, TABLE_CALIBRATION, version, &value);
+    return status == BR_OK ? br_calibration_bins_unpack(out, arena, value.data, value.n) : status;
+}
+
+br_status br_quality_drift(br_quality *quality, br_arena *arena, const char *version, br_drift *out)
+{
+    br_assert(quality != NULL && arena != NULL && version != NULL && out != NULL);
+    BR_AUTO_DEINIT(br_view) view = {0};
+    br_bytes value;
+    br_status status = find_named(&view, quality, TABLE_DRIFT, version, &value);
+    return status == BR_OK ? br_drift_unpack(out, arena, value.data, value.n) : status;
 }
 
 typedef struct bond_walk {
     br_quality *quality;
+    uint32_t table;
     br_arena *arena;
     br_bond_quality_visitor visitor;
     void *context;
@@ -221,7 +274,7 @@ static br_status visit_some(bond_walk *walk)
         return status;
     }
     BR_AUTO_DEINIT(br_cursor) cursor = {0};
-    status = br_cursor_init(&cursor, &view, TABLE_BONDS);
+    status = br_cursor_init(&cursor, &view, walk->table);
     if (status == BR_OK) {
         status = br_cursor_seek(&cursor, br_bytes_of(walk->next, walk->next_bytes));
     }
@@ -235,13 +288,14 @@ static br_status visit_some(bond_walk *walk)
     return status;
 }
 
-br_status br_quality_visit(br_quality *quality, br_day from, br_day until, br_bond_quality_visitor visitor,
-                           void *context)
+br_status br_quality_visit(br_quality *quality, br_quality_of of, br_day from, br_day until,
+                           br_bond_quality_visitor visitor, void *context)
 {
     br_assert(quality != NULL && visitor != NULL);
     BR_AUTO(br_arena) *arena = NULL;
     br_status status = br_arena_new(&arena, BR_UNPACK_BYTES);
     bond_walk walk = {.quality = quality,
+                      .table = tables_of[of].bonds,
                       .arena = arena,
                       .visitor = visitor,
                       .context = context,

@@ -1,8 +1,8 @@
 #include "ask.h"
 
 #include "base/clock.h"
-#include "process_facts.h"
 #include "progress.h"
+#include "service/processes.h"
 #include "table.h"
 #include "transport/client.h"
 
@@ -69,11 +69,11 @@ static br_status take_message(exchange *x, br_arena *arena, br_report *out)
 /// A process that lives and takes nothing at the moment says why in the supervisor's file.
 static br_status no_answer(const exchange *x)
 {
-    static process_state states[MAX_PROCESSES];
+    static br_process_state states[BR_MAX_PROCESSES];
     uint32_t n = 0;
     char directory[BR_PATH_BYTES];
     br_status status = cli_directory(directory, x->args);
-    status = status == BR_OK ? state_file_read(directory, states, MAX_PROCESSES, &n) : status;
+    status = status == BR_OK ? br_process_states_read(directory, states, BR_MAX_PROCESSES, &n) : status;
     for (uint32_t i = 0; i < n && status == BR_OK; i++) {
         if (strcmp(states[i].name, x->q->service) == 0 && strncmp(states[i].text, "not ready", 9) == 0) {
             return br_fail(BR_ERR_UNREACHABLE, "%s does not answer: it is %s", x->q->service, states[i].text);

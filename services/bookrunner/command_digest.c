@@ -105,12 +105,21 @@ static br_status add_bond(void *context, const br_list *list)
     return add_lists_of(context, list->bond_id, BR_DAY_MAX);
 }
 
-static br_status add_quality(void *context, const br_bond_quality *bond)
+static br_status add_figures(digest *d, const char *what, const br_bond_quality *bond)
 {
-    digest *d = context;
     br_buf_clear(&d->packed);
     br_status status = br_bond_quality_pack(bond, &d->packed);
-    return status == BR_OK ? add(d, "quality", bond->bond_id, &d->packed) : status;
+    return status == BR_OK ? add(d, what, bond->bond_id, &d->packed) : status;
+}
+
+static br_status add_quality(void *context, const br_bond_quality *bond)
+{
+    return add_figures(context, "quality", bond);
+}
+
+static br_status add_backtest(void *context, const br_bond_quality *bond)
+{
+    return add_figures(context, "backtest", bond);
 }
 
 static br_status add_all(digest *d)
@@ -124,7 +133,10 @@ static br_status add_all(digest *d)
         status = br_recommendations_visit(d->stores.recommendations, add_bond, d);
     }
     if (status == BR_OK && d->stores.quality != NULL) {
-        status = br_quality_visit(d->stores.quality, -719162, BR_DAY_MAX, add_quality, d);
+        status = br_quality_visit(d->stores.quality, BR_QUALITY_LIVE, -719162, BR_DAY_MAX, add_quality, d);
+    }
+    if (status == BR_OK && d->stores.quality != NULL) {
+        status = br_quality_visit(d->stores.quality, BR_QUALITY_BACKTESTS, -719162, BR_DAY_MAX, add_backtest, d);
     }
     return status;
 }

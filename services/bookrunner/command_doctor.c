@@ -7,8 +7,8 @@
 #include "linalg/fixed.h"
 #include "linalg/gemm.h"
 #include "pipeline/vocabulary.h"
-#include "process_facts.h"
 #include "service/config.h"
+#include "service/processes.h"
 #include "stores.h"
 #include "transport/client.h"
 
@@ -276,9 +276,9 @@ static void check_socket(findings *f, const char *directory, const char *name)
 static void check_processes(findings *f, const char *directory)
 {
     static const char *const names[] = {"ingester", "trainer", "ranker", "evaluator"};
-    static process_facts facts[MAX_PROCESSES];
+    static br_process_facts facts[BR_MAX_PROCESSES];
     uint32_t n = 0;
-    br_status status = process_facts_read(directory, facts, &n);
+    br_status status = br_processes_read(directory, facts, &n);
     if (status != BR_OK) {
         findings_add(f, FINDING_FAIL, "processes", "%s", br_why(status));
         return;

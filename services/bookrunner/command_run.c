@@ -3,9 +3,9 @@
 #include "explained.h"
 #include "job.h"
 #include "metrics/metrics.h"
-#include "process_facts.h"
+#include "service/processes.h"
+#include "service/whole_file.h"
 #include "truth.h"
-#include "whole_file.h"
 
 #include <errno.h>
 #include <math.h>
@@ -54,10 +54,10 @@ static void add_quality(table *t, const job *j)
 
 static br_status add_memory(table *t, const job *j)
 {
-    static process_facts facts[MAX_PROCESSES];
+    static br_process_facts facts[BR_MAX_PROCESSES];
     uint32_t n = 0;
     double peak = 0;
-    br_status status = process_facts_read(j->directory, facts, &n);
+    br_status status = br_processes_read(j->directory, facts, &n);
     for (uint32_t i = 0; i < n; i++) {
         peak = facts[i].peak_rss_mb > peak ? facts[i].peak_rss_mb : peak;
     }
@@ -103,7 +103,7 @@ static br_status write_json(const table *result, const char *path)
     BR_AUTO_DEINIT(br_buf) text = {0};
     table_json(result, &text);
     br_buf_char(&text, '\n');
-    return whole_file_write(path, &text);
+    return br_whole_file_write(path, &text);
 }
 
 static br_status print_example(const job *j)

@@ -1,16 +1,16 @@
 #include "base/clock.h"
-#include "process_facts.h"
+#include "service/processes.h"
 #include "stores.h"
 #include "table.h"
 
 #include <math.h>
 #include <string.h>
 
-static void add_processes(table *t, const process_facts *facts, uint32_t n)
+static void add_processes(table *t, const br_process_facts *facts, uint32_t n)
 {
     double now = br_clock_wall_s();
     for (uint32_t i = 0; i < n; i++) {
-        const process_facts *p = &facts[i];
+        const br_process_facts *p = &facts[i];
         bool runs = p->state.pid > 0;
         table_text(t, p->state.name);
         table_whole(t, runs ? (uint64_t)p->state.pid : 0);
@@ -89,7 +89,7 @@ static exit_code print_status(const table *processes, const table *facts, output
 
 exit_code command_status(const arguments *args)
 {
-    static process_facts facts[MAX_PROCESSES];
+    static br_process_facts facts[BR_MAX_PROCESSES];
     uint32_t n = 0;
     BR_AUTO_DEINIT(stores) s = {.ledger = NULL};
     BR_AUTO_DEINIT(table)
@@ -100,7 +100,7 @@ exit_code command_status(const arguments *args)
     known = {.columns = (const char *const[]){"name", "value"}, .n_columns = 2, .record = true};
     br_status status = stores_open_existing(&s, args);
     if (status == BR_OK) {
-        status = process_facts_read(s.directory, facts, &n);
+        status = br_processes_read(s.directory, facts, &n);
     }
     if (status == BR_OK) {
         status = add_stores(&known, &s);

@@ -2,7 +2,7 @@
 
 #include "base/alloc.h"
 #include "chart.h"
-#include "whole_file.h"
+#include "service/whole_file.h"
 
 #include <errno.h>
 #include <math.h>
@@ -161,7 +161,7 @@ static br_status write_file(const char *directory, const char *name, const br_bu
 {
     char path[2 * BR_PATH_BYTES];
     snprintf(path, sizeof path, "%s/%s", directory, name);
-    return whole_file_write(path, text);
+    return br_whole_file_write(path, text);
 }
 
 // The rows of one of the paper's tables; the file is left out if none of its methods was asked for.

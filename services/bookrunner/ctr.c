@@ -5,9 +5,9 @@
 #include "base/hash.h"
 #include "linalg/gemm.h"
 #include "options.h"
-#include "process_facts.h"
 #include "progress.h"
 #include "service/config.h"
+#include "service/processes.h"
 #include "table.h"
 
 #include <inttypes.h>
@@ -151,7 +151,7 @@ static exit_code print_result(ctr_job *it)
     add_number(&t, "samples_per_s", it->train_s > 0 ? (double)it->report.samples / it->train_s : (double)NAN, 0);
     double rss_mb = (double)NAN;
     double peak_mb = (double)NAN;
-    process_memory(getpid(), &rss_mb, &peak_mb);
+    br_process_memory(getpid(), &rss_mb, &peak_mb);
     add_number(&t, "peak_rss_mb", peak_mb, 1);
     char hash[BR_HASH_TEXT];
     br_hash of = br_hash_of(it->model->parameters, it->model->n_parameters * sizeof *it->model->parameters);

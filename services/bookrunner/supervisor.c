@@ -1,11 +1,10 @@
 #include "supervisor.h"
 
-#include "address.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "child.h"
 #include "service/config.h"
-#include "state_file.h"
+#include "service/processes.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -69,7 +68,16 @@ static void add_children(supervisor *s, uint32_t n_explainers)
 
 static void write_state(supervisor *s)
 {
-    br_status status = state_file_write(s->directory, s->children, s->n);
+    static br_process_state states[MAX_CHILDREN];
+    for (uint32_t i = 0; i < s->n; i++) {
+        const child *c = &s->children[i];
+        br_process_state *state = &states[i];
+        *state = (br_process_state){.pid = (int)c->pid, .started_s = c->started_s, .restarts = c->restarts};
+        snprintf(state->name, sizeof state->name, "%s", c->name);
+        snprintf(state->state, sizeof state->state, "%s", child_state_name(c->state));
+        snprintf(state->text, sizeof state->text, "%s", c->text);
+    }
+    br_status status = br_process_states_write(s->directory, states, s->n);
     if (status != BR_OK) {
         br_log_warn("STATUS-FILE-FAILED", "reason=\"%s\"", br_why(status));
     }
@@ -159,7 +167,7 @@ static void check_all_ready(supervisor *s)
         s->was_ready = true;
         char address[BR_PATH_BYTES];
         char text[BR_PATH_BYTES + 16];
-        process_address(address, s->directory, "desk");
+        br_process_address(address, s->directory, "desk");
         snprintf(text, sizeof text, "%s", address);
         br_log_info("ALL-READY", "processes=%u page=%s", s->n, address);
         say(s, true, text);

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "made_up.h"
 #include "model/train.h"
-#include "process_facts.h"
+#include "service/processes.h"
 
 #include <malloc.h>
 #include <math.h>
@@ -73,7 +73,7 @@ br_status training_speed_measure(training_speed *out, const training_speed_optio
         return status;
     }
     double rss_mb = 0.0;
-    if (!process_memory(getpid(), &rss_mb, &out->peak_rss_mb) || !reset) {
+    if (!br_process_memory(getpid(), &rss_mb, &out->peak_rss_mb) || !reset) {
         out->peak_rss_mb = (double)NAN;
     }
     out->samples_per_s = (double)timing.timed_samples / ((double)timing.timed_ns * 1e-9);

@@ -33,6 +33,14 @@ typedef struct cached_snapshot {
     unsigned readers;
 } cached_snapshot;
 
+/// What the ranker said of its workers last.
+typedef struct desk_workers {
+    pthread_mutex_t lock;
+    bool asking; ///< a request asks it now
+    int64_t asked_ms;
+    br_buf text; ///< members of a JSON object
+} desk_workers;
+
 typedef struct desk {
     br_service *service;
     char models[BR_PATH_BYTES];
@@ -64,6 +72,9 @@ typedef struct desk {
     pthread_cond_t notes_seen; ///< `held` has become more
     unsigned n_writing;
     uint64_t notes_head; ///< record of the last note in `held`
+
+    desk_workers workers;
+    bool acting; ///< an action is being done; under workers.lock
 } desk;
 
 // --- access.c ---
@@ -98,6 +109,13 @@ void desk_close(desk *self);
 br_status desk_borrow(desk *self, const char *version, cached_snapshot **out) BR_MUST_CHECK;
 void desk_release(desk *self, cached_snapshot *snapshot);
 
+// --- operations.c ---
+
+/// Ask a service and wait for its report, which lives in `arena`; from a server thread that holds no lock. Errors: BR_ERR_UNREACHABLE (no report
+/// within wait_ms), BR_ERR_NO_MEMORY.
+br_status desk_ask(const desk *self, const char *service, br_message_type type, br_span body, int64_t wait_ms,
+                   br_arena *arena, br_report *out) BR_MUST_CHECK;
+
 // --- bonds.c: under the read lock ---
 
 typedef struct bond_filter {
@@ -128,6 +146,8 @@ void answer_failed(br_http_answer *answer, br_status status);
 void json_member(br_buf *out, const char *name, const char *text);
 /// "name": "2026-03-02T09:15:00.123Z", of ms since 1970.
 void json_time(br_buf *out, const char *name, int64_t time_ms);
+/// A further member, with its comma. A number that is not finite is null.
+void json_next_number(br_buf *out, const char *name, double value);
 
 // --- handlers: context is the desk ---
 
@@ -135,6 +155,15 @@ void handle_bonds(void *context, const br_http_request *request, br_http_answer 
 void handle_bond(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_daily(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_monthly(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_processes(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_queue(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_jobs(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_rollback(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_retry(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_rejects(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_snapshot_figures(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_calibration(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_drift(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_report(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_snapshots(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_status(void *context, const br_http_request *request, br_http_answer *answer);

@@ -4,9 +4,13 @@
 #include "desk.h"
 #include "metrics/metrics.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define REPORT_ARENA_BYTES (1u << 20)
+
+// Of the intervals: the same for every request, so that the same bonds give the same bytes.
+enum { N_RESAMPLES = 1000, RESAMPLE_SEED = 1 };
 
 /// Figures of one day or month, gathered bond by bond in order of issue day.
 typedef struct quality_group {
@@ -26,6 +30,8 @@ typedef struct quality_group {
 
 typedef struct gathering {
     br_buf *out;
+    br_buf recalls;    ///< double [...] of the group's bonds: 16 bytes a bond of one day or month
+    br_buf precisions; ///< double [...]
     size_t key_length; ///< of the day's text: 10 = day, 7 = month
     uint32_t n_top;
     quality_group group;
@@ -43,23 +49,45 @@ static void mean_json(const gathering *g, const char *figure, const char *of, do
     }
 }
 
-static void end_group(gathering *g)
+static br_status interval_json(gathering *g, const char *figure, const br_buf *values)
+{
+    br_mean_interval interval;
+    char name[BR_NAME_AT_BYTES];
+    br_status status = br_mean_bootstrap(&interval, (const double *)(const void *)values->data, g->group.n_bonds,
+                                         N_RESAMPLES, RESAMPLE_SEED);
+    if (status == BR_OK) {
+        snprintf(name, sizeof name, "%s_low", figure);
+        json_next_number(g->out, name, interval.low);
+        snprintf(name, sizeof name, "%s_high", figure);
+        json_next_number(g->out, name, interval.high);
+    }
+    return status;
+}
+
+static br_status end_group(gathering *g)
 {
     const quality_group *q = &g->group;
     if (q->key[0] == '\0') {
-        return;
+        return BR_OK;
     }
     br_buf_printf(g->out, "%s{\"%s\": \"%s\"", g->first ? "\n " : ",\n ", g->key_length == 7 ? "month" : "day", q->key);
     mean_json(g, "recall", "", q->recall);
     mean_json(g, "precision", "", q->precision);
     mean_json(g, "recall", "_activity", q->recall_activity);
     mean_json(g, "precision", "_activity", q->precision_activity);
+    br_status status = interval_json(g, "recall", &g->recalls);
+    if (status == BR_OK) {
+        status = interval_json(g, "precision", &g->precisions);
+    }
     br_buf_printf(g->out,
                   ", \"bonds\": %u, \"bonds_skipped\": %u, \"bonds_unranked\": %u, \"hits\": %u, \"bidders\": %u, "
                   "\"bidders_outside\": %u, \"provisional\": %s}",
                   q->n_bonds, q->n_skipped, q->n_unranked, q->hits, q->bidders, q->bidders_outside,
                   q->provisional ? "true" : "false");
     g->first = false;
+    br_buf_clear(&g->recalls);
+    br_buf_clear(&g->precisions);
+    return status;
 }
 
 static br_status add_bond(void *context, const br_bond_quality *bond)
@@ -72,7 +100,10 @@ static br_status add_bond(void *context, const br_bond_quality *bond)
     br_day_text(bond->issue_day, day);
     day[g->key_length] = '\0';
     if (strcmp(day, g->group.key) != 0) {
-        end_group(g);
+        br_status status = end_group(g);
+        if (status != BR_OK) {
+            return status;
+        }
         g->group = (quality_group){.key = ""};
         memcpy(g->group.key, day, sizeof day);
     }
@@ -96,27 +127,51 @@ static br_status add_bond(void *context, const br_bond_quality *bond)
     q->precision += list.precision;
     q->recall_activity += activity.recall;
     q->precision_activity += activity.precision;
-    return g->out->failed ? br_no_memory("figures", 1) : BR_OK;
+    br_buf_append(&g->recalls, &list.recall, sizeof list.recall);
+    br_buf_append(&g->precisions, &list.precision, sizeof list.precision);
+    bool failed = g->out->failed || g->recalls.failed || g->precisions.failed;
+    return failed ? br_no_memory("figures", q->n_bonds) : BR_OK;
+}
+
+static bool request_flag(const br_http_request *request, br_http_answer *answer, const char *name, bool *value_out)
+{
+    const char *text = request->query(request, name);
+    *value_out = text != NULL && strcmp(text, "true") == 0;
+    if (text == NULL || *value_out || strcmp(text, "false") == 0) {
+        return true;
+    }
+    char detail[120];
+    snprintf(detail, sizeof detail, "%.20s must be true or false", name);
+    br_http_problem(answer, 400, "Wrong parameter", detail);
+    return false;
 }
 
 static void answer_series(desk *self, const br_http_request *request, br_http_answer *answer, size_t key_length)
 {
     br_day from = BR_DAY_NONE + 1;
     br_day until = BR_DAY_MAX;
-    if (!request_day(request, answer, "from", &from) || !request_day(request, answer, "until", &until)) {
+    bool backtests = false;
+    if (!request_day(request, answer, "from", &from) || !request_day(request, answer, "until", &until) ||
+        !request_flag(request, answer, "backtests", &backtests)) {
         return;
     }
     gathering g = {.out = &answer->body,
                    .key_length = key_length,
                    .n_top = br_service_config(self->service)->n_top,
                    .first = true};
-    br_buf_printf(&answer->body, "{\"top\": %u, \"%s\": [", g.n_top, key_length == 7 ? "months" : "days");
-    br_status status = br_quality_visit(self->quality, from, until, add_bond, &g);
+    br_buf_printf(&answer->body, "{\"top\": %u, \"backtests\": %s, \"%s\": [", g.n_top, backtests ? "true" : "false",
+                  key_length == 7 ? "months" : "days");
+    br_status status =
+        br_quality_visit(self->quality, backtests ? BR_QUALITY_BACKTESTS : BR_QUALITY_LIVE, from, until, add_bond, &g);
+    if (status == BR_OK) {
+        status = end_group(&g);
+    }
+    br_buf_deinit(&g.recalls);
+    br_buf_deinit(&g.precisions);
     if (status != BR_OK) {
         answer_failed(answer, status);
         return;
     }
-    end_group(&g);
     br_buf_string(&answer->body, "]}\n");
     answer_finish(answer);
 }

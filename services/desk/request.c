@@ -84,3 +84,9 @@ void json_member(br_buf *out, const char *name, const char *text)
     br_buf_printf(out, "\"%s\": ", name);
     br_buf_json_string(out, text, strlen(text));
 }
+
+void json_next_number(br_buf *out, const char *name, double value)
+{
+    br_buf_printf(out, ", \"%s\": ", name);
+    br_buf_json_number(out, value);
+}

@@ -63,7 +63,7 @@ br_status desk_open(desk *self)
     if (status != BR_OK) {
         return status;
     }
-    if (pthread_mutex_init(&self->cache_lock, NULL) != 0) {
+    if (pthread_mutex_init(&self->cache_lock, NULL) != 0 || pthread_mutex_init(&self->workers.lock, NULL) != 0) {
         pthread_rwlock_destroy(&self->lock);
         return br_fail(BR_ERR_IO, "cannot make a lock");
     }
@@ -97,11 +97,13 @@ void desk_close(desk *self)
     br_recommendations_free(&self->recommendations);
     br_quality_free(&self->quality);
     br_snapshots_free(&self->snapshots);
+    br_buf_deinit(&self->workers.text);
     if (self->locks_made) {
         pthread_rwlock_destroy(&self->lock);
         pthread_mutex_destroy(&self->cache_lock);
         pthread_mutex_destroy(&self->notes_lock);
         pthread_cond_destroy(&self->notes_seen);
+        pthread_mutex_destroy(&self->workers.lock);
         self->locks_made = false;
     }
 }

@@ -211,10 +211,13 @@ br_status evaluate_bond(evaluation *self, uint32_t bond, evaluation_sums *sums)
         status = count_activity_hits(self, market, &quality);
     }
     if (status == BR_OK) {
-        status = br_quality_put_bond(self->quality, &quality);
+        status = br_quality_put_bond(self->quality, BR_QUALITY_LIVE, &quality);
     }
     if (status == BR_OK && of_newest) {
         status = count_list_hits(self, market, br_recommendations_list, sums, &quality, &backtest);
+    }
+    if (status == BR_OK && backtest) {
+        status = br_quality_put_bond(self->quality, BR_QUALITY_BACKTESTS, &quality);
     }
     if (status == BR_OK && sums != NULL) {
         sums->n_backtests += backtest;

@@ -6,8 +6,10 @@
 
 #include "codec/control.h"
 #include "pipeline/assess.h"
+#include "pipeline/drift.h"
 #include "pipeline/explained.h"
 #include "pipeline/follow.h"
+#include "pipeline/judged.h"
 #include "service/task.h"
 #include "store/quality.h"
 #include "store/recommendations.h"
@@ -50,8 +52,8 @@ br_status evaluation_open(evaluation *self, const br_config *config, br_quality 
 void evaluation_close(evaluation *self);
 /// Make room for the market's investors; call after the follower moved.
 br_status evaluation_fit(evaluation *self) BR_MUST_CHECK;
-/// One bond's list against its bids, added to `sums` (may be NULL). What is written into the open transaction of `quality` is always about the list that
-/// stood before the issue: what was ranked afterwards moves no day's figures.
+/// One bond's list against its bids, added to `sums` (may be NULL). Written into the open transaction of `quality`: the figures of the list that
+/// stood before the issue, always; and, apart from them, those of its newest list, if `sums` are of these and it is a backtest.
 br_status evaluate_bond(evaluation *self, uint32_t bond, evaluation_sums *sums) BR_MUST_CHECK;
 
 /// A request, worked on the task's thread with readers of its own; the loop leaves `quality` alone meanwhile.
@@ -64,6 +66,10 @@ typedef struct evaluation_request {
     bool has_assessment;
     br_assessment assessment;
     char version[BR_VERSION_TEXT];
+    br_served *served; ///< of that version, in a test range
+    br_judged judged;  ///< of its explanations; n_sets = 0: none to judge
+    br_drift drift;    ///< no fields: not known
+    char trained_until[BR_DAY_TEXT];
     evaluation_sums sums;
     double explained_error;                     ///< NAN without explained lists of closed books
     char names[LIST_FIGURES][BR_NAME_AT_BYTES]; ///< of the figures in the report
@@ -72,5 +78,13 @@ typedef struct evaluation_request {
 } evaluation_request;
 
 void evaluation_request_run(void *request);
+/// Also of a request that was never begun.
+void evaluation_request_deinit(evaluation_request *request);
+
+// --- judge.c ---
+
+/// Fill `judged` and `drift` of a request whose snapshot is loaded: from the bonds' newest lists of the range, and from the training range and what
+/// came after it. Errors: those of the stores, BR_ERR_CANCELLED, BR_ERR_NO_MEMORY.
+br_status judge_range(evaluation_request *request, br_market *market, br_day from, br_day until) BR_MUST_CHECK;
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_REQUEST_BYTES = 16 << 20, MAX_FIGURES = 24 };
+enum { MAX_REQUEST_BYTES = 16 << 20, MAX_FIGURES = 40 };
 
 typedef struct evaluator {
     br_service *service;
@@ -71,10 +71,10 @@ static br_status add_to_month(void *context, const br_bond_quality *bond)
 static br_status set_gauges(evaluator *self)
 {
     month_sums sums = {.n_top = self->daily.config->n_top};
-    br_status status = br_quality_visit(self->quality, -719162, BR_DAY_MAX, add_to_month, &sums);
-    if (status == BR_OK && sums.n > 0) {
-        br_metric_set(self->recall, sums.recall / sums.n);
-        br_metric_set(self->precision, sums.precision / sums.n);
+    br_status status = br_quality_visit(self->quality, BR_QUALITY_LIVE, -719162, BR_DAY_MAX, add_to_month, &sums);
+    if (status == BR_OK) { // without a live list there is no figure, not even 0
+        br_metric_set(self->recall, sums.n == 0 ? (double)NAN : sums.recall / sums.n);
+        br_metric_set(self->precision, sums.n == 0 ? (double)NAN : sums.precision / sums.n);
     }
     return status;
 }
@@ -204,6 +204,32 @@ static uint32_t fill_shown_figures(const br_assessment *assessment, br_figure *f
     return n;
 }
 
+static uint32_t fill_judged_figures(const evaluation_request *request, br_figure *figures)
+{
+    const br_judged *judged = &request->judged;
+    const br_figure merits[] = {{"rationality", judged->rationality, ""},
+                                {"diversity", judged->diversity, ""},
+                                {"hrd", judged->hrd, ""},
+                                {"aesv", judged->aesv, ""},
+                                {"aesv_others", judged->aesv_others, ""}};
+    uint32_t n = 0;
+    for (size_t k = 0; k < sizeof merits / sizeof *merits && judged->n_sets > 0; k++) {
+        if (isfinite(merits[k].number)) {
+            figures[n++] = merits[k];
+        }
+    }
+    if (request->drift.n_fields > 0) {
+        uint32_t n_drifted = 0;
+        figures[n++] = (br_figure){"psi_max", br_drift_worst(&request->drift, &n_drifted), ""};
+        figures[n++] = (br_figure){"fields_drifted", n_drifted, ""};
+        figures[n++] = (br_figure){"psi_scores", request->drift.scores, ""};
+    }
+    if (request->trained_until[0] != '\0') {
+        figures[n++] = (br_figure){"trained_until", 0, request->trained_until};
+    }
+    return n;
+}
+
 static uint32_t fill_figures(evaluation_request *request, br_figure *figures)
 {
     const evaluation_sums *sums = &request->sums;
@@ -227,31 +253,91 @@ static uint32_t fill_figures(evaluation_request *request, br_figure *figures)
         figures[i++] = (br_figure){"log_loss", request->assessment.log_loss, ""};
         figures[i++] = (br_figure){"ece", request->assessment.calibration_error, ""};
         i += fill_shown_figures(&request->assessment, figures + i);
+        i += fill_judged_figures(request, figures + i);
         figures[i++] = (br_figure){"version", 0, request->version};
     }
     return i;
 }
 
-static br_status store_report(evaluator *self, const br_report *report)
+// Under its own name, for who asks for the last one, and under the snapshot's.
+static br_status put_range(br_quality *quality, const evaluation_request *request, const br_report *report)
 {
-    br_quality *quality = self->quality;
-    br_status status = br_quality_begin(quality);
+    br_assessment assessment = request->assessment;
+    const br_calibration_bins bins = {request->version, assessment.bins, assessment.n_bins};
+    br_status status = br_quality_put_report(quality, "test-range", report);
+    if (status == BR_OK) {
+        status = br_quality_put_report(quality, request->version, report);
+    }
+    if (status == BR_OK) {
+        status = br_quality_put_calibration(quality, &bins);
+    }
+    return status == BR_OK && request->drift.n_fields > 0 ? br_quality_put_drift(quality, &request->drift) : status;
+}
+
+static br_status store_range(evaluator *self, const br_report *report)
+{
+    br_status status = br_quality_begin(self->quality);
     if (status != BR_OK) {
         return status;
     }
-    status = br_quality_put_report(quality, "test-range", report);
+    status = put_range(self->quality, &self->request, report);
     if (status != BR_OK) {
-        br_quality_abort(quality);
+        br_quality_abort(self->quality);
         return status;
     }
-    return br_quality_commit(quality);
+    return br_quality_commit(self->quality);
+}
+
+static void set_range_gauges(const br_report *report)
+{
+    static const char *const merits[] = {"rationality", "diversity", "hrd", "aesv"};
+    for (uint32_t i = 0; i < report->n_figures; i++) {
+        const br_figure *figure = &report->figures[i];
+        for (size_t k = 0; k < sizeof merits / sizeof *merits; k++) {
+            if (strcmp(figure->name, merits[k]) == 0) {
+                char label[32];
+                snprintf(label, sizeof label, "metric=\"%s\"", merits[k]);
+                br_metric_set(br_gauge("bookrunner_explain_quality_ratio",
+                                       "How good the explanations of the last evaluated test range are.", label),
+                              figure->number);
+            }
+        }
+        if (strcmp(figure->name, "psi_max") == 0) {
+            br_metric_set(br_gauge("bookrunner_feature_psi_max",
+                                   "Largest population stability index of a field since training.", ""),
+                          figure->number);
+        } else if (strcmp(figure->name, "fields_drifted") == 0) {
+            br_metric_set(
+                br_gauge("bookrunner_features_drifted", "Fields with a population stability index above 0.25.", ""),
+                figure->number);
+        }
+    }
+}
+
+// What the last evaluation said, also one of an earlier life of the process.
+static br_status restore_range_gauges(evaluator *self)
+{
+    BR_AUTO(br_arena) *arena = NULL;
+    br_report report;
+    br_status status = br_arena_new(&arena, BR_UNPACK_BYTES);
+    if (status == BR_OK) {
+        status = br_quality_report(self->quality, arena, "test-range", &report);
+    }
+    if (status == BR_OK) {
+        set_range_gauges(&report);
+    }
+    return status == BR_ERR_NOT_FOUND ? BR_OK : status;
 }
 
 static br_status conclude(evaluator *self, br_report *report)
 {
     const evaluation_request *request = &self->request;
     br_log_info("EVALUATE-END", "bonds=%u unranked=%u", request->sums.n_bonds, request->sums.n_unranked);
-    br_status status = request->wanted.scope == BR_SCOPE_TEST_RANGE ? store_report(self, report) : BR_OK;
+    br_status status = BR_OK;
+    if (request->wanted.scope == BR_SCOPE_TEST_RANGE) {
+        status = store_range(self, report);
+        set_range_gauges(report);
+    }
     status = status == BR_OK ? set_gauges(self) : status;
     if (request->sums.explained.n > 0) {
         br_metric_set(self->explained_error, request->explained_error);
@@ -276,9 +362,7 @@ static br_status finish(evaluator *self)
         report = (br_report){.reason = request->reason};
     }
     br_status status = br_report_send(self->requests, &self->task.client, self->task.request, &report, &self->buffer);
-    br_arena_free(&request->arena);
-    br_explained_pairs_deinit(&request->sums.explained);
-    evaluation_close(&request->evaluation);
+    evaluation_request_deinit(request);
     self->look = true;
     return status == BR_OK && request->status == BR_ERR_FULL ? br_fail(BR_ERR_FULL, "%s", request->reason) : status;
 }
@@ -298,8 +382,7 @@ static br_status begin(evaluator *self, const br_message *message)
         status = br_task_begin(&self->task, self->service, self->requests, message, evaluation_request_run, request);
     }
     if (status != BR_OK) {
-        br_arena_free(&request->arena);
-        evaluation_close(&request->evaluation);
+        evaluation_request_deinit(request);
     }
     return status;
 }
@@ -415,6 +498,9 @@ static br_status start(br_service *service, void *state)
         status = set_gauges(self);
     }
     if (status == BR_OK) {
+        status = restore_range_gauges(self);
+    }
+    if (status == BR_OK) {
         self->look = true;
         br_service_on_wake(service, look_at_task);
         br_service_idle(service, work);
@@ -426,9 +512,7 @@ static void stop(void *state)
 {
     evaluator *self = state;
     br_task_deinit(&self->task);
-    br_arena_free(&self->request.arena);
-    br_explained_pairs_deinit(&self->request.sums.explained);
-    evaluation_close(&self->request.evaluation);
+    evaluation_request_deinit(&self->request);
     evaluation_close(&self->daily);
     br_quality_free(&self->quality);
     br_buf_deinit(&self->buffer);

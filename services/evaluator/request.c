@@ -93,19 +93,21 @@ static br_status evaluate_closed(evaluation_request *self, br_market *market)
 
 static br_status assess_range(evaluation_request *self, br_market *market, br_split *split_out)
 {
-    BR_AUTO(br_served) *served = NULL;
-    br_status status = load_served(self, market, &served);
+    br_status status = load_served(self, market, &self->served);
     if (status != BR_OK) {
         return status;
     }
-    *split_out = served->snapshot->facts.split;
+    const br_snapshot *snapshot = self->served->snapshot;
+    *split_out = snapshot->facts.split;
+    // Parameters that are held back are those from before the validation range was learned, too.
+    br_day_text(snapshot->held == NULL ? split_out->train_until : split_out->valid_until, self->trained_until);
     br_assess_range range = {.from = split_out->valid_until,
                              .until = split_out->test_until,
                              .n_top = self->evaluation.config->n_top,
                              .max_shown = MAX_SHOWN_PAIRS};
-    status = br_assess(&self->assessment, market, served, &range, watch, self);
+    status = br_assess(&self->assessment, market, self->served, &range, watch, self);
     self->has_assessment = status == BR_OK;
-    return status;
+    return status == BR_OK ? judge_range(self, market, split_out->valid_until, split_out->test_until) : status;
 }
 
 static br_status assess_bonds(evaluation_request *self, br_market *market, const uint32_t *bonds, uint32_t n)
@@ -199,4 +201,13 @@ void evaluation_request_run(void *request)
         snprintf(self->reason, sizeof self->reason, "%s", br_why(status));
     }
     self->status = status;
+}
+
+void evaluation_request_deinit(evaluation_request *request)
+{
+    br_drift_deinit(&request->drift);
+    br_served_free(&request->served);
+    br_arena_free(&request->arena);
+    br_explained_pairs_deinit(&request->sums.explained);
+    evaluation_close(&request->evaluation);
 }

@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "codec/control.h"
 
+#include <stdio.h>
+
 enum { MAX_MESSAGE_BYTES = 64 << 20, MAX_ROUND_BYTES = 512 << 20 };
 
 static br_status answer_report(ingester *self, const pending_reply *to, bool ok, const char *reason)
@@ -119,6 +121,35 @@ static br_status end_round(void *state)
     return status == BR_OK ? BR_ERR_AGAIN : status;
 }
 
+// What the row is about, for people.
+static void row_id(const br_row *row, char *out, size_t room)
+{
+    const char *ids[] = {row->bid_id, row->bond_id, row->investor_id};
+    out[0] = '\0';
+    if (row->kind == BR_ROW_CLOSE_DAY) {
+        br_day_text(row->day, out);
+        return;
+    }
+    for (size_t i = 0, n = 0; i < sizeof ids / sizeof *ids && n < room; i++) {
+        if (ids[i] != NULL && ids[i][0] != '\0') {
+            n += (size_t)snprintf(out + n, room - n, "%s%s", n == 0 ? "" : " ", ids[i]);
+        }
+    }
+}
+
+// A row that is refused leaves the batch open.
+static br_status keep_reject(ingester *self, const br_row *row, const char *source, const br_row_result *result)
+{
+    char id[3 * BR_MAX_ID_BYTES + 4];
+    row_id(row, id, sizeof id);
+    return br_ledger_put_reject(self->ledger, &(br_reject){.wall_s = br_clock_wall_s(),
+                                                           .source = source,
+                                                           .kind = row->kind,
+                                                           .id = id,
+                                                           .column = result->column,
+                                                           .reason = result->reason});
+}
+
 static br_status take_batch(ingester *self, const br_row_batch *batch, br_row_batch_reply *reply)
 {
     reply->results = br_arena_calloc(self->round, batch->n_rows, sizeof *reply->results);
@@ -128,6 +159,9 @@ static br_status take_batch(ingester *self, const br_row_batch *batch, br_row_ba
     reply->n_results = batch->n_rows;
     for (uint32_t i = 0; i < batch->n_rows; i++) {
         br_status status = ingester_take_row(self, &batch->rows[i], &reply->results[i]);
+        if (status == BR_OK && reply->results[i].outcome == BR_OUTCOME_REJECTED) {
+            status = keep_reject(self, &batch->rows[i], batch->source, &reply->results[i]);
+        }
         if (status != BR_OK) {
             return status;
         }

@@ -547,6 +547,22 @@ br_status dispatcher_work(ranker *self)
     return status == BR_OK ? deal_out(self) : status;
 }
 
+uint32_t dispatcher_figures(const ranker *self, br_figure out[RANKER_MAX_WORKERS * RANKER_WORKER_FIGURES])
+{
+    const dispatcher *d = &self->dispatcher;
+    int64_t now = br_clock_ms();
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < d->n_workers; i++) {
+        const worker *w = &d->workers[i];
+        out[n++] = (br_figure){"worker", 0, w->name[0] == '\0' ? "?" : w->name};
+        out[n++] = (br_figure){"credit", w->credit, ""};
+        out[n++] = (br_figure){"held", w->held, ""};
+        out[n++] = (br_figure){"heard_ms", (double)(now - w->heard_ms), ""};
+        out[n++] = (br_figure){"engine", BR_ENGINE_VERSION, ""}; // others are refused
+    }
+    return n;
+}
+
 static br_status end_late_leases(ranker *self, int64_t now)
 {
     dispatcher *d = &self->dispatcher;

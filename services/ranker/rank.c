@@ -115,6 +115,22 @@ static br_status retry(ranker *self, const rank_client *client, const br_message
     return answer(self, client, &(br_report){.ok = true, .reason = "", .figures = figures, .n_figures = 1});
 }
 
+static br_status answer_status(ranker *self, const rank_client *client)
+{
+    enum { OWN = 5 };
+    static br_figure figures[OWN + RANKER_MAX_WORKERS * RANKER_WORKER_FIGURES];
+    const br_figure own[OWN] = {
+        {"ledger_offset", (double)br_follower_head(self->follower), ""},
+        {"queue", self->dispatcher.queue_n, ""},
+        {"in_flight", self->dispatcher.n_leases, ""},
+        {"workers", self->dispatcher.n_workers, ""},
+        {"version", 0, self->served == NULL ? "-" : self->served->version},
+    };
+    memcpy(figures, own, sizeof own);
+    uint32_t n = OWN + dispatcher_figures(self, figures + OWN);
+    return answer(self, client, &(br_report){.ok = true, .reason = "", .figures = figures, .n_figures = n});
+}
+
 br_status ranker_on_request(void *state, br_socket *socket, br_message *message)
 {
     (void)socket;
@@ -130,13 +146,7 @@ br_status ranker_on_request(void *state, br_socket *socket, br_message *message)
     if (message->type != BR_MSG_STATUS_REQUEST) {
         return refuse(self, &client, "the ranker takes RANK_REQUEST, RETRY_REQUEST and STATUS_REQUEST");
     }
-    br_figure figures[] = {
-        {"ledger_offset", (double)br_follower_head(self->follower), ""},
-        {"queue", self->dispatcher.queue_n, ""},
-        {"workers", self->dispatcher.n_workers, ""},
-        {"version", 0, self->served == NULL ? "-" : self->served->version},
-    };
-    return answer(self, &client, &(br_report){.ok = true, .reason = "", .figures = figures, .n_figures = 4});
+    return answer_status(self, &client);
 }
 
 // --- snapshots ---

@@ -128,6 +128,10 @@ br_status dispatcher_retry(ranker *self, const br_retry_request *wanted, uint32_
 br_status dispatcher_on_message(void *state, br_socket *socket, br_message *message) BR_MUST_CHECK;
 /// Commit what came in, acknowledge it, deal out what may go.
 br_status dispatcher_work(ranker *self) BR_MUST_CHECK;
+/// The figures of the workers, each begun by "worker" with its name as text, then "credit", "held", "heard_ms" (ago) and "engine"; returns how many.
+/// The names are the dispatcher's.
+#define RANKER_WORKER_FIGURES 5
+uint32_t dispatcher_figures(const ranker *self, br_figure out[RANKER_MAX_WORKERS * RANKER_WORKER_FIGURES]);
 /// Heartbeats, dead workers, leases that have ended.
 br_status dispatcher_tick(void *state) BR_MUST_CHECK;
 

@@ -95,7 +95,7 @@ def another_top(place):
     place.up()
     address = place.processes()["desk"]["http"].removeprefix("http://")
     with urllib.request.urlopen(f"http://{address}/api/v1/metrics/monthly") as page:
-        assert json.load(page) == {"top": 20, "months": []}, "figures of 50 are shown as those of 20"
+        assert json.load(page) == {"top": 20, "backtests": False, "months": []}, "figures of 50 are shown as those of 20"
     after = place.json("evaluate", "--test")
     assert names <= set(after) and not any("50" in name for name in after), after
     with urllib.request.urlopen(f"http://{address}/api/v1/metrics/monthly") as page:

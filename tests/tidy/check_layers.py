@@ -20,7 +20,7 @@ LAYERS = {
     "rank": {"base", "linalg", "market", "model"},
     "explain": {"base", "linalg", "market", "model"},
     "attribution": {"base", "linalg", "market", "model"},
-    "codec": {"base", "market", "model", "explain"},
+    "codec": {"base", "market", "metrics", "model", "explain"},
     "transport": {"base"},
     "store": {"base", "market", "model", "codec"},
     "pipeline": {"base", "linalg", "input", "market", "metrics", "model", "rank", "explain", "attribution", "codec", "store"},

@@ -338,6 +338,44 @@ const br_bond_quality *example_br_bond_quality(void)
     return &quality;
 }
 
+const br_calibration_bins *example_br_calibration_bins(void)
+{
+    static br_reliability_bin parts[2];
+    static br_calibration_bins bins;
+    parts[0] = (br_reliability_bin){.low = 0.0, .high = 0.25, .n = 1, .mean_probability = 0.125, .rate = 0.0};
+    parts[1] = (br_reliability_bin){.low = 0.25, .high = 1.0, .n = UINT64_MAX, .mean_probability = 0.5, .rate = 1.0};
+    bins = (br_calibration_bins){.version = VERSION, .bins = parts, .n_bins = 2};
+    return &bins;
+}
+
+const br_drift *example_br_drift(void)
+{
+    static br_field_drift fields[2];
+    static br_drift drift;
+    fields[0] = (br_field_drift){.field = "rating", .psi = 0.5, .by_chance = 0.0625};
+    fields[1] = (br_field_drift){.field = "\xe8\xaf\x84\xe7\xba\xa7 365", .psi = 0.0, .by_chance = 0.0};
+    drift = (br_drift){.version = VERSION,
+                       .from = 20000,
+                       .until = 20029,
+                       .n_bonds = UINT32_MAX,
+                       .fields = fields,
+                       .n_fields = 2,
+                       .scores = 0.125};
+    return &drift;
+}
+
+const br_reject *example_br_reject(void)
+{
+    static br_reject reject;
+    reject = (br_reject){.wall_s = 1772400000.5,
+                         .source = "bids.csv",
+                         .kind = BR_ROW_CLOSE_DAY,
+                         .id = "D1",
+                         .column = "bond_id",
+                         .reason = "no bond has this id"};
+    return &reject;
+}
+
 // --- the snapshot ---
 
 const br_hash example_chunks[EXAMPLE_CHUNKS] = {{{1, 2, 3}}, {{255}}, {{0}}};
@@ -473,6 +511,9 @@ CASE(br_list)
 CASE(br_dead_job)
 CASE(br_snapshot_event)
 CASE(br_bond_quality)
+CASE(br_calibration_bins)
+CASE(br_drift)
+CASE(br_reject)
 
 static br_status pack_manifest(br_buf *out)
 {
@@ -517,6 +558,9 @@ const codec_case codec_cases[] = {
     ENTRY(br_dead_job),
     ENTRY(br_snapshot_event),
     ENTRY(br_bond_quality),
+    ENTRY(br_calibration_bins),
+    ENTRY(br_drift),
+    ENTRY(br_reject),
     ENTRY(manifest),
 };
 const size_t n_codec_cases = sizeof codec_cases / sizeof codec_cases[0];

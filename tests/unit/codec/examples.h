@@ -28,6 +28,9 @@ const br_list *example_br_list(void);
 const br_dead_job *example_br_dead_job(void);
 const br_snapshot_event *example_br_snapshot_event(void);
 const br_bond_quality *example_br_bond_quality(void);
+const br_calibration_bins *example_br_calibration_bins(void);
+const br_drift *example_br_drift(void);
+const br_reject *example_br_reject(void);
 const br_heartbeat *example_br_heartbeat(void);
 const br_retry_request *example_br_retry_request(void);
 

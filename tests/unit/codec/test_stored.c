@@ -87,6 +87,68 @@ Test(codec_stored, quality_comes_back)
     REFUSED(br_bond_quality, "BondQuality.n_top", (m.hits = 0, m.hits_activity = 0, m.n_top = 0));
 }
 
+Test(codec_stored, calibration_comes_back)
+{
+    COMES_BACK(br_calibration_bins, (void)0, {
+        SAME_TEXT(version);
+        SAME(n_bins);
+        for (uint32_t i = 0; i < 2; i++) {
+            SAME(bins[i].low);
+            SAME(bins[i].high);
+            SAME(bins[i].n);
+            SAME(bins[i].mean_probability);
+            SAME(bins[i].rate);
+        }
+    });
+    REFUSED(br_calibration_bins, "CalibrationBins.version", m.version = "");
+    REFUSED(br_calibration_bins, "CalibrationBins.bins[1].low", m.bins[1].low = -0.1);
+    REFUSED(br_calibration_bins, "CalibrationBins.bins[1].high", m.bins[1].high = 1.1);
+    REFUSED(br_calibration_bins, "CalibrationBins.bins[1].n", m.bins[1].n = 0);
+    REFUSED(br_calibration_bins, "CalibrationBins.bins[1].mean_probability", m.bins[1].mean_probability = (double)NAN);
+    REFUSED(br_calibration_bins, "CalibrationBins.bins[1].rate", m.bins[1].rate = 2.0);
+}
+
+Test(codec_stored, drift_comes_back)
+{
+    COMES_BACK(br_drift, (void)0, {
+        SAME_TEXT(version);
+        SAME(from);
+        SAME(until);
+        SAME(n_bonds);
+        SAME(n_fields);
+        SAME(scores);
+        for (uint32_t i = 0; i < 2; i++) {
+            SAME_TEXT(fields[i].field);
+            SAME(fields[i].psi);
+            SAME(fields[i].by_chance);
+        }
+    });
+    REFUSED(br_drift, "Drift.version", m.version = "");
+    REFUSED(br_drift, "Drift.from", m.from = BR_DAY_NONE);
+    REFUSED(br_drift, "Drift.until", m.until = BR_DAY_NONE);
+    REFUSED(br_drift, "Drift.scores", m.scores = (double)INFINITY);
+    REFUSED(br_drift, "Drift.fields[1].field", m.fields[1].field = "a\nb");
+    REFUSED(br_drift, "Drift.fields[1].psi", m.fields[1].psi = (double)NAN);
+    REFUSED(br_drift, "Drift.fields[1].by_chance", m.fields[1].by_chance = (double)NAN);
+}
+
+Test(codec_stored, a_reject_comes_back_whatever_its_texts_are)
+{
+    COMES_BACK(br_reject, (void)0, {
+        SAME(wall_s);
+        SAME_TEXT(source);
+        SAME(kind);
+        SAME_TEXT(id);
+        SAME_TEXT(column);
+        SAME_TEXT(reason);
+    });
+    COMES_BACK(br_reject, m.id = "a\nb\xff", cr_expect_str_eq(got.id, "a b?"));
+    COMES_BACK(br_reject, m.source = NULL, cr_expect_str_eq(got.source, ""));
+    REFUSED(br_reject, "Reject.wall_s", m.wall_s = (double)NAN);
+    REFUSED(br_reject, "Reject.kind", m.kind = (br_row_kind)0);
+    REFUSED(br_reject, "Reject.kind", m.kind = BR_ROW_KIND_END);
+}
+
 // --- the manifest ---
 
 static br_status unpack_changed(br_snapshot **out, const br_snapshot *snapshot, uint32_t n_chunks)

@@ -101,6 +101,48 @@ Test(metrics_calibration, is_the_gap_between_said_and_come)
     cr_assert_float_eq(error, (0.2 + 0.1 + 0.6) / 3.0, 1e-15);
 }
 
+Test(metrics_calibration, bins_of_the_reliability_diagram_by_hand)
+{
+    double probabilities[] = {0.8, 0.1, 0.6, 0.3, 0.6};
+    uint8_t labels[] = {1, 0, 0, 1, 1};
+    br_reliability_bin bins[2];
+    uint32_t n = 0;
+    cr_assert_eq(br_reliability(bins, &n, probabilities, labels, 5, 2), BR_OK);
+    cr_assert_eq(n, 2);
+    cr_expect(bins[0].n == 2 && bins[0].low == 0.1 && bins[0].high == 0.3 && bins[0].rate == 0.5);
+    cr_expect_float_eq(bins[0].mean_probability, 0.2, 1e-15);
+    cr_expect(bins[1].n == 3 && bins[1].low == 0.6 && bins[1].high == 0.8);
+    cr_expect_float_eq(bins[1].mean_probability, 2.0 / 3.0, 1e-15);
+    cr_expect_float_eq(bins[1].rate, 2.0 / 3.0, 1e-15);
+    // Equal ones share a bin, and the bins that this empties are not told of.
+    double same[] = {0.5, 0.5, 0.5};
+    cr_assert_eq(br_reliability(bins, &n, same, labels, 3, 2), BR_OK);
+    cr_expect(n == 1 && bins[0].n == 3 && bins[0].low == 0.5 && bins[0].high == 0.5);
+    cr_assert_eq(br_reliability(bins, &n, same, labels, 0, 2), BR_OK);
+    cr_expect_eq(n, 0);
+}
+
+Test(metrics_calibration, error_is_what_the_bins_say)
+{
+    enum { N = 500, BINS = 7 };
+    double probabilities[N], error, sum = 0.0;
+    uint8_t labels[N];
+    br_reliability_bin bins[BINS];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < N; i++) {
+        br_rng rng = br_rng_at(3, BR_STREAM_TEST, 0, i);
+        probabilities[i] = (1.0 + br_rng_below(&rng, 90)) / 100.0; // many are equal
+        labels[i] = br_rng_below(&rng, 3) == 0;
+    }
+    cr_assert_eq(br_reliability(bins, &n, probabilities, labels, N, BINS), BR_OK);
+    cr_assert_eq(br_calibration_error(&error, probabilities, labels, N, BINS), BR_OK);
+    for (uint32_t i = 0; i < n; i++) {
+        sum += (double)bins[i].n * fabs(bins[i].mean_probability - bins[i].rate);
+        cr_expect(i == 0 || bins[i].low > bins[i - 1].high);
+    }
+    cr_assert_float_eq(error, sum / N, 1e-14);
+}
+
 Test(metrics_calibration, takes_shares_of_several_cases)
 {
     double probabilities[] = {0.8, 0.1, 0.6, 0.3};

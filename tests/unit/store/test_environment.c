@@ -27,6 +27,9 @@ static const br_env_kind kind = {
 static const br_env_kind later_kind = {
     .name = "test", .format = 4, .map_bytes = 1 << 20, .n_tables = 2, .tables = {"meta", "c"}};
 
+static const br_env_kind longer_kind = {
+    .name = "test", .format = 3, .map_bytes = 1 << 20, .n_tables = 4, .tables = {"meta", "a", "b", "new"}};
+
 static char *directory;
 static char *path;
 
@@ -230,6 +233,23 @@ Test(store_environment, another_format_is_refused)
     cr_assert_eq(br_env_open_writer(&env, &later_kind, path), BR_ERR_VERSION);
     cr_assert_eq(br_env_open_reader(&env, &later_kind, path), BR_ERR_VERSION);
     env = writer();
+    br_env_free(&env);
+}
+
+Test(store_environment, a_writer_adds_the_tables_that_an_earlier_program_did_not_know)
+{
+    br_env *env = writer();
+    put(env, "key", "kept");
+    br_env_free(&env);
+    cr_assert_eq(br_env_open_reader(&env, &longer_kind, path), BR_ERR_NOT_FOUND);
+    cr_assert_eq(br_env_open_writer(&env, &longer_kind, path), BR_OK);
+    cr_expect(holds(env, "key", "kept"));
+    cr_assert_eq(br_env_begin(env), BR_OK);
+    cr_assert_eq(br_env_put(env, 3, text("k"), text("v"), BR_PUT_NEW), BR_OK);
+    cr_assert_eq(br_env_commit(env), BR_OK);
+    br_env_free(&env);
+    cr_assert_eq(br_env_open_reader(&env, &longer_kind, path), BR_OK);
+    cr_expect(holds(env, "key", "kept"));
     br_env_free(&env);
 }
 

@@ -708,3 +708,51 @@ Test(store_ledger, facts_tell_what_is_used)
     cr_assert_gt(after.map_bytes, after.used_bytes);
     br_ledger_free(&ledger);
 }
+
+// --- rejects ---
+
+static br_status write_reject(void *context, const br_reject *reject)
+{
+    br_buf_printf(context, "%s;", reject->id);
+    return BR_OK;
+}
+
+static void put_rejects(br_ledger *ledger, uint32_t first, uint32_t n)
+{
+    cr_assert_eq(br_ledger_begin(ledger), BR_OK);
+    for (uint32_t i = first; i < first + n; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "%u", i);
+        br_reject reject = {.wall_s = 1.0, .source = "bids.csv", .kind = BR_ROW_BID, .id = id, .reason = "no"};
+        cr_assert_eq(br_ledger_put_reject(ledger, &reject), BR_OK);
+    }
+}
+
+static void expect_rejects(br_ledger *ledger, uint32_t max, uint64_t total, const char *text)
+{
+    BR_AUTO_DEINIT(br_buf) found = {0};
+    uint64_t n = 0;
+    cr_assert_eq(br_ledger_visit_rejects(ledger, max, write_reject, &found, &n), BR_OK);
+    cr_expect_eq(n, total);
+    cr_expect_str_eq(br_buf_text(&found), text);
+}
+
+Test(store_ledger, the_last_rejects_are_kept_and_are_no_records)
+{
+    br_ledger *ledger = NULL;
+    uint64_t head = 1;
+    cr_assert_eq(br_ledger_open_writer(&ledger, path), BR_OK);
+    expect_rejects(ledger, 10, 0, "");
+    put_rejects(ledger, 0, 3);
+    cr_assert_eq(br_ledger_commit(ledger), BR_OK);
+    expect_rejects(ledger, 2, 3, "2;1;");
+    put_rejects(ledger, 3, 2);
+    br_ledger_abort(ledger);
+    expect_rejects(ledger, 10, 3, "2;1;0;");
+    put_rejects(ledger, 3, BR_LEDGER_REJECTS + 5);
+    cr_assert_eq(br_ledger_commit(ledger), BR_OK);
+    expect_rejects(ledger, 2, BR_LEDGER_REJECTS, "1007;1006;");
+    cr_assert_eq(br_ledger_head(ledger, &head), BR_OK);
+    cr_expect_eq(head, 0);
+    br_ledger_free(&ledger);
+}

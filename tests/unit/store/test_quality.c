@@ -53,7 +53,7 @@ static void put(br_quality *quality, const char *bond_id, br_day issue_day, uint
 {
     br_bond_quality bond = figures(bond_id, issue_day, hits);
     cr_assert_eq(br_quality_begin(quality), BR_OK);
-    br_status status = br_quality_put_bond(quality, &bond);
+    br_status status = br_quality_put_bond(quality, BR_QUALITY_LIVE, &bond);
     cr_assert_eq(status, BR_OK, "%s", br_why(status));
     cr_assert_eq(br_quality_commit(quality), BR_OK);
 }
@@ -67,7 +67,7 @@ static br_status write_down(void *context, const br_bond_quality *bond)
 static void expect(br_quality *quality, br_day from, br_day until, const char *text)
 {
     BR_AUTO_DEINIT(br_buf) found = {0};
-    cr_assert_eq(br_quality_visit(quality, from, until, write_down, &found), BR_OK);
+    cr_assert_eq(br_quality_visit(quality, BR_QUALITY_LIVE, from, until, write_down, &found), BR_OK);
     cr_assert_str_eq(br_buf_text(&found), text);
 }
 
@@ -100,6 +100,25 @@ Test(store_quality, a_later_figure_replaces_the_earlier_one)
     br_quality_free(&quality);
 }
 
+Test(store_quality, backtests_stand_apart)
+{
+    br_quality *quality = writer();
+    BR_AUTO_DEINIT(br_buf) found = {0};
+    put(quality, "a", 20, 1);
+    br_bond_quality moved = figures("a", 25, 9);
+    cr_assert_eq(br_quality_begin(quality), BR_OK);
+    cr_assert_eq(br_quality_put_bond(quality, BR_QUALITY_BACKTESTS, &moved), BR_OK);
+    cr_assert_eq(br_quality_commit(quality), BR_OK);
+    expect(quality, 0, 100, "20 a 1;");
+    cr_assert_eq(br_quality_visit(quality, BR_QUALITY_BACKTESTS, 0, 100, write_down, &found), BR_OK);
+    cr_assert_str_eq(br_buf_text(&found), "25 a 9;");
+    put(quality, "a", 30, 2);
+    br_buf_clear(&found);
+    cr_assert_eq(br_quality_visit(quality, BR_QUALITY_BACKTESTS, 0, 100, write_down, &found), BR_OK);
+    cr_assert_str_eq(br_buf_text(&found), "25 a 9;", "a live figure moves no backtest");
+    br_quality_free(&quality);
+}
+
 Test(store_quality, all_figures_of_a_bond_come_back)
 {
     br_quality *quality = writer();
@@ -109,11 +128,11 @@ Test(store_quality, all_figures_of_a_bond_come_back)
     bond.hits_activity = 7;
     bond.as_of = 18;
     cr_assert_eq(br_quality_begin(quality), BR_OK);
-    cr_assert_eq(br_quality_put_bond(quality, &bond), BR_OK);
+    cr_assert_eq(br_quality_put_bond(quality, BR_QUALITY_LIVE, &bond), BR_OK);
     br_quality_abort(quality);
     expect(quality, 0, 100, "");
     cr_assert_eq(br_quality_begin(quality), BR_OK);
-    cr_assert_eq(br_quality_put_bond(quality, &bond), BR_OK);
+    cr_assert_eq(br_quality_put_bond(quality, BR_QUALITY_LIVE, &bond), BR_OK);
     expect(quality, 0, 100, "20 a 9;");
     cr_assert_eq(br_quality_commit(quality), BR_OK);
     br_quality_free(&quality);
@@ -129,7 +148,7 @@ Test(store_quality, a_walk_longer_than_one_read_transaction_is_whole)
         char id[16];
         snprintf(id, sizeof id, "b%05u", i);
         br_bond_quality bond = figures(id, (br_day)(i / 100), i % 40);
-        cr_assert_eq(br_quality_put_bond(quality, &bond), BR_OK);
+        cr_assert_eq(br_quality_put_bond(quality, BR_QUALITY_LIVE, &bond), BR_OK);
         cr_assert_eq(write_down(&expected, &bond), BR_OK);
     }
     cr_assert_eq(br_quality_commit(quality), BR_OK);

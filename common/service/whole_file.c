@@ -1,4 +1,4 @@
-#include "whole_file.h"
+#include "service/whole_file.h"
 
 #include "base/alloc.h"
 #include "service/paths.h"
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-br_status whole_file_write(const char *path, const br_buf *text)
+br_status br_whole_file_write(const char *path, const br_buf *text)
 {
     if (text->failed) {
         return br_no_memory("bytes of a file", text->length);
