@@ -38,7 +38,7 @@ typedef enum br_value_kind { BR_VALUE_MISSING, BR_VALUE_TEXT, BR_VALUE_NUMBER } 
 typedef struct br_bond_value {
     const char *feature;
     br_value_kind kind;
-    const char *text; ///< of categorical, ordinal and flag ("0", "1") features
+    const char *text; ///< of categorical, ordinal and flag ("no", "yes") features
     double number;    ///< of continuous ones; finite
 } br_bond_value;
 

@@ -33,6 +33,8 @@ typedef struct cached_snapshot {
     unsigned readers;
 } cached_snapshot;
 
+struct desk_compute;
+
 typedef struct desk {
     br_service *service;
     char models[BR_PATH_BYTES];
@@ -64,6 +66,7 @@ typedef struct desk {
     pthread_cond_t notes_seen; ///< `held` has become more
     unsigned n_writing;
     uint64_t notes_head; ///< record of the last note in `held`
+    struct desk_compute *compute; ///< the computing thread's alone
 } desk;
 
 // --- access.c ---
