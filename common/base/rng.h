@@ -32,7 +32,8 @@ typedef enum br_stream {
     BR_STREAM_BACKGROUND,  ///< training pairs that attributions compare with
     BR_STREAM_TOPICS,      ///< documents and first words of topics
     BR_STREAM_ATTRIBUTION, ///< what attributions sample
-    BR_STREAM_GUMBEL       ///< gates of the search by gradient
+    BR_STREAM_GUMBEL,      ///< gates of the search by gradient
+    BR_STREAM_STUDY        ///< order and sides of what raters are asked
 } br_stream;
 
 typedef struct br_rng {

@@ -107,6 +107,9 @@ br_status br_encoder_extend(br_encoder **out, const br_encoder *before, br_marke
 uint8_t br_field_code_before(const br_field *before, const br_field *now, uint8_t code);
 void br_encoder_free(br_encoder **encoder);
 
+/// Code of a declared feature's value: a text, or a number for continuous features (NAN: missing). 0 for what training never saw.
+uint8_t br_field_text_code(const br_field *field, const char *text);
+uint8_t br_field_number_code(const br_field *field, double number);
 /// codes[n_bond_fields] of a bond. Values never seen in training map to missing (0).
 void br_encoder_bond(const br_encoder *encoder, const br_market *market, uint32_t bond, uint8_t *codes);
 

@@ -7,9 +7,7 @@
 
 #define BR_N_LEVELS 6 ///< codes of a derived field
 
-/// Code of a declared feature's value: a text, or a number for continuous features. 0 for what training never saw.
-uint8_t br_field_text_code(const br_field *field, const char *text);
-uint8_t br_field_number_code(const br_field *field, double number);
+/// Code of a declared feature's value. 0 for what training never saw.
 uint8_t br_field_raw_code(const br_field *field, br_raw_value value, const br_index *strings);
 
 /// Values of the derived fields, in their order: [n_fields - first derived]; NAN = nothing in the window.

@@ -118,20 +118,27 @@ static void find_candidates(finding *f)
     }
 }
 
+// The investor at `place` with one field held shut, recorded in `held`.
+static br_status search_without(finding *f, uint32_t place, uint32_t field, uint32_t *selected)
+{
+    const br_gumbel_batch batch = {
+        .codes = f->codes + (size_t)place * f->n_fields, .keys = f->keys + place, .held_shut = f->shut};
+    f->recorded = f->held;
+    f->n = 1;
+    f->shut[field] = true;
+    br_status status = br_gumbel_search(f->gumbel, &batch, 1, selected);
+    f->shut[field] = false;
+    return status;
+}
+
 // Which selected field, held shut, lets the gate be selected and gain most? *best_out = what it gains.
 static br_status search_held(finding *f, const falling_gate *gate, uint32_t *suppressor_out, float *best_out)
 {
     uint32_t selected[BR_MAX_REASONS];
-    const br_gumbel_batch batch = {
-        .codes = f->codes + (size_t)gate->place * f->n_fields, .keys = f->keys + gate->place, .held_shut = f->shut};
-    f->recorded = f->held;
-    f->n = 1;
     br_status status = BR_OK;
     for (uint32_t k = 0; k < f->n_reasons && status == BR_OK; k++) {
         uint32_t field = f->selected[(size_t)gate->place * f->n_reasons + k];
-        f->shut[field] = field != gate->field;
-        status = br_gumbel_search(f->gumbel, &batch, 1, selected);
-        f->shut[field] = false;
+        status = search_without(f, gate->place, field, selected);
         float gain = f->held[(size_t)f->n_steps * f->n_fields + gate->field] - gate->last;
         if (status == BR_OK && gain > *best_out && is_selected(selected, f->n_reasons, gate->field)) {
             *best_out = gain;
@@ -187,16 +194,75 @@ static br_status find(finding *f, br_gate_curves *out)
     }
     // The trace of the best one again: the later tries wrote over it.
     if (status == BR_OK) {
-        const falling_gate *gate = &f->candidates[best_candidate];
         uint32_t selected[BR_MAX_REASONS];
-        f->shut[suppressor] = true;
-        status = br_gumbel_search(f->gumbel,
-                                  &(br_gumbel_batch){.codes = f->codes + (size_t)gate->place * f->n_fields,
-                                                     .keys = f->keys + gate->place,
-                                                     .held_shut = f->shut},
-                                  1, selected);
+        status = search_without(f, f->candidates[best_candidate].place, suppressor, selected);
     }
     return status == BR_OK ? keep(f, &f->candidates[best_candidate], suppressor, out) : status;
+}
+
+typedef struct held_shut {
+    uint32_t field;
+    falling_gate gate; // what gained most
+    float gain;
+    bool taken_in; // the gate is selected now
+} held_shut;
+
+static br_status try_hold(finding *f, uint32_t field, held_shut *best)
+{
+    uint32_t selected[BR_MAX_REASONS];
+    br_status status = search_without(f, 0, field, selected);
+    for (uint32_t j = 0; j < f->n_fields && status == BR_OK; j++) {
+        if (j == field) {
+            continue;
+        }
+        size_t last = (size_t)f->n_steps * f->n_fields + j;
+        float gain = f->held[last] - f->trace[last];
+        bool taken_in = is_selected(selected, f->n_reasons, j) && !is_selected(f->selected, f->n_reasons, j);
+        if (best->field == UINT32_MAX || taken_in > best->taken_in ||
+            (taken_in == best->taken_in && gain > best->gain)) {
+            *best = (held_shut){field, {.place = 0, .field = j}, gain, taken_in};
+        }
+    }
+    return status;
+}
+
+static br_status hold_one(finding *f, uint32_t hold, br_gate_curves *out)
+{
+    held_shut best = {.field = UINT32_MAX};
+    uint32_t selected[BR_MAX_REASONS];
+    f->recorded = f->trace;
+    f->n = 1;
+    br_status status = br_gumbel_search(f->gumbel, &(br_gumbel_batch){.codes = f->codes, .keys = f->keys}, 1, f->selected);
+    for (uint32_t k = 0; k < f->n_reasons && hold == UINT32_MAX && status == BR_OK; k++) {
+        status = try_hold(f, f->selected[k], &best);
+    }
+    if (status == BR_OK && hold == UINT32_MAX) {
+        status = search_without(f, 0, best.field, selected); // its trace again: the later tries wrote over it
+    } else if (status == BR_OK) {
+        status = try_hold(f, hold, &best);
+    }
+    return status == BR_OK ? keep(f, &best.gate, best.field, out) : status;
+}
+
+br_status br_gate_curves_of(br_gate_curves *out, const br_served *served, const br_method_list *list,
+                            uint32_t n_reasons, uint64_t seed, uint32_t hold)
+{
+    uint32_t n_fields = br_encoder_n_investor_fields(served->snapshot->encoder);
+    if (list->n == 0 || n_reasons >= n_fields) {
+        return br_fail(BR_ERR_NOT_FOUND, "no gate can be held shut with a field to spare");
+    }
+    if (hold != UINT32_MAX && hold >= n_fields) {
+        return br_fail(BR_ERR_INVALID, "there is no investor field %u", hold);
+    }
+    br_method_list one = *list;
+    one.n = 1;
+    finding f = {.served = served, .list = &one, .n_fields = n_fields, .n_reasons = n_reasons};
+    br_status status = prepare(&f, seed);
+    if (status == BR_OK) {
+        status = hold_one(&f, hold, out);
+    }
+    finding_deinit(&f);
+    return status;
 }
 
 br_status br_gate_curves_find(br_gate_curves *out, const br_served *served, const br_method_list *list,

@@ -22,6 +22,11 @@ typedef struct br_gate_curves {
 /// those of the search.
 br_status br_gate_curves_find(br_gate_curves *out, const br_served *served, const br_method_list *list,
                               uint32_t n_reasons, uint64_t seed) BR_MUST_CHECK;
+/// The same for the first investor of a list, who may have no clear example: of what changes when one field is held shut, the gate that gains
+/// most, the fields that are selected then before all others. hold: an investor field; UINT32_MAX: the selected one that gives the largest gain.
+/// Memory: 2 (steps + 1) x fields floats. Errors: BR_ERR_INVALID (no such field), BR_ERR_NOT_FOUND (no field to spare), those of the search.
+br_status br_gate_curves_of(br_gate_curves *out, const br_served *served, const br_method_list *list,
+                            uint32_t n_reasons, uint64_t seed, uint32_t hold) BR_MUST_CHECK;
 void br_gate_curves_deinit(br_gate_curves *curves);
 
 #endif

@@ -1,9 +1,7 @@
 #include "pipeline/population.h"
 
 #include "base/alloc.h"
-
-// The investors' halves of the day are kept when they fit; a larger population is worked in blocks of this size, anew for each bond.
-enum { HALVES_MAX_BYTES = 192 << 20 };
+#include "pipeline/halves.h"
 
 struct br_day_population {
     br_market *market;
@@ -12,31 +10,18 @@ struct br_day_population {
     br_day as_of;
     uint32_t n;
     uint32_t n_investor_fields;
-    uint8_t *codes;    // [n, n_investor_fields]
-    float *bond_state; // a bond's half of a collapsed state
-    float *scratch;
-    float *halves; // [n_block, state_floats]
-    uint32_t n_block;
-    bool halves_kept; // the halves are those of all investors on this day
+    uint8_t *codes; // [n, n_investor_fields]
+    br_halves *halves;
 };
 
 static br_status allocate(br_day_population *population)
 {
-    const br_collapsed *collapsed = population->served->collapsed;
     population->n = br_market_n_investors(population->market);
     population->n_investor_fields = br_encoder_n_investor_fields(population->served->snapshot->encoder);
     population->codes = br_calloc(population->n, population->n_investor_fields);
-    population->bond_state = br_calloc_aligned(br_collapsed_state_floats(collapsed), sizeof(float));
-    population->scratch = br_calloc_aligned(br_collapsed_scratch_floats(collapsed), sizeof(float));
-    size_t half_bytes = br_collapsed_state_floats(collapsed) * sizeof(float);
-    size_t most = HALVES_MAX_BYTES / half_bytes;
-    population->n_block = population->n < most ? population->n : (uint32_t)most;
-    population->halves = br_calloc_aligned(population->n_block, half_bytes);
-    if (population->codes == NULL || population->bond_state == NULL || population->scratch == NULL ||
-        population->halves == NULL) {
-        return br_no_memory("investors' codes", population->n);
-    }
-    return BR_OK;
+    return population->codes == NULL ? br_no_memory("investors' codes", population->n)
+                                     : br_halves_new(&population->halves, population->served->collapsed, population->n,
+                                                     BR_HALVES_MAX_BYTES);
 }
 
 br_status br_day_population_new(br_day_population **out, br_market *market, const br_served *served)
@@ -64,9 +49,7 @@ void br_day_population_free(br_day_population **population)
     }
     br_builder_free(&(*population)->builder);
     br_free((*population)->codes);
-    br_free((*population)->bond_state);
-    br_free((*population)->scratch);
-    br_free((*population)->halves);
+    br_halves_free(&(*population)->halves);
     br_free(*population);
     *population = NULL;
 }
@@ -92,7 +75,7 @@ br_status br_day_population_move(br_day_population *population, br_day as_of)
         br_builder_investor(population->builder, i, population->codes + (size_t)i * population->n_investor_fields);
     }
     population->as_of = as_of;
-    population->halves_kept = false;
+    br_halves_forget(population->halves);
     return BR_OK;
 }
 
@@ -114,23 +97,7 @@ const uint8_t *br_day_population_codes(const br_day_population *population)
 br_status br_day_population_score(br_day_population *population, uint32_t bond, uint8_t *bond_codes_out,
                                   float *logits_out)
 {
-    const br_served *served = population->served;
     br_assert(population->as_of != BR_DAY_NONE);
-    br_encoder_bond(served->snapshot->encoder, population->market, bond, bond_codes_out);
-    br_collapsed_bond(served->collapsed, bond_codes_out, population->bond_state);
-    for (uint32_t first = 0; first < population->n; first += population->n_block) {
-        uint32_t n = population->n - first < population->n_block ? population->n - first : population->n_block;
-        if (!population->halves_kept) {
-            br_status status = br_collapsed_investors(served->collapsed,
-                                                      population->codes + (size_t)first * population->n_investor_fields,
-                                                      n, population->halves);
-            if (status != BR_OK) {
-                return status;
-            }
-        }
-        br_collapsed_logits(served->collapsed, population->bond_state, population->halves, n, logits_out + first,
-                            population->scratch);
-    }
-    population->halves_kept = population->n_block == population->n;
-    return BR_OK;
+    br_encoder_bond(population->served->snapshot->encoder, population->market, bond, bond_codes_out);
+    return br_halves_score(population->halves, population->codes, bond_codes_out, logits_out);
 }

@@ -2,8 +2,8 @@
 #define BR_PIPELINE_POPULATION_H
 
 /// All investors as of a day, in the codes of one snapshot: made once per day and used by all bonds of that day.
-/// Row i is investor number i of the market. Memory: n * n_investor_fields bytes, and at most 192 MB of
-/// the investors' halves of collapsed states.
+/// Row i is investor number i of the market. Memory: n * n_investor_fields bytes, and at most BR_HALVES_MAX_BYTES
+/// (pipeline/halves.h) of the investors' halves of collapsed states.
 
 #include "pipeline/served.h"
 

@@ -41,16 +41,16 @@ static void times_json(br_buf *out, const br_reason *reason)
     br_buf_char(out, '}');
 }
 
-static void reason_json(br_buf *out, const br_presented *presented, const br_reason *reason, br_reason_role role)
+void br_present_reason(br_buf *out, const br_encoder *encoder, br_language language, const br_reason *reason,
+                       br_reason_role role)
 {
-    const br_encoder *encoder = presented->encoder;
     const br_field *field = &encoder->fields[encoder->n_bond_fields + reason->field];
     BR_AUTO_DEINIT(br_buf) text = {0};
     br_buf_char(out, '{');
-    br_reason_tag(&text, encoder, reason->field, reason->code, presented->language);
+    br_reason_tag(&text, encoder, reason->field, reason->code, language);
     string_member(out, "tag", br_buf_text(&text));
     br_buf_clear(&text);
-    br_reason_sentence(&text, encoder, reason, role, presented->language);
+    br_reason_sentence(&text, encoder, reason, role, language);
     br_buf_string(out, ", ");
     string_member(out, "sentence", br_buf_text(&text));
     br_buf_string(out, ", ");
@@ -74,20 +74,20 @@ static bool reason_fits(const br_encoder *encoder, const br_reason *reason)
     return reason->field < br_encoder_n_investor_fields(encoder);
 }
 
-static void explanation_json(br_buf *out, const br_presented *presented, const br_explanation *explanation)
+void br_present_members(br_buf *out, const br_encoder *encoder, br_language language, const br_explanation *explanation)
 {
-    br_buf_string(out, ", \"reasons\": [");
+    br_buf_string(out, "\"reasons\": [");
     bool first = true;
     for (uint32_t i = 0; i < explanation->n_reasons; i++) {
-        if (reason_fits(presented->encoder, &explanation->reasons[i])) {
+        if (reason_fits(encoder, &explanation->reasons[i])) {
             br_buf_string(out, first ? "" : ", ");
-            reason_json(out, presented, &explanation->reasons[i], BR_REASON_FOR);
+            br_present_reason(out, encoder, language, &explanation->reasons[i], BR_REASON_FOR);
             first = false;
         }
     }
     br_buf_string(out, "], \"against\": ");
-    if (reason_fits(presented->encoder, &explanation->against)) {
-        reason_json(out, presented, &explanation->against, BR_REASON_AGAINST);
+    if (reason_fits(encoder, &explanation->against)) {
+        br_present_reason(out, encoder, language, &explanation->against, BR_REASON_AGAINST);
     } else {
         br_buf_string(out, "null");
     }
@@ -105,7 +105,8 @@ static void entry_json(br_buf *out, const br_presented *presented, uint32_t i)
     br_buf_string(out, ", ");
     number_member(out, "probability", entry->probability);
     if (explanation != NULL) {
-        explanation_json(out, presented, explanation);
+        br_buf_string(out, ", ");
+        br_present_members(out, presented->encoder, presented->language, explanation);
     }
     br_buf_char(out, '}');
 }

@@ -56,3 +56,13 @@ uint32_t br_rank_top(const float *logits, const uint8_t *eligible, const uint32_
     }
     return n;
 }
+
+uint32_t br_rank_place(const float *logits, const uint8_t *eligible, const uint32_t *id_order, uint32_t n_investors,
+                       uint32_t investor)
+{
+    uint32_t place = 1;
+    for (uint32_t i = 0; i < n_investors; i++) {
+        place += eligible[i] != 0 && before(logits, id_order, i, investor);
+    }
+    return place;
+}

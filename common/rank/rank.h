@@ -26,4 +26,8 @@ br_status br_rank_score(float *logits_out, const br_collapsed *collapsed, const 
 uint32_t br_rank_top(const float *logits, const uint8_t *eligible, const uint32_t *id_order, uint32_t n_investors,
                      uint32_t n_top, uint32_t *top_out);
 
+/// The place of one investor, whether eligible or not, among the eligible in that order: 1 = nobody is before him.
+uint32_t br_rank_place(const float *logits, const uint8_t *eligible, const uint32_t *id_order, uint32_t n_investors,
+                       uint32_t investor);
+
 #endif

@@ -18,7 +18,7 @@
 #include "service/paths.h"
 
 #define BR_MAX_NAME        64
-#define BR_MAX_CONFIG_KEYS 64
+#define BR_MAX_CONFIG_KEYS 96
 
 typedef struct br_http_config {
     char listen[64];           ///< address of desk; default 127.0.0.1
@@ -71,6 +71,12 @@ typedef struct br_access_config {
     br_role local_role;   ///< of everyone without a proxy; default read
 } br_access_config;
 
+/// Two methods side by side, judged by people; see pipeline/study.h.
+typedef struct br_study_config {
+    char methods[64]; ///< names of two methods; default backed, gumbel
+    uint64_t seed;    ///< of questions, sides and the methods' random numbers; default 1
+} br_study_config;
+
 typedef struct br_gate_config {
     double max_log_loss_ratio; ///< default 1.01: at most 1 % worse
     double max_recall_drop;    ///< default 0.02
@@ -95,6 +101,7 @@ typedef struct br_config {
     br_http_config http;
     br_work_config work;
     br_access_config access;
+    br_study_config study;
     uint8_t origin[BR_MAX_CONFIG_KEYS]; ///< br_config_origin by number of the key
 } br_config;
 

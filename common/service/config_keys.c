@@ -115,6 +115,8 @@ static const br_config_key keys[] = {
           "time after which a job goes to another if its explainer does not name it in a heartbeat"),
     WHOLE("work.max_work_ms", work.max_work_ms, 1000, 86400000, "ms", "time an explainer works on one job at most"),
     WHOLE("work.max_attempts", work.max_attempts, 1, 100, "attempts", "attempts before a job is set aside"),
+    KEY("study.methods", BR_CONFIG_NAMES, study.methods, 1, 1, "", "two methods that people judge side by side"),
+    WHOLE("study.seed", study.seed, 0, MAX_EXACT, "", "seed of the questions and sides of that study"),
 };
 
 enum { N_KEYS = sizeof keys / sizeof keys[0] };
@@ -149,6 +151,7 @@ br_config br_config_default(void)
         .gate = {.max_log_loss_ratio = 1.01, .max_recall_drop = 0.02},
         .http = {.listen = "127.0.0.1", .port = 8080, .telemetry_listen = "127.0.0.1", .telemetry_port = 9650},
         .access = {.proxy = "127.0.0.1", .local_role = BR_ROLE_READ},
+        .study = {.methods = "backed,gumbel", .seed = 1},
         .work = {.credit = 4, .lease_ms = 5000, .max_work_ms = 600000, .max_attempts = 5},
     };
 }

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "service/internal.h"
+#include "service/later.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -41,6 +42,7 @@ struct br_http {
     route_slot *slots;
     size_t n_slots;
     route_slot nowhere; // requests without a route
+    br_later *later;    // NULL: no handler answers later
 };
 
 typedef struct argument {
@@ -53,7 +55,16 @@ typedef struct upload {
     br_buf body;
     size_t n_seen; // counted also when it is too long to keep
     int64_t started_ns;
+    struct deferred *deferred; // its answer comes later
 } upload;
+
+// A request that the thread for long ones works; its connection is suspended meanwhile.
+typedef struct deferred {
+    br_later_work work; // first: the one is found by the other
+    struct MHD_Connection *connection;
+    route_slot *slot;
+    int64_t started_ns;
+} deferred;
 
 static upload no_upload; // marks a request without a body; never written
 
@@ -61,6 +72,7 @@ static upload no_upload; // marks a request without a body; never written
 typedef struct exchange {
     br_http_request request;
     struct MHD_Connection *connection;
+    void **seen; // the library's place for what is kept of a request
     char peer[INET6_ADDRSTRLEN];
     argument arguments[MAX_ARGUMENTS];
     size_t n_arguments;
@@ -152,6 +164,9 @@ br_status br_http_routes(br_http *http, const br_http_route *routes, size_t n)
     http->slots = slots;
     http->n_slots = N_OWN + n;
     pthread_rwlock_unlock(&http->lock);
+    if (http->later != NULL) {
+        br_later_drain(http->later);
+    }
     br_free(old);
     return BR_OK;
 }
@@ -434,6 +449,10 @@ static void forget_body(void *context, struct MHD_Connection *connection, void *
     upload *body = *seen;
     if (body != NULL && body != &no_upload) {
         br_buf_deinit(&body->body);
+        if (body->deferred != NULL) {
+            br_buf_deinit(&body->deferred->work.answer.body);
+            br_free(body->deferred);
+        }
         br_free(body);
     }
     *seen = NULL;
@@ -461,6 +480,69 @@ static void exchange_init(exchange *e, struct MHD_Connection *connection, const 
     read_peer(e);
 }
 
+// --- answers that come later ---
+
+static void count_deferred(br_later_work *work)
+{
+    deferred *d = (deferred *)work;
+    count(d->slot, work->answer.code == 0 ? 200 : work->answer.code, d->started_ns);
+}
+
+static void suspend(void *context)
+{
+    MHD_suspend_connection(((deferred *)context)->connection);
+}
+
+static void resume(br_later_work *work)
+{
+    MHD_resume_connection(((deferred *)work)->connection);
+}
+
+// True: the connection sleeps until the answer is there. False: a problem is the answer, or there was nothing to defer.
+static bool defer(br_http *http, const exchange *e, route_slot *slot, int64_t started_ns, br_http_answer *answer)
+{
+    if (answer->later == NULL) {
+        return false;
+    }
+    br_assert(http->later != NULL);
+    deferred *d = br_calloc(1, sizeof *d);
+    if (*e->seen == &no_upload) {
+        void *own = br_calloc(1, sizeof(upload));
+        *e->seen = own == NULL ? &no_upload : own;
+    }
+    bool room = d != NULL && *e->seen != &no_upload;
+    if (room) {
+        *d = (deferred){.work = {.run = answer->later,
+                                 .state = answer->later_state,
+                                 .count = count_deferred,
+                                 .done = resume},
+                        .connection = e->connection,
+                        .slot = slot,
+                        .started_ns = started_ns};
+        ((upload *)*e->seen)->deferred = d;
+        room = br_later_put(http->later, &d->work, suspend, d);
+    }
+    if (room) {
+        return true;
+    }
+    if (*e->seen != &no_upload) {
+        ((upload *)*e->seen)->deferred = NULL;
+    }
+    br_free(d);
+    answer->later(answer->later_state, NULL);
+    br_http_problem(answer, 429, "Too Many Requests", "others are being worked; try again in a moment");
+    answer->retry_after_s = 1;
+    return false;
+}
+
+static enum MHD_Result answer_deferred(struct MHD_Connection *connection, const char *method, upload *body)
+{
+    exchange e;
+    exchange_init(&e, connection, method, body);
+    finish(&e, &body->deferred->work.answer);
+    return respond(connection, &e, &body->deferred->work.answer);
+}
+
 // Answers a request; one that is not complete only if its head alone decides.
 static enum MHD_Result answer_request(br_http *http, exchange *e, const upload *body, const char *url, bool complete,
                                       bool *answered_out)
@@ -477,9 +559,11 @@ static enum MHD_Result answer_request(br_http *http, exchange *e, const upload *
             e->request.rest = e->path + strlen(slot->route.path);
             handler(slot->route.context, &e->request, &answer);
         }
-        finish(e, &answer);
-        result = respond(e->connection, e, &answer);
-        count(slot, answer.code, started_ns);
+        if (!defer(http, e, slot, started_ns, &answer)) {
+            finish(e, &answer);
+            result = respond(e->connection, e, &answer);
+            count(slot, answer.code, started_ns);
+        }
     }
     pthread_rwlock_unlock(&http->lock);
     br_buf_deinit(&answer.body);
@@ -500,11 +584,15 @@ static enum MHD_Result access_handler(void *context, struct MHD_Connection *conn
         *seen = &no_upload;
         return MHD_YES;
     }
+    if (body != NULL && body->deferred != NULL) {
+        return answer_deferred(connection, method, body);
+    }
     if (*piece_bytes != 0) {
         return body == NULL || body == &no_upload ? MHD_NO : take_body(http, body, piece, piece_bytes);
     }
     exchange e;
     exchange_init(&e, connection, method, complete ? body : &no_upload);
+    e.seen = seen;
     bool answered = false;
     enum MHD_Result result = answer_request(http, &e, complete ? body : &no_upload, url, complete, &answered);
     if (answered) {
@@ -579,7 +667,7 @@ static struct MHD_Daemon *start_daemon(br_http *http, int file, const br_http_op
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)forget_body, NULL},
         {MHD_OPTION_THREAD_POOL_SIZE, threads == 1 ? 0 : (intptr_t)threads, NULL},
         {MHD_OPTION_END, 0, NULL}};
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, access_handler, http, MHD_OPTION_ARRAY, items,
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, access_handler, http, MHD_OPTION_ARRAY, items,
                             MHD_OPTION_END);
 }
 
@@ -593,6 +681,9 @@ br_status br_http_start(br_http **out, const br_http_options *options)
     http->body_ns = (int64_t)(options->timeout_s == 0 ? 10 : options->timeout_s) * 1000000000;
     slot_init(&http->nowhere, &(br_http_route){.path = "none"});
     br_status status = br_http_routes(http, options->routes, options->n_routes);
+    if (status == BR_OK && options->n_waiting > 0) {
+        status = br_later_new(&http->later, options->n_waiting);
+    }
     if (status != BR_OK) {
         return status;
     }
@@ -621,6 +712,7 @@ void br_http_free(br_http **http)
     if (http == NULL || *http == NULL) {
         return;
     }
+    br_later_free(&(*http)->later); // resumes every connection, as the library wants
     if ((*http)->daemon != NULL) {
         MHD_stop_daemon((*http)->daemon); // closes the listening socket as well
     }

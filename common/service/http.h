@@ -27,6 +27,11 @@ typedef struct br_http_request {
     void *connection;
 } br_http_request;
 
+struct br_http_answer;
+/// Gives the answer instead of the handler, on the one thread for what takes long; `state` is its own and it releases it. answer = NULL: nobody
+/// wants it any more, only release.
+typedef void (*br_http_later)(void *state, struct br_http_answer *answer);
+
 typedef struct br_http_answer {
     unsigned code;             ///< 200 when not set
     const char *content_type;  ///< "application/json" when not set
@@ -35,7 +40,9 @@ typedef struct br_http_answer {
     const char *
         content_security_policy; ///< "default-src 'none'; frame-ancestors 'none'" when not set: right for data, not for a page
     char etag_text[80];          ///< room for one
-    unsigned retry_after_s; ///< 0 = not said
+    unsigned retry_after_s;      ///< 0 = not said
+    br_http_later later; ///< set by a handler that would take long; the rest of the answer is then left as it came. Only with n_waiting > 0
+    void *later_state;
     br_buf body;
 } br_http_answer;
 
@@ -55,8 +62,9 @@ typedef struct br_http_options {
     const br_http_route *routes; ///< [n_routes], borrowed
     size_t n_routes;
     uint32_t max_connections; ///< 0 = 256
-    uint32_t timeout_s; ///< silence after which a connection is closed, and the time a whole body may take; 0 = 10
-    uint32_t n_threads; ///< 0 = 1
+    uint32_t timeout_s;       ///< silence after which a connection is closed, and the time a whole body may take; 0 = 10
+    uint32_t n_threads;       ///< 0 = 1
+    uint32_t n_waiting;       ///< requests that wait for the thread that answers later; more get 429. 0 = no handler answers later
 } br_http_options;
 
 /// /livez, /readyz and /metrics are always there. Requests are counted by route and code. Refused before any handler sees them: methods the route

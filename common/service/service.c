@@ -177,6 +177,7 @@ static br_status start_http(br_service *service, const char *instance)
         .listen = page ? config->listen : config->telemetry_listen,
         .port = page ? config->port : telemetry_port(service, instance),
         .n_threads = page ? 4 : 1,
+        .n_waiting = page ? 4 : 0,
     };
     br_status status = br_http_start(&service->http, &options);
     return status == BR_OK ? write_address(service, options.listen) : status;

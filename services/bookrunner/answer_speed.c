@@ -3,12 +3,14 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "market/simulate.h"
-#include "pipeline/population.h"
+#include "pipeline/recommend.h"
+#include "pipeline/what_if.h"
 #include "rank/rank.h"
 #include "search_audit.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { N_BONDS = 150, SEED = 1, MAX_NEGATIVES = 4, MAX_BYTES = 256 << 20 };
 static const double TRAIN_SHARE = 0.6, VALID_SHARE = 0.2;
@@ -331,6 +333,97 @@ br_status answer_bench_gumbel(answer_bench *bench, const br_gumbel_options *opti
         all_ms += ms_since(start_ns);
     } while (all_ms < seconds * 1e3);
     return conclude(out, &each_ms, all_ms, (uint64_t)options->n_steps * (each_ms.length / sizeof(double)));
+}
+
+/// The list that was ranked last as a stored job.
+static br_job_body body_of(const answer_bench *it)
+{
+    br_explain_options options = br_explain_options_default();
+    return (br_job_body){
+        .version = it->served->version,
+        .bond_codes = {it->bond_codes, it->served->snapshot->encoder->n_bond_fields},
+        .scores = it->logits,
+        .eligible = it->eligible,
+        .n_population = br_day_population_n(it->population),
+        .investors = it->top,
+        .n_investors = it->n_top,
+        .objective = options.objective,
+        .n_reasons = options.n_reasons,
+        .engine = BR_ENGINE_VERSION,
+    };
+}
+
+/// One answer: the first bond feature at its next value.
+static br_status ask_what_if(const answer_bench *it, const br_asked *asked, br_arena *arena)
+{
+    const br_encoder *encoder = it->served->snapshot->encoder;
+    br_list list;
+    br_result result;
+    br_job job = {.attempt = 1};
+    uint8_t *codes = br_arena_alloc(arena, encoder->n_bond_fields);
+    if (codes == NULL) {
+        return br_no_memory("codes", encoder->n_bond_fields);
+    }
+    memcpy(codes, it->bond_codes, encoder->n_bond_fields);
+    codes[0] = (uint8_t)((codes[0] + 1) % encoder->fields[0].n_values);
+    br_status status = br_what_if(&list, &job.body, arena, asked, codes, ANSWER_LIST);
+    if (status == BR_OK) {
+        status = br_job_work(&result, arena, it->served, &job, asked->codes, br_encoder_n_investor_fields(encoder),
+                             NULL, NULL);
+    }
+    return status == BR_OK && result.failure[0] != '\0' ? br_fail(BR_ERR_INVALID, "%.400s", result.failure) : status;
+}
+
+static br_status time_what_if(answer_bench *it, br_asked *asked, br_arena *arena, double seconds, answer_speed *out)
+{
+    BR_AUTO_DEINIT(br_buf) each_ms = {0};
+    double all_ms = 0.0;
+    br_status status = ask_what_if(it, asked, arena); // the first one makes the investors' halves
+    do {
+        if (status == BR_OK) {
+            status = rank_next(it);
+        }
+        br_job_body body = body_of(it);
+        asked->body = &body;
+        br_arena_reset(arena);
+        int64_t start_ns = br_clock_ns();
+        if (status == BR_OK) {
+            status = ask_what_if(it, asked, arena);
+        }
+        if (status != BR_OK) {
+            return status;
+        }
+        double ms = ms_since(start_ns);
+        br_buf_append(&each_ms, &ms, sizeof ms);
+        all_ms += ms;
+    } while (all_ms < seconds * 1e3);
+    return conclude(out, &each_ms, all_ms, 0);
+}
+
+br_status answer_bench_what_if(answer_bench *bench, double seconds, answer_speed *out)
+{
+    BR_AUTO(br_arena) *arena = NULL;
+    BR_AUTO(br_halves) *halves = NULL;
+    const uint32_t *id_order;
+    uint32_t n = br_day_population_n(bench->population);
+    const char **ids = br_calloc(n, sizeof *ids);
+    br_status status = ids == NULL ? br_no_memory("investors", n) : br_arena_new(&arena, MAX_BYTES);
+    for (uint32_t i = 0; i < n && status == BR_OK; i++) {
+        ids[i] = br_market_investor_id(bench->market, i);
+    }
+    if (status == BR_OK) {
+        status = br_market_investor_order(bench->market, &id_order);
+    }
+    if (status == BR_OK) {
+        status = br_halves_new(&halves, bench->served->collapsed, n, BR_HALVES_MAX_BYTES);
+    }
+    if (status == BR_OK) {
+        br_job_body body = body_of(bench);
+        br_asked asked = {bench->served, &body, br_day_population_codes(bench->population), halves, ids, id_order};
+        status = time_what_if(bench, &asked, arena, seconds, out);
+    }
+    br_free(ids);
+    return status;
 }
 
 br_status answer_bench_audit(answer_bench *bench, double seconds, answer_audit *out)

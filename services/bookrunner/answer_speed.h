@@ -30,6 +30,9 @@ br_status answer_bench_explain(answer_bench *bench, const br_explain_options *op
 /// `evaluations` are steps. Errors: as br_gumbel_new() and br_gumbel_search().
 br_status answer_bench_gumbel(answer_bench *bench, const br_gumbel_options *options, uint32_t batch, double seconds,
                               answer_speed *out) BR_MUST_CHECK;
+/// What if the bond were another: all investors scored for a bond with one feature changed, the list found and explained as recommendations are,
+/// for at least `seconds` and at least once; the time of each is that of a whole answer. Errors: as br_what_if() and br_job_work().
+br_status answer_bench_what_if(answer_bench *bench, double seconds, answer_speed *out) BR_MUST_CHECK;
 /// How often the search for plain reasons finds the best of all sets, among SEARCH_AUDIT_FIELDS fields (search_audit.h).
 typedef struct answer_audit {
     uint64_t n;          ///< investors

@@ -294,6 +294,13 @@ static br_status measure_answers(table *t, const shape *of, double seconds, prog
     if (status == BR_OK) {
         add_audit(t, of->name, &audit);
     }
+    if (status == BR_OK) {
+        progress_show(shown, table_n_rows(t), 0, 0, of->name);
+        status = answer_bench_what_if(bench, seconds, &speed);
+    }
+    if (status == BR_OK) {
+        add_answer(t, of->name, "what if", &speed);
+    }
     for (int new_day = 0; new_day < 2 && status == BR_OK; new_day++) {
         progress_show(shown, table_n_rows(t), 0, 0, of->name);
         status = answer_bench_rank(bench, new_day == 1, seconds, &speed);

@@ -128,6 +128,7 @@ static const command commands[] = {
      "  epoch_s                  for that market's 235,000 samples (each bid, and four others for it)\n"
      "  peak_rss_mb              highest resident memory in the run\n\n"
      "explain: a simulated market of 3,000 investors, one thread, lists of 50.\n"
+     "  what if                  a bond with one feature changed: all investors scored, the first 50 explained\n"
      "  rank                     a bond: all investors scored, the first 50 found\n"
      "  rank on a new day        the same, and before it all investors encoded and their halves of the network made\n"
      "  p50_ms, p99_ms           of one bond, of one explanation\n"

@@ -1,4 +1,4 @@
-#include "desk.h"
+#include "compute.h"
 
 #include "base/alloc.h"
 
@@ -92,6 +92,9 @@ static void answer_bond(desk *self, br_http_answer *answer, const char *bond_id)
 
 void handle_bond(void *context, const br_http_request *request, br_http_answer *answer)
 {
+    if (handle_investor_of_bond(context, request, answer)) {
+        return;
+    }
     const char *rest = request->rest;
     size_t n = strlen(rest);
     size_t n_suffix = strlen(RECOMMENDATIONS);

@@ -41,6 +41,8 @@ typedef struct desk_workers {
     br_buf text; ///< members of a JSON object
 } desk_workers;
 
+struct desk_compute;
+
 typedef struct desk {
     br_service *service;
     char models[BR_PATH_BYTES];
@@ -75,6 +77,7 @@ typedef struct desk {
 
     desk_workers workers;
     bool acting; ///< an action is being done; under workers.lock
+    struct desk_compute *compute; ///< the computing thread's alone
 } desk;
 
 // --- access.c ---

@@ -1,4 +1,4 @@
-#include "desk.h"
+#include "compute.h"
 
 #include "base/log.h"
 
@@ -21,7 +21,8 @@ static br_status start(br_service *service, void *state)
         {.path = "/api/v1/notes", .post_role = BR_ROLE_DESK, .post = handle_notes_post, .changes = true},
         {.path = "/api/v1/audit", .role = BR_ROLE_OPERATOR, .get = handle_audit},
         {.path = "/api/v1/bonds", .role = BR_ROLE_READ, .get = handle_bonds},
-        {.path = "/api/v1/bonds/", .role = BR_ROLE_READ, .get = handle_bond},
+        {.path = "/api/v1/bonds/", .role = BR_ROLE_READ, .get = handle_bond, .post_role = BR_ROLE_READ, .post = handle_what_if},
+        {.path = "/api/v1/investors", .role = BR_ROLE_READ, .get = handle_investors},
         {.path = "/api/v1/metrics/daily", .role = BR_ROLE_READ, .get = handle_daily},
         {.path = "/api/v1/metrics/monthly", .role = BR_ROLE_READ, .get = handle_monthly},
         {.path = "/api/v1/processes", .role = BR_ROLE_READ, .get = handle_processes},

@@ -1,4 +1,4 @@
-#include "desk.h"
+#include "compute.h"
 
 #include "base/alloc.h"
 
@@ -71,6 +71,10 @@ br_status desk_open(desk *self)
     pthread_cond_init(&self->notes_seen, NULL);
     self->locks_made = true;
     self->secret = br_hash_secret();
+    status = desk_compute_new(&self->compute);
+    if (status != BR_OK) {
+        return status;
+    }
     status = br_follower_new(&self->follower);
     if (status == BR_OK) {
         status = held_notes_new(&self->held);
@@ -84,6 +88,7 @@ br_status desk_open(desk *self)
 
 void desk_close(desk *self)
 {
+    desk_compute_free(&self->compute);
     for (size_t i = 0; i < DESK_SNAPSHOTS; i++) {
         br_snapshot_free(&self->cache[i].snapshot);
     }

@@ -137,7 +137,7 @@ class Bench(unittest.TestCase):
         self.assertEqual((report["investors"], report["list"]), (3000, 50))
         runs = {one["what"]: one for one in report["runs"]}
         self.assertEqual(list(runs), ["explain plain", "explain plain certified", "explain backed", "explain backed certified",
-                                      "explain gumbel, single", "explain gumbel, list", "audit of plain", "rank",
+                                      "explain gumbel, single", "explain gumbel, list", "audit of plain", "what if", "rank",
                                       "rank on a new day"])
         audit = runs.pop("audit of plain")
         self.assertGreaterEqual(audit["found"], 0.98)

@@ -48,6 +48,9 @@ Test(rank_rank, is_the_head_of_the_sorted_list)
         uint32_t expected = n_eligible < n_top ? n_eligible : n_top;
         cr_assert_eq(br_rank_top(logits, eligible, id_order, n, n_top, top), expected);
         cr_assert_arr_eq(top, sorted, expected * sizeof *top, "round %u", round);
+        for (uint32_t i = 0; i < n_eligible; i++) {
+            cr_assert_eq(br_rank_place(logits, eligible, id_order, n, sorted[i]), i + 1, "round %u", round);
+        }
     }
 }
 

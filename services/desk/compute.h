@@ -1,0 +1,82 @@
+#ifndef DESK_COMPUTE_H
+#define DESK_COMPUTE_H
+
+/// What is worked out when somebody asks: why not this investor, what if the bond were another, two methods side by side, the gates of one
+/// search. All from a stored list, its job and its population; market and ranker are not asked.
+///
+/// Handlers check what they can at once and leave the rest for later (br_http_later): one thread computes, so that nothing here is locked
+/// and cached lists stay quick. Memory: one snapshot with its collapsed tables, one population with at most BR_HALVES_MAX_BYTES of halves, what the
+/// study's methods need, and COMPUTE_ARENA_BYTES of one request.
+
+#include "desk.h"
+#include "input/json_object.h"
+#include "pipeline/methods.h"
+#include "pipeline/recommend.h"
+#include "pipeline/what_if.h"
+
+#define COMPUTE_ARENA_BYTES (64u << 20)
+
+/// What is kept from one computation to the next.
+typedef struct desk_compute {
+    br_served *served;
+    br_hash population; ///< meaningful while codes != NULL
+    uint8_t *codes;     ///< [n, n_investor_fields]
+    uint32_t n;
+    br_halves *halves;
+    br_buf id_bytes;     ///< ids[i] points into it
+    const char **ids;    ///< [n]
+    uint32_t *id_order;  ///< [n]
+    br_methods *methods; ///< of the served snapshot, for `n_reasons`
+    uint32_t n_reasons;
+} desk_compute;
+
+br_status desk_compute_new(desk_compute **out) BR_MUST_CHECK;
+void desk_compute_free(desk_compute **compute);
+
+/// A question about a list while it is worked.
+typedef struct list_question {
+    stored_list stored;
+    br_job_body body;
+    br_asked asked;
+    uint32_t bond; ///< number in the market
+} list_question;
+
+/// The newest list of a bond with all that is needed to ask it. On the computing thread. Errors: BR_ERR_NOT_FOUND (no list), BR_ERR_INVALID (its job
+/// cannot be asked; br_why() says why), those of the stores.
+br_status compute_open(desk *self, br_arena *arena, const char *bond_id, list_question *out) BR_MUST_CHECK;
+/// The explanations of a job, worked here. Errors: BR_ERR_INVALID (the result's failure), BR_ERR_NO_MEMORY.
+br_status compute_work(const list_question *question, br_arena *arena, const br_job_body *body,
+                       br_result *out) BR_MUST_CHECK;
+/// The methods of the snapshot that the question is about. Errors: those of br_methods_new().
+br_status compute_methods(desk *self, const list_question *question, br_methods **out) BR_MUST_CHECK;
+/// 404, 409 for what cannot be asked, 503.
+void compute_failed(br_http_answer *answer, br_status status);
+
+/// What a handler leaves for later: who is asked what. Texts are its own.
+typedef struct errand {
+    desk *desk;
+    br_language language;
+    char bond[BR_MAX_ID_BYTES + 1];
+    char investor[BR_MAX_ID_BYTES + 1];
+    char user[BR_MAX_ID_BYTES + 1];
+    char field[256];
+    uint32_t limit;
+    br_json_object *body;
+    void (*work)(const struct errand *e, br_arena *arena, br_http_answer *answer);
+} errand;
+
+/// Hand the errand over; a copy of it is worked and freed, and the body with it.
+void errand_leave(const errand *e, br_http_answer *answer);
+
+// --- handlers ---
+
+/// GET /bonds/{bond}/investors/{investor}[/gates]. False: the path is another.
+bool handle_investor_of_bond(desk *self, const br_http_request *request, br_http_answer *answer);
+void handle_what_if(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_investors(void *context, const br_http_request *request, br_http_answer *answer);
+
+// --- gates.c ---
+
+void work_gates(const errand *e, br_arena *arena, br_http_answer *answer);
+
+#endif

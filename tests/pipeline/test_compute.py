@@ -1,0 +1,185 @@
+"""What the desk works out when it is asked: why not this investor, what if the bond were another, the gates of one search. An unchanged bond gives the
+stored list, a listed investor his stored reasons; what the model does not know is refused; more at once than can be worked are answered or told so."""
+
+import concurrent.futures
+import json
+import os
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from installation import Installation, simulate
+
+SAME = ("reasons", "against", "support", "certified", "probability", "rank")
+CONFIG = ""
+
+
+class Desk:
+    def __init__(self, place):
+        with open(place.path("run", "desk.http")) as file:
+            self.base = f"http://{file.read().strip()}/api/v1/"
+        self.token = ""
+        code, me, _ = self.ask("me")
+        self.token = me["token"] if code == 200 else ""
+
+    def ask(self, path, body=None, raw=None, headers=()):
+        """(code, answer, headers)"""
+        data = raw if raw is not None else None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.base + path, data, dict(headers))
+        if data is not None:
+            request.add_header("Content-Type", "application/json")
+            request.add_header("X-Bookrunner-Token", self.token)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                text = answer.read()
+                return answer.status, json.loads(text) if text else None, answer.headers
+        except urllib.error.HTTPError as error:
+            text = error.read()
+            return error.code, json.loads(text) if text else None, error.headers
+
+    def get(self, path):
+        code, answer, _ = self.ask(path)
+        assert code == 200, (path, code, answer)
+        return answer
+
+    def what_if(self, bond, features, limit=50):
+        code, answer, _ = self.ask(f"bonds/{bond}/what-if", {"features": features, "limit": limit})
+        assert code == 200, (code, answer)
+        return answer
+
+
+def same(one, other):
+    for name in SAME:
+        assert json.dumps(one[name]) == json.dumps(other[name]), (name, one[name], other[name])
+
+
+def check_what_if(desk, bond, features):
+    stored = desk.get(f"bonds/{bond}/recommendations")
+    unchanged = desk.what_if(bond, {})
+    assert unchanged["changed"] == {} and unchanged["snapshot"] == stored["snapshot"]
+    for now, was in zip(unchanged["investors"], stored["investors"], strict=True):
+        assert now["id"] == was["id"] and now["was"] == {"rank": was["rank"], "probability": was["probability"]}
+        same(now, was)
+    for now, was in zip(desk.what_if(bond, {"subject_rating": features["subject_rating"]}, 3)["investors"], stored["investors"][:3], strict=True):
+        same(now, was)  # its own value is no change
+    moved = 0
+    for rating in ("AAA", "AA+", "AA"):
+        if rating == features["subject_rating"]:
+            continue
+        answer = desk.what_if(bond, {"subject_rating": rating, "spread": 9.5})
+        assert answer["changed"] == {"subject_rating": [features["subject_rating"], rating], "spread": [features["spread"], 9.5]}, answer["changed"]
+        assert len(answer["investors"]) == len(stored["investors"]) and answer["milliseconds"] > 0
+        chances = [investor["probability"] for investor in answer["investors"]]
+        assert chances == sorted(chances, reverse=True)
+        assert all(len(investor["reasons"]) == 6 for investor in answer["investors"])
+        moved += [i["id"] for i in answer["investors"]] != [i["id"] for i in stored["investors"]]
+        for investor in answer["investors"]:
+            alone = desk.get(f"bonds/{bond}/investors/{investor['id']}")
+            assert investor["was"] == {"rank": alone["rank"], "probability": alone["probability"]}
+            break
+    assert moved > 0, "no list has moved"
+    # Back again: nothing of the other bonds was kept.
+    assert desk.what_if(bond, {})["investors"] == unchanged["investors"]
+    chinese = desk.ask(f"bonds/{bond}/what-if?lang=zh", {"features": {}})[1]
+    assert chinese["investors"][0]["reasons"][0]["tag"] != unchanged["investors"][0]["reasons"][0]["tag"]
+
+
+def check_why_not(desk, bond):
+    stored = desk.get(f"bonds/{bond}/recommendations")
+    for listed in stored["investors"][::7]:
+        answer = desk.get(f"bonds/{bond}/investors/{listed['id']}")
+        assert answer["listed"] and not answer["excluded"]
+        same(answer, listed)
+    ids = {investor["id"] for investor in stored["investors"]}
+    everyone = desk.get("investors?limit=1000")
+    assert everyone["total"] == len(everyone["investors"])
+    ranks, cut = set(), stored["investors"][-1]
+    for other in [i["id"] for i in everyone["investors"] if i["id"] not in ids][:12]:
+        answer = desk.get(f"bonds/{bond}/investors/{other}")
+        assert not answer["listed"] and answer["snapshot"] == stored["snapshot"]
+        assert answer["cut"] == {"rank": cut["rank"], "probability": cut["probability"]}
+        assert len(answer["reasons"]) == 6
+        if not answer["excluded"]:
+            assert cut["rank"] < answer["rank"] <= answer["eligible"] and answer["probability"] <= cut["probability"]
+            assert answer["rank"] not in ranks
+            ranks.add(answer["rank"])
+    assert len(ranks) > 3, ranks
+    for path, code in ((f"bonds/{bond}/investors/nobody", 404), ("bonds/none/investors/I00001", 404),
+                       (f"bonds/{bond}/investors/", 404), (f"bonds/{bond}/investors/" + "x" * 3000, 404)):
+        assert desk.ask(path)[0] in (code,), (path, desk.ask(path))
+    found = desk.get("investors?q=" + urllib.parse.quote(cut["id"].lower()))
+    assert {"id": cut["id"]} in found["investors"], found
+
+
+def check_refusals(desk, bond):
+    for features, code in (({"subject_rating": "ZZZ"}, 422), ({"nothing": "AAA"}, 422), ({"subject_rating": 3}, 422), ({"spread": "high"}, 422),
+                           ({"subject_rating": ["AA"]}, 422), ({"subject_rating": {"is": "AA"}}, 422), ({"x" * 10000: "AA"}, 422),
+                           ({"subject_rating": "x" * 10000}, 422), ({"<script>\u202e": "\u202e"}, 422), ({"subject_rating": None}, 200)):
+        got, answer, _ = desk.ask(f"bonds/{bond}/what-if", {"features": features})
+        assert got == code, (features, got, answer)
+        assert code == 200 or answer["status"] == code
+    for body in ({}, {"features": []}, {"features": {}, "limit": 0}, {"features": {}, "limit": 1.5}, {"features": {}, "limit": "9"},
+                 {"features": {}, "limit": 1e300}, {"features": None}):
+        assert desk.ask(f"bonds/{bond}/what-if", body)[0] == 422, body
+    deep = b'{"features": ' + b'{"a":' * 10000 + b"1" + b"}" * 10000 + b"}"
+    for raw in (b"", b"[]", b"{", b"\xff\xfe", b'{"features": {"spread": NaN}}', b'{"features": {"spread": 1e999}}', deep,
+                b'{"features": {"subject_rating": "AA", "subject_rating": "A"}}', b'{"features": {}, "features": {}}', b'{"features": {"a": "\\u0000"}}'):
+        assert desk.ask(f"bonds/{bond}/what-if", raw=raw)[0] == 400, raw[:60]
+    assert desk.ask(f"bonds/{bond}/what-if", raw=b" " * (70 << 10))[0] == 413
+    assert desk.ask("bonds/none/what-if", {"features": {}})[0] == 404
+    assert desk.ask(f"bonds/{bond}/what-else", {"features": {}})[0] == 404
+    assert desk.ask(f"bonds/{bond}/what-if", {"features": {}})[0] == 200, "still there"
+
+
+def check_crowd(desk, bond, features):
+    """Five fit: one is worked and four wait. More are answered or told to come back; cached lists are answered meanwhile."""
+    def one(number):
+        return desk.ask(f"bonds/{bond}/what-if", {"features": {"spread": 1.0 + number / 7}})
+    with concurrent.futures.ThreadPoolExecutor(24) as crowd:
+        asked = [crowd.submit(one, number) for number in range(60)]
+        for _ in range(20):
+            desk.get(f"bonds/{bond}/recommendations")
+        answers = [answer.result() for answer in asked]
+    codes = [code for code, _, _ in answers]
+    assert set(codes) <= {200, 429} and codes.count(200) >= 5, codes
+    for code, answer, headers in answers:
+        assert code == 200 or headers["Retry-After"] == "1"
+        assert code == 429 or len(answer["investors"]) > 0
+    alone = desk.what_if(bond, {"spread": 1.0})["investors"]
+    for number, (code, answer, _) in enumerate(answers):
+        assert code == 429 or number > 0 or answer["investors"] == alone, "neighbours change nothing"
+
+
+def check_gates(desk, bond):
+    investor = desk.get(f"bonds/{bond}/recommendations")["investors"][0]["id"]
+    answer = desk.get(f"bonds/{bond}/investors/{investor}/gates")
+    n = len(answer["steps"])
+    assert n == 101 and [curve["field"] for curve in answer["curves"]][0] == answer["hold"]
+    for curve in answer["curves"]:
+        assert len(curve["free"]) == n and len(curve["held"]) == n
+        assert all(0.0 <= gate <= 1.0 for gate in curve["free"] + curve["held"])
+    held, other = answer["curves"]
+    assert set(held["held"]) == {0} and held["free"][-1] > 0 and other["free"] != other["held"]
+    assert desk.get(f"bonds/{bond}/investors/{investor}/gates?hold={urllib.parse.quote(answer['hold'])}")["curves"] == answer["curves"]
+    assert desk.ask(f"bonds/{bond}/investors/{investor}/gates?hold=nothing")[0] == 422
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="bookrunner-compute-") as root, Installation(config=CONFIG) as place:
+        market = os.path.join(root, "market")
+        simulate(market)
+        place.begin(market)
+        place.run("rank", "--test")
+        place.wait_explained()
+        desk = Desk(place)
+        bond = sorted(key.split()[0] for what, key in place.digest() if what == "backtest explanations")[0]
+        features = desk.get(f"bonds/{bond}")["features"]
+        check_what_if(desk, bond, features)
+        check_why_not(desk, bond)
+        check_refusals(desk, bond)
+        check_crowd(desk, bond, features)
+        check_gates(desk, bond)
+
+
+main()
