@@ -362,7 +362,7 @@ static void finish(const exchange *e, br_http_answer *answer)
     }
 }
 
-static bool add_headers(struct MHD_Response *response, const exchange *e, const br_http_answer *answer)
+bool br_http_headers(struct MHD_Response *response, const br_http_answer *answer, const char *allow)
 {
     char retry[16];
     snprintf(retry, sizeof retry, "%u", answer->retry_after_s);
@@ -374,7 +374,8 @@ static bool add_headers(struct MHD_Response *response, const exchange *e, const 
                                         : answer->content_security_policy},
         {"Content-Type", answer->code == 304 ? NULL : answer->content_type},
         {"ETag", answer->etag != NULL && answer->etag[0] != '\0' ? answer->etag : NULL},
-        {"Allow", e->allow},
+        {"Allow", allow},
+        {"Content-Disposition", answer->content_disposition},
         {"Retry-After", answer->retry_after_s == 0 ? NULL : retry},
     };
     for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
@@ -389,6 +390,11 @@ static enum MHD_Result respond(struct MHD_Connection *connection, const exchange
 {
     static char nothing[1];
     struct MHD_Response *response;
+    if (answer->kept != NULL) {
+        answer->code = br_http_kept_give(answer->kept, connection, e->request.if_none_match);
+        br_http_kept_free(&answer->kept);
+        return answer->code == 0 ? MHD_NO : MHD_YES;
+    }
     if (answer->body.length == 0) {
         response = MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
     } else {
@@ -401,7 +407,7 @@ static enum MHD_Result respond(struct MHD_Connection *connection, const exchange
         return MHD_NO;
     }
     enum MHD_Result result = MHD_NO;
-    if (add_headers(response, e, answer)) {
+    if (br_http_headers(response, answer, e->allow)) {
         result = MHD_queue_response(connection, answer->code, response);
     }
     MHD_destroy_response(response);

@@ -11,6 +11,9 @@
 
 typedef struct br_http br_http;
 
+/// An answer that is made once and given many times.
+typedef struct br_http_kept br_http_kept;
+
 typedef struct br_http_request {
     const char *method;
     const char *path; ///< decoded, starts with /, without "." and ".." segments
@@ -19,7 +22,8 @@ typedef struct br_http_request {
     const char *if_none_match;
     /// A header's value as it was sent, any bytes but NUL and line ends; "" also when it came more than once, so that nobody believes either. NULL if absent.
     const char *(*header)(const struct br_http_request *request, const char *name);
-    const char *peer;    ///< numeric address of the other side (IPv4 also where it came mapped into IPv6), or BR_HTTP_PEER_UNIX
+    const char
+        *peer; ///< numeric address of the other side (IPv4 also where it came mapped into IPv6), or BR_HTTP_PEER_UNIX
     const uint8_t *body; ///< [n_body] of a POST, followed by a NUL; any bytes
     size_t n_body;
     const char *user; ///< who asks, set by a handler that finds out before it calls another; NULL from the server
@@ -34,7 +38,9 @@ typedef struct br_http_answer {
     const char *
         content_security_policy; ///< "default-src 'none'; frame-ancestors 'none'" when not set: right for data, not for a page
     char etag_text[80];          ///< room for one
-    unsigned retry_after_s;      ///< 0 = not said
+    unsigned retry_after_s; ///< 0 = not said
+    const char *content_disposition;
+    br_http_kept *kept; ///< given instead of all else here; held for this answer, which lets go of it
     br_buf body;
 } br_http_answer;
 
@@ -42,7 +48,7 @@ typedef struct br_http_answer {
 typedef void (*br_http_handler)(void *context, const br_http_request *request, br_http_answer *answer);
 
 typedef struct br_http_route {
-    const char *path; ///< exact, or a prefix when it ends in "/"
+    const char *path;        ///< exact, or a prefix when it ends in "/"
     br_http_handler handler; ///< GET and HEAD; NULL: 405
     void *context;
     br_http_handler post; ///< POST; NULL: 405
@@ -54,8 +60,8 @@ typedef struct br_http_options {
     const br_http_route *routes; ///< [n_routes], borrowed
     size_t n_routes;
     uint32_t max_connections; ///< 0 = 256
-    uint32_t timeout_s;       ///< silence after which a connection is closed, and the time a whole body may take; 0 = 10
-    uint32_t n_threads;       ///< 0 = 1
+    uint32_t timeout_s; ///< silence after which a connection is closed, and the time a whole body may take; 0 = 10
+    uint32_t n_threads; ///< 0 = 1
 } br_http_options;
 
 /// /livez, /readyz and /metrics are always there. Requests are counted by route and code. Refused before any handler sees them: methods the route
@@ -67,6 +73,14 @@ br_status br_http_start(br_http **out, const br_http_options *options) BR_MUST_C
 br_status br_http_routes(br_http *http, const br_http_route *routes, size_t n) BR_MUST_CHECK;
 uint16_t br_http_port(const br_http *http);
 void br_http_free(br_http **http);
+
+/// Keep a finished answer of code 200 (its body is moved, an etag is needed) and perhaps its body as gzip (moved; NULL = none), which goes to
+/// those who take it, with a tag of its own. Nothing of it changes any more; threads share it. The caller holds it once; the last who lets go frees it, and a
+/// transmission under way ends by itself. Errors: BR_ERR_NO_MEMORY, the body is lost then.
+br_status br_http_keep(br_http_kept **out, br_http_answer *answer, br_buf *gzip) BR_MUST_CHECK;
+br_http_kept *br_http_kept_hold(br_http_kept *kept);
+void br_http_kept_free(br_http_kept **kept);
+size_t br_http_kept_bytes(const br_http_kept *kept);
 
 /// A problem as application/problem+json (RFC 9457).
 void br_http_problem(br_http_answer *answer, unsigned code, const char *title, const char *detail);

@@ -26,6 +26,19 @@ bool br_uri_climbs(const char *path);
 /// Does If-None-Match name this tag (RFC 9110 13.1.2: lists, W/, *)?
 bool br_etag_matches(const char *if_none_match, const char *etag);
 
+/// Does Accept-Encoding take gzip (RFC 9110 12.5.3)? NULL: no.
+bool br_accepts_gzip(const char *accept_encoding);
+
+// --- http.c, kept.c ---
+
+struct MHD_Connection;
+struct MHD_Response;
+
+/// The headers of every answer; allow: NULL or what 405 says. False: no memory.
+bool br_http_headers(struct MHD_Response *response, const br_http_answer *answer, const char *allow);
+/// Give the request what was kept: its code, or 0 when it could not be given.
+unsigned br_http_kept_give(br_http_kept *kept, struct MHD_Connection *connection, const char *if_none_match);
+
 // --- flags.c ---
 
 typedef struct br_flags {
