@@ -110,11 +110,10 @@ static void entry_json(br_buf *out, const br_presented *presented, uint32_t i)
     br_buf_char(out, '}');
 }
 
-void br_present_json(br_buf *out, const br_presented *presented)
+void br_present_members(br_buf *out, const br_presented *presented)
 {
     const br_list *list = presented->list;
     char day[BR_DAY_TEXT];
-    br_buf_char(out, '{');
     string_member(out, "bond", list->bond_id);
     br_buf_string(out, ", ");
     string_member(out, "as_of", br_day_text(list->as_of, day));
@@ -137,5 +136,12 @@ void br_present_json(br_buf *out, const br_presented *presented)
             first = false;
         }
     }
-    br_buf_string(out, "]}");
+    br_buf_char(out, ']');
+}
+
+void br_present_json(br_buf *out, const br_presented *presented)
+{
+    br_buf_char(out, '{');
+    br_present_members(out, presented);
+    br_buf_char(out, '}');
 }

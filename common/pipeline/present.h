@@ -23,6 +23,8 @@ typedef struct br_presented {
 } br_presented;
 
 void br_present_json(br_buf *out, const br_presented *presented);
+/// The same without the outer braces, for an answer that says more.
+void br_present_members(br_buf *out, const br_presented *presented);
 /// The explanation of the i-th entry of the list; NULL when there is none (yet).
 const br_explanation *br_present_explanation(const br_presented *presented, uint32_t i);
 
