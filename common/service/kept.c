@@ -40,6 +40,8 @@ static bool variant_init(variant *v, const br_http_answer *answer, br_buf *body,
                      gzip ? "-gzip\"" : "\"");
     br_assert(n > 0 && (size_t)n < sizeof v->etag);
     said.etag = v->etag;
+    uint8_t *exact = br_reallocarray(body->data, body->length + 1, 1); // it stays for long
+    body->data = exact == NULL ? body->data : exact;
     v->response = MHD_create_response_from_buffer_with_free_callback(body->length, body->data, br_free);
     if (v->response == NULL) {
         return false;

@@ -155,6 +155,11 @@ void answer_keep(br_http_answer *answer, br_buf *gzip);
 void answer_failed(br_http_answer *answer, br_status status);
 void json_member(br_buf *out, const char *name, const char *text);
 
+// --- gzip.c ---
+
+/// Append the text as gzip. Errors: BR_ERR_NO_MEMORY.
+br_status desk_gzip(br_buf *out, const br_buf *text) BR_MUST_CHECK;
+
 // --- assets.c ---
 
 /// The built page. Without its files, or when they cannot be used (the log says why), it is empty. Errors: BR_ERR_NO_MEMORY.

@@ -237,7 +237,9 @@ void answer_recommendations(desk *self, const br_http_request *request, br_http_
     }
     answer_finish(answer);
     if (view.listed && answer->code == 0) {
-        answer_keep(answer, NULL);
+        BR_AUTO_DEINIT(br_buf) gzip = {0};
+        status = desk_gzip(&gzip, &answer->body);
+        answer_keep(answer, status == BR_OK ? &gzip : NULL);
         if (answer->kept != NULL) {
             kept_put(self->kept_lists, &key, answer->kept);
         }
