@@ -55,16 +55,17 @@ typedef struct br_http_route {
 } br_http_route;
 
 typedef struct br_http_options {
-    const char *listen;
-    uint16_t port;               ///< 0 = any free
+    const char *listen;          ///< a numeric address, or unix:/PATH
+    uint16_t port;               ///< 0 = any free; of a path none
     const br_http_route *routes; ///< [n_routes], borrowed
     size_t n_routes;
-    uint32_t max_connections; ///< 0 = 256
+    uint32_t
+        max_connections; ///< 0 = 256; from three quarters of them on, who comes makes the one leave that has waited longest
     uint32_t timeout_s; ///< silence after which a connection is closed, and the time a whole body may take; 0 = 10
     uint32_t n_threads; ///< 0 = 1
 } br_http_options;
 
-/// /livez, /readyz and /metrics are always there. Requests are counted by route and code. Refused before any handler sees them: methods the route
+/// /livez, /readyz and /metrics are always there. Requests are counted by route and code. Refused before any handler sees them: an end that is told in two ways (400, and the connection is closed), methods the route
 /// does not take (405), bodies of GET and HEAD and those longer than BR_HTTP_BODY_BYTES (413), paths and queries that are not proper UTF-8 or hold control characters (400),
 /// more than 32 arguments or 4 KiB of them (414). A body that is refused by its head is not read. Memory: at most 32 KiB and one body per connection. Errors: BR_ERR_EXISTS (port in use), BR_ERR_IO.
 br_status br_http_start(br_http **out, const br_http_options *options) BR_MUST_CHECK;
