@@ -148,15 +148,17 @@ def check_flood(desk):
     for thread in threads:
         thread.start()
     end = time.monotonic() + 15
-    while time.monotonic() < end and (threads[1].is_alive() or len(waits) < 50):
-        waits.append(desk.good())
-        stop.wait(0.02)
-    grown = desk.memory() - before
-    stop.set()
-    for thread in threads:
-        thread.join()
-    for client in opened:
-        client.close()
+    try:
+        while time.monotonic() < end and (threads[1].is_alive() or len(waits) < 50):
+            waits.append(desk.good())
+            stop.wait(0.02)
+        grown = desk.memory() - before
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        for client in opened:
+            client.close()
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert counts[0] > 1000 and len(waits) >= 50, (counts, len(waits))
     assert max(waits) < 5 and sorted(waits)[len(waits) // 2] < 1, sorted(waits)[-5:]
