@@ -232,7 +232,8 @@ static br_status hold_one(finding *f, uint32_t hold, br_gate_curves *out)
     uint32_t selected[BR_MAX_REASONS];
     f->recorded = f->trace;
     f->n = 1;
-    br_status status = br_gumbel_search(f->gumbel, &(br_gumbel_batch){.codes = f->codes, .keys = f->keys}, 1, f->selected);
+    br_status status =
+        br_gumbel_search(f->gumbel, &(br_gumbel_batch){.codes = f->codes, .keys = f->keys}, 1, f->selected);
     for (uint32_t k = 0; k < f->n_reasons && hold == UINT32_MAX && status == BR_OK; k++) {
         status = try_hold(f, f->selected[k], &best);
     }

@@ -59,8 +59,7 @@ br_status br_halves_score(br_halves *halves, const uint8_t *codes, const uint8_t
     for (uint32_t first = 0; first < halves->n; first += halves->n_block) {
         uint32_t n = halves->n - first < halves->n_block ? halves->n - first : halves->n_block;
         if (!halves->kept) {
-            br_status status =
-                br_collapsed_investors(collapsed, codes + (size_t)first * n_fields, n, halves->halves);
+            br_status status = br_collapsed_investors(collapsed, codes + (size_t)first * n_fields, n, halves->halves);
             if (status != BR_OK) {
                 return status;
             }

@@ -19,9 +19,9 @@ static br_status allocate(br_day_population *population)
     population->n = br_market_n_investors(population->market);
     population->n_investor_fields = br_encoder_n_investor_fields(population->served->snapshot->encoder);
     population->codes = br_calloc(population->n, population->n_investor_fields);
-    return population->codes == NULL ? br_no_memory("investors' codes", population->n)
-                                     : br_halves_new(&population->halves, population->served->collapsed, population->n,
-                                                     BR_HALVES_MAX_BYTES);
+    return population->codes == NULL
+               ? br_no_memory("investors' codes", population->n)
+               : br_halves_new(&population->halves, population->served->collapsed, population->n, BR_HALVES_MAX_BYTES);
 }
 
 br_status br_day_population_new(br_day_population **out, br_market *market, const br_served *served)

@@ -74,7 +74,7 @@ static bool reason_fits(const br_encoder *encoder, const br_reason *reason)
     return reason->field < br_encoder_n_investor_fields(encoder);
 }
 
-void br_present_members(br_buf *out, const br_encoder *encoder, br_language language, const br_explanation *explanation)
+void br_present_reasons(br_buf *out, const br_encoder *encoder, br_language language, const br_explanation *explanation)
 {
     br_buf_string(out, "\"reasons\": [");
     bool first = true;
@@ -106,16 +106,15 @@ static void entry_json(br_buf *out, const br_presented *presented, uint32_t i)
     number_member(out, "probability", entry->probability);
     if (explanation != NULL) {
         br_buf_string(out, ", ");
-        br_present_members(out, presented->encoder, presented->language, explanation);
+        br_present_reasons(out, presented->encoder, presented->language, explanation);
     }
     br_buf_char(out, '}');
 }
 
-void br_present_json(br_buf *out, const br_presented *presented)
+void br_present_members(br_buf *out, const br_presented *presented)
 {
     const br_list *list = presented->list;
     char day[BR_DAY_TEXT];
-    br_buf_char(out, '{');
     string_member(out, "bond", list->bond_id);
     br_buf_string(out, ", ");
     string_member(out, "as_of", br_day_text(list->as_of, day));
@@ -138,5 +137,12 @@ void br_present_json(br_buf *out, const br_presented *presented)
             first = false;
         }
     }
-    br_buf_string(out, "]}");
+    br_buf_char(out, ']');
+}
+
+void br_present_json(br_buf *out, const br_presented *presented)
+{
+    br_buf_char(out, '{');
+    br_present_members(out, presented);
+    br_buf_char(out, '}');
 }

@@ -23,11 +23,13 @@ typedef struct br_presented {
 } br_presented;
 
 void br_present_json(br_buf *out, const br_presented *presented);
+/// The same without the outer braces, for an answer that says more.
+void br_present_members(br_buf *out, const br_presented *presented);
 /// Parts of it. One reason: {"tag": ...}.
 void br_present_reason(br_buf *out, const br_encoder *encoder, br_language language, const br_reason *reason,
                        br_reason_role role);
 /// Members, without braces: "reasons", "against", "support", "certified".
-void br_present_members(br_buf *out, const br_encoder *encoder, br_language language,
+void br_present_reasons(br_buf *out, const br_encoder *encoder, br_language language,
                         const br_explanation *explanation);
 /// The explanation of the i-th entry of the list; NULL when there is none (yet).
 const br_explanation *br_present_explanation(const br_presented *presented, uint32_t i);

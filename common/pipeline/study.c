@@ -18,7 +18,8 @@ br_status br_study_methods(br_method out[2], const char *names)
             break;
         }
         if (n == 2 || !br_method_by_name(&out[n], at, length)) {
-            return br_fail(BR_ERR_INVALID, "study.methods: \"%.60s\" are not two methods; `bookrunner compare --help` names them",
+            return br_fail(BR_ERR_INVALID,
+                           "study.methods: \"%.60s\" are not two methods; `bookrunner compare --help` names them",
                            names);
         }
         if (br_method_needs_background(out[n])) {
@@ -65,7 +66,8 @@ static int by_gain(const void *left, const void *right)
 {
     const br_reason *a = left;
     const br_reason *b = right;
-    return a->gain != b->gain ? (a->gain < b->gain) - (a->gain > b->gain) : (a->field > b->field) - (a->field < b->field);
+    return a->gain != b->gain ? (a->gain < b->gain) - (a->gain > b->gain)
+                              : (a->field > b->field) - (a->field < b->field);
 }
 
 static br_status describe(br_reason *reasons, const br_served *served, const uint8_t *bond_codes, uint32_t n)

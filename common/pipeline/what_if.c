@@ -43,9 +43,9 @@ br_status br_bond_value_code(const br_encoder *encoder, const br_bond_value *val
             return br_fail(BR_ERR_INVALID, "%.100s takes a %s", field->name, continuous ? "number" : "text");
         }
         *code_out = continuous ? br_field_number_code(field, value->number) : br_field_text_code(field, value->text);
-        return *code_out != 0 ? BR_OK
-                              : br_fail(BR_ERR_INVALID, "%.100s has no value of this kind that the model knows",
-                                        field->name);
+        return *code_out != 0
+                   ? BR_OK
+                   : br_fail(BR_ERR_INVALID, "%.100s has no value of this kind that the model knows", field->name);
     }
     return br_fail(BR_ERR_INVALID, "the model knows no bond feature \"%.100s\"", value->feature);
 }

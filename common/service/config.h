@@ -21,7 +21,7 @@
 #define BR_MAX_CONFIG_KEYS 96
 
 typedef struct br_http_config {
-    char listen[64];           ///< address of desk; default 127.0.0.1
+    char listen[128];          ///< address of desk, or unix:/PATH; default 127.0.0.1
     uint16_t port;             ///< of desk; default 8080; 0 = any free
     char telemetry_listen[64]; ///< address of the other processes' telemetry; default 127.0.0.1
     uint16_t
@@ -112,7 +112,7 @@ typedef enum br_config_kind {
     BR_CONFIG_DECIMAL,  ///< a number
     BR_CONFIG_FLAG,     ///< true or false
     BR_CONFIG_CHOICE,   ///< one of some names
-    BR_CONFIG_ADDRESS,  ///< numeric IPv4 or IPv6 address
+    BR_CONFIG_ADDRESS,  ///< numeric IPv4 or IPv6 address; where max is 1 also unix:/PATH
     BR_CONFIG_ENDPOINT, ///< tcp://ADDRESS:PORT, or empty
     BR_CONFIG_PATH,     ///< a path, or empty
     BR_CONFIG_HEADER,   ///< name of an HTTP header, or empty

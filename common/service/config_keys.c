@@ -1,6 +1,7 @@
 // The one table of everything that can be set, and how a value is read and written.
 
 #include "service/config.h"
+#include "service/internal.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -93,7 +94,7 @@ static const br_config_key keys[] = {
     DECIMAL("gate.max_recall_drop", gate.max_recall_drop, 0, 1, "", "Recall of its lists that a new model may lose"),
     WHOLE("snapshots.keep", snapshots_keep, 2, 1000, "versions",
           "last served, and last refused, whose files stay without a list that names them"),
-    KEY("http.listen", BR_CONFIG_ADDRESS, http.listen, 0, 0, "", "address of the page and the API"),
+    KEY("http.listen", BR_CONFIG_ADDRESS, http.listen, 0, 1, "", "address of the page and the API"),
     WHOLE("http.port", http.port, 0, 65535, "", "port of the page and the API; 0 = any free"),
     KEY("http.telemetry_listen", BR_CONFIG_ADDRESS, http.telemetry_listen, 0, 0, "",
         "address of the other processes' /metrics, /livez and /readyz"),
@@ -181,7 +182,8 @@ void br_config_range(const br_config_key *key, br_buf *out)
         }
         break;
     case BR_CONFIG_ADDRESS:
-        br_buf_string(out, "a numeric IPv4 or IPv6 address");
+        br_buf_string(out,
+                      key->max > 0 ? "a numeric IPv4 or IPv6 address or unix:/PATH" : "a numeric IPv4 or IPv6 address");
         break;
     case BR_CONFIG_ENDPOINT:
         br_buf_string(out, "tcp://ADDRESS:PORT or nothing");
@@ -250,9 +252,12 @@ static void store_whole(uint8_t *target, size_t bytes, uint64_t value)
     }
 }
 
-static bool read_address(const char *text)
+static bool read_address(const char *text, const br_config_key *key)
 {
     uint8_t address[16];
+    if (key->max > 0 && br_listen_is_path(text)) {
+        return true;
+    }
     return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
 }
 
@@ -371,7 +376,7 @@ static bool read_value(br_config *config, const br_config_key *key, const char *
     case BR_CONFIG_ENDPOINT:
     case BR_CONFIG_PATH:
     case BR_CONFIG_HEADER:
-        if (strlen(text) >= key->bytes || (key->kind == BR_CONFIG_ADDRESS && !read_address(text)) ||
+        if (strlen(text) >= key->bytes || (key->kind == BR_CONFIG_ADDRESS && !read_address(text, key)) ||
             (key->kind == BR_CONFIG_ENDPOINT && !read_endpoint(text)) ||
             (key->kind == BR_CONFIG_HEADER && !read_header(text))) {
             return false;

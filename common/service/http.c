@@ -20,7 +20,6 @@
 #define MAX_ARGUMENTS    32
 #define MAX_TARGET_BYTES 4096 // of the path, and of all arguments
 #define CONNECTION_BYTES (32u << 10)
-#define BACKLOG          128
 #define MAX_IGNORED      (1u << 20) // bytes of a body without a length that is too long, before the connection is closed
 
 static const unsigned counted_codes[] = {200, 201, 204, 304, 400, 401, 403, 404, 405,
@@ -36,6 +35,8 @@ typedef struct route_slot {
 
 struct br_http {
     struct MHD_Daemon *daemon;
+    br_crowd *crowd;
+    char path[108]; // of a unix socket; "" = none
     uint16_t port;
     int64_t body_ns;       // a body that takes longer is given up
     pthread_rwlock_t lock; // handlers run under it, so that routes can be taken away
@@ -82,6 +83,7 @@ typedef struct exchange {
     bool malformed;
     bool too_long;
     const char *allow;
+    bool close; // nothing more is read of this connection
 } exchange;
 
 // --- routes ---
@@ -257,6 +259,33 @@ static const char *find_header(const br_http_request *request, const char *name)
     return search.n > 1 ? "" : search.value;
 }
 
+typedef struct framing {
+    unsigned n; // headers that tell where the request ends
+    bool wrong;
+} framing;
+
+static enum MHD_Result take_framing(void *context, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+    (void)kind;
+    framing *f = context;
+    const char *text = value == NULL ? "" : value;
+    const bool length = strcasecmp(key, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+    const bool coding = strcasecmp(key, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+    f->n += length || coding ? 1 : 0;
+    f->wrong = f->wrong || key[strcspn(key, " \t")] != '\0' || (coding && strcasecmp(text, "chunked") != 0) ||
+               (length && (text[0] == '\0' || text[strspn(text, "0123456789")] != '\0'));
+    return MHD_YES;
+}
+
+// Where a request ends must be said in one way, or a server in front could see another end and take what follows for
+// someone else's request.
+static bool is_ambiguous(struct MHD_Connection *connection)
+{
+    framing f = {0};
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, take_framing, &f);
+    return f.wrong || f.n > 1;
+}
+
 static void read_peer(exchange *e)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(e->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -311,6 +340,11 @@ static route_slot *find_work(br_http *http, exchange *e, const upload *body, con
                              br_http_handler *handler_out)
 {
     *handler_out = NULL;
+    if (is_ambiguous(e->connection)) {
+        e->close = true;
+        br_http_problem(answer, 400, "Bad Request", "Content-Length or Transfer-Encoding: chunked, once");
+        return &http->nowhere;
+    }
     read_target(e, e->connection, url);
     if (e->too_long) {
         br_http_problem(answer, 414, "URI Too Long", "path and arguments may have 4096 bytes, 32 arguments");
@@ -377,7 +411,7 @@ static void finish(const exchange *e, br_http_answer *answer)
     }
 }
 
-static bool add_headers(struct MHD_Response *response, const exchange *e, const br_http_answer *answer)
+bool br_http_headers(struct MHD_Response *response, const br_http_answer *answer, const char *allow)
 {
     char retry[16];
     snprintf(retry, sizeof retry, "%u", answer->retry_after_s);
@@ -389,7 +423,8 @@ static bool add_headers(struct MHD_Response *response, const exchange *e, const 
                                         : answer->content_security_policy},
         {"Content-Type", answer->code == 304 ? NULL : answer->content_type},
         {"ETag", answer->etag != NULL && answer->etag[0] != '\0' ? answer->etag : NULL},
-        {"Allow", e->allow},
+        {"Allow", allow},
+        {"Content-Disposition", answer->content_disposition},
         {"Retry-After", answer->retry_after_s == 0 ? NULL : retry},
     };
     for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
@@ -404,6 +439,11 @@ static enum MHD_Result respond(struct MHD_Connection *connection, const exchange
 {
     static char nothing[1];
     struct MHD_Response *response;
+    if (answer->kept != NULL) {
+        answer->code = br_http_kept_give(answer->kept, connection, e->request.if_none_match);
+        br_http_kept_free(&answer->kept);
+        return answer->code == 0 ? MHD_NO : MHD_YES;
+    }
     if (answer->body.length == 0) {
         response = MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
     } else {
@@ -416,7 +456,8 @@ static enum MHD_Result respond(struct MHD_Connection *connection, const exchange
         return MHD_NO;
     }
     enum MHD_Result result = MHD_NO;
-    if (add_headers(response, e, answer)) {
+    if (br_http_headers(response, answer, e->allow) &&
+        (!e->close || MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES)) {
         result = MHD_queue_response(connection, answer->code, response);
     }
     MHD_destroy_response(response);
@@ -443,9 +484,10 @@ static enum MHD_Result take_body(const br_http *http, upload *body, const char *
 static void forget_body(void *context, struct MHD_Connection *connection, void **seen,
                         enum MHD_RequestTerminationCode how)
 {
-    (void)context;
-    (void)connection;
     (void)how;
+    const br_http *http = context;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    br_crowd_served(http->crowd, info == NULL ? NULL : info->socket_context);
     upload *body = *seen;
     if (body != NULL && body != &no_upload) {
         br_buf_deinit(&body->body);
@@ -477,6 +519,7 @@ static void exchange_init(exchange *e, struct MHD_Connection *connection, const 
     e->malformed = false;
     e->too_long = false;
     e->allow = NULL;
+    e->close = false;
     read_peer(e);
 }
 
@@ -512,13 +555,11 @@ static bool defer(br_http *http, const exchange *e, route_slot *slot, int64_t st
     }
     bool room = d != NULL && *e->seen != &no_upload;
     if (room) {
-        *d = (deferred){.work = {.run = answer->later,
-                                 .state = answer->later_state,
-                                 .count = count_deferred,
-                                 .done = resume},
-                        .connection = e->connection,
-                        .slot = slot,
-                        .started_ns = started_ns};
+        *d = (deferred){
+            .work = {.run = answer->later, .state = answer->later_state, .count = count_deferred, .done = resume},
+            .connection = e->connection,
+            .slot = slot,
+            .started_ns = started_ns};
         ((upload *)*e->seen)->deferred = d;
         room = br_later_put(http->later, &d->work, suspend, d);
     }
@@ -617,46 +658,30 @@ static size_t leave_as_it_is(void *context, struct MHD_Connection *connection, c
 
 // --- the server ---
 
-static br_status listen_on(int *out, uint16_t *port_out, const char *address, uint16_t port)
+// Who comes while it is crowded is let in, and who has waited longest goes: a flood of connections that ask for nothing
+// shuts nobody out.
+static void note_connection(void *context, struct MHD_Connection *connection, void **member,
+                            enum MHD_ConnectionNotificationCode what)
 {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in four;
-        struct sockaddr_in6 six;
-    } name = {0};
-    socklen_t size;
-    if (inet_pton(AF_INET, address, &name.four.sin_addr) == 1) {
-        name.four.sin_family = AF_INET;
-        name.four.sin_port = htons(port);
-        size = sizeof name.four;
-    } else if (inet_pton(AF_INET6, address, &name.six.sin6_addr) == 1) {
-        name.six.sin6_family = AF_INET6;
-        name.six.sin6_port = htons(port);
-        size = sizeof name.six;
-    } else {
-        return br_fail(BR_ERR_INVALID, "\"%s\" is not a numeric address to listen on", address);
+    br_http *http = context;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        br_crowd_leave(http->crowd, *member);
+        *member = NULL;
+        return;
     }
-    int file = socket(name.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int on = 1;
-    if (file < 0 || setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        bind(file, &name.any, size) != 0 || listen(file, BACKLOG) != 0 || getsockname(file, &name.any, &size) != 0) {
-        br_status status = errno == EADDRINUSE
-                               ? br_fail(BR_ERR_EXISTS, "%s port %u is in use by another program", address, port)
-                               : br_fail(BR_ERR_IO, "cannot listen on %s port %u: %s", address, port, strerror(errno));
-        if (file >= 0) {
-            close(file);
-        }
-        return status;
-    }
-    *out = file;
-    *port_out = ntohs(name.any.sa_family == AF_INET ? name.four.sin_port : name.six.sin6_port);
-    return BR_OK;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    *member = info == NULL ? NULL : br_crowd_enter(http->crowd, info->connect_fd);
+}
+
+static unsigned n_connections(const br_http_options *options)
+{
+    return options->max_connections == 0 ? 256 : options->max_connections;
 }
 
 static struct MHD_Daemon *start_daemon(br_http *http, int file, const br_http_options *options)
 {
     const unsigned threads = options->n_threads == 0 ? 1 : options->n_threads;
-    const unsigned connections = options->max_connections == 0 ? 256 : options->max_connections;
+    const unsigned connections = n_connections(options);
     const struct MHD_OptionItem items[] = {
         {MHD_OPTION_LISTEN_SOCKET, file, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)(connections < threads ? threads : connections), NULL},
@@ -664,11 +689,12 @@ static struct MHD_Daemon *start_daemon(br_http *http, int file, const br_http_op
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, NULL},
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_as_it_is, NULL},
-        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)forget_body, NULL},
+        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)forget_body, http},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)note_connection, http},
         {MHD_OPTION_THREAD_POOL_SIZE, threads == 1 ? 0 : (intptr_t)threads, NULL},
         {MHD_OPTION_END, 0, NULL}};
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, access_handler, http, MHD_OPTION_ARRAY, items,
-                            MHD_OPTION_END);
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, access_handler,
+                            http, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
 }
 
 br_status br_http_start(br_http **out, const br_http_options *options)
@@ -687,10 +713,18 @@ br_status br_http_start(br_http **out, const br_http_options *options)
     if (status != BR_OK) {
         return status;
     }
-    int file = -1;
-    status = listen_on(&file, &http->port, options->listen, options->port);
+    // A quarter is room for those who come before others have left.
+    status = br_crowd_new(&http->crowd, n_connections(options) - n_connections(options) / 4);
     if (status != BR_OK) {
         return status;
+    }
+    int file = -1;
+    status = br_listen(&file, &http->port, options->listen, options->port);
+    if (status != BR_OK) {
+        return status;
+    }
+    if (br_listen_is_path(options->listen)) {
+        snprintf(http->path, sizeof http->path, "%s", options->listen + strlen(BR_LISTEN_PATH));
     }
     http->daemon = start_daemon(http, file, options);
     if (http->daemon == NULL) {
@@ -716,6 +750,10 @@ void br_http_free(br_http **http)
     if ((*http)->daemon != NULL) {
         MHD_stop_daemon((*http)->daemon); // closes the listening socket as well
     }
+    if ((*http)->path[0] != '\0') {
+        unlink((*http)->path);
+    }
+    br_crowd_free(&(*http)->crowd);
     pthread_rwlock_destroy(&(*http)->lock);
     br_free((*http)->slots);
     br_free(*http);

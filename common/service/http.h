@@ -11,6 +11,9 @@
 
 typedef struct br_http br_http;
 
+/// An answer that is made once and given many times.
+typedef struct br_http_kept br_http_kept;
+
 typedef struct br_http_request {
     const char *method;
     const char *path; ///< decoded, starts with /, without "." and ".." segments
@@ -40,8 +43,11 @@ typedef struct br_http_answer {
     const char *
         content_security_policy; ///< "default-src 'none'; frame-ancestors 'none'" when not set: right for data, not for a page
     char etag_text[80];          ///< room for one
-    unsigned retry_after_s;      ///< 0 = not said
-    br_http_later later; ///< set by a handler that would take long; the rest of the answer is then left as it came. Only with n_waiting > 0
+    unsigned retry_after_s; ///< 0 = not said
+    const char *content_disposition;
+    br_http_kept *kept; ///< given instead of all else here; held for this answer, which lets go of it
+    br_http_later
+        later; ///< set by a handler that would take long; the rest of the answer is then left as it came. Only with n_waiting > 0
     void *later_state;
     br_buf body;
 } br_http_answer;
@@ -57,17 +63,19 @@ typedef struct br_http_route {
 } br_http_route;
 
 typedef struct br_http_options {
-    const char *listen;
-    uint16_t port;               ///< 0 = any free
+    const char *listen;          ///< a numeric address, or unix:/PATH
+    uint16_t port;               ///< 0 = any free; of a path none
     const br_http_route *routes; ///< [n_routes], borrowed
     size_t n_routes;
-    uint32_t max_connections; ///< 0 = 256
-    uint32_t timeout_s;       ///< silence after which a connection is closed, and the time a whole body may take; 0 = 10
-    uint32_t n_threads;       ///< 0 = 1
-    uint32_t n_waiting;       ///< requests that wait for the thread that answers later; more get 429. 0 = no handler answers later
+    uint32_t
+        max_connections; ///< 0 = 256; from three quarters of them on, who comes makes the one leave that has waited longest
+    uint32_t timeout_s; ///< silence after which a connection is closed, and the time a whole body may take; 0 = 10
+    uint32_t n_threads; ///< 0 = 1
+    uint32_t
+        n_waiting; ///< requests that wait for the thread that answers later; more get 429. 0 = no handler answers later
 } br_http_options;
 
-/// /livez, /readyz and /metrics are always there. Requests are counted by route and code. Refused before any handler sees them: methods the route
+/// /livez, /readyz and /metrics are always there. Requests are counted by route and code. Refused before any handler sees them: an end that is told in two ways (400, and the connection is closed), methods the route
 /// does not take (405), bodies of GET and HEAD and those longer than BR_HTTP_BODY_BYTES (413), paths and queries that are not proper UTF-8 or hold control characters (400),
 /// more than 32 arguments or 4 KiB of them (414). A body that is refused by its head is not read. Memory: at most 32 KiB and one body per connection. Errors: BR_ERR_EXISTS (port in use), BR_ERR_IO.
 br_status br_http_start(br_http **out, const br_http_options *options) BR_MUST_CHECK;
@@ -76,6 +84,14 @@ br_status br_http_start(br_http **out, const br_http_options *options) BR_MUST_C
 br_status br_http_routes(br_http *http, const br_http_route *routes, size_t n) BR_MUST_CHECK;
 uint16_t br_http_port(const br_http *http);
 void br_http_free(br_http **http);
+
+/// Keep a finished answer of code 200 (its body is moved, an etag is needed) and perhaps its body as gzip (moved; NULL = none), which goes to
+/// those who take it, with a tag of its own. Nothing of it changes any more; threads share it. The caller holds it once; the last who lets go frees it, and a
+/// transmission under way ends by itself. Errors: BR_ERR_NO_MEMORY, the body is lost then.
+br_status br_http_keep(br_http_kept **out, br_http_answer *answer, br_buf *gzip) BR_MUST_CHECK;
+br_http_kept *br_http_kept_hold(br_http_kept *kept);
+void br_http_kept_free(br_http_kept **kept);
+size_t br_http_kept_bytes(const br_http_kept *kept);
 
 /// A problem as application/problem+json (RFC 9457).
 void br_http_problem(br_http_answer *answer, unsigned code, const char *title, const char *detail);

@@ -26,6 +26,41 @@ bool br_uri_climbs(const char *path);
 /// Does If-None-Match name this tag (RFC 9110 13.1.2: lists, W/, *)?
 bool br_etag_matches(const char *if_none_match, const char *etag);
 
+/// Does Accept-Encoding take gzip (RFC 9110 12.5.3)? NULL: no.
+bool br_accepts_gzip(const char *accept_encoding);
+
+// --- listen.c ---
+
+#define BR_LISTEN_PATH "unix:" ///< what an absolute path of a socket follows
+
+/// Is it unix:/PATH, short enough for a socket's name?
+bool br_listen_is_path(const char *address);
+/// A socket that listens: at a numeric address, or at unix:/PATH, made with mode 0660. port_out: the one that was taken, 0 of a path.
+/// Errors: BR_ERR_EXISTS (in use), BR_ERR_INVALID, BR_ERR_IO.
+br_status br_listen(int *out, uint16_t *port_out, const char *address, uint16_t port) BR_MUST_CHECK;
+
+// --- crowd.c ---
+
+/// The connections of a server. When more than `most` are there, each that enters makes the one leave that has waited longest since it came or was
+/// answered. Safe from any thread. About 50 bytes per connection.
+typedef struct br_crowd br_crowd;
+br_status br_crowd_new(br_crowd **out, unsigned most) BR_MUST_CHECK;
+void br_crowd_free(br_crowd **crowd); ///< when all have left
+/// file: its socket, which stays open until br_crowd_leave() was called. NULL without memory, which the next two take.
+void *br_crowd_enter(br_crowd *crowd, int file);
+void br_crowd_served(br_crowd *crowd, void *member);
+void br_crowd_leave(br_crowd *crowd, void *member);
+
+// --- http.c, kept.c ---
+
+struct MHD_Connection;
+struct MHD_Response;
+
+/// The headers of every answer; allow: NULL or what 405 says. False: no memory.
+bool br_http_headers(struct MHD_Response *response, const br_http_answer *answer, const char *allow);
+/// Give the request what was kept: its code, or 0 when it could not be given.
+unsigned br_http_kept_give(br_http_kept *kept, struct MHD_Connection *connection, const char *if_none_match);
+
 // --- flags.c ---
 
 typedef struct br_flags {

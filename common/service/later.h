@@ -12,7 +12,7 @@ typedef struct br_later br_later;
 typedef struct br_later_work {
     br_http_later run;
     void *state;
-    br_http_answer answer;                    ///< what it gave
+    br_http_answer answer;                     ///< what it gave
     void (*count)(struct br_later_work *work); ///< called on the thread after the run, before the work counts as over
     void (*done)(struct br_later_work *work);  ///< called last; the work is the caller's again
     struct br_later_work *next;

@@ -134,7 +134,7 @@ void br_process_address(char out[BR_PATH_BYTES], const char *directory, const ch
     char line[128];
     if (fgets(line, sizeof line, file) != NULL) {
         line[strcspn(line, "\r\n")] = '\0';
-        snprintf(out, BR_PATH_BYTES, "http://%s", line);
+        snprintf(out, BR_PATH_BYTES, "%s%s", strncmp(line, "unix:", 5) == 0 ? "" : "http://", line);
     }
     fclose(file);
 }

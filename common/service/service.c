@@ -159,8 +159,10 @@ static br_status write_address(br_service *service, const char *address)
     }
     // Written aside and renamed: who reads it finds a whole address or none.
     FILE *file = fopen(temporary, "we");
-    bool good = file != NULL && fprintf(file, strchr(address, ':') == NULL ? "%s:%u\n" : "[%s]:%u\n", address,
-                                        br_http_port(service->http)) > 0;
+    const unsigned port = br_http_port(service->http);
+    bool good = file != NULL && (br_listen_is_path(address)     ? fprintf(file, "%s\n", address)
+                                 : strchr(address, ':') == NULL ? fprintf(file, "%s:%u\n", address, port)
+                                                                : fprintf(file, "[%s]:%u\n", address, port)) > 0;
     good = file != NULL && fclose(file) == 0 && good;
     if (!good || rename(temporary, path) != 0) {
         return br_fail(BR_ERR_IO, "cannot write %s: %s", path, strerror(errno));
@@ -176,6 +178,7 @@ static br_status start_http(br_service *service, const char *instance)
     const br_http_options options = {
         .listen = page ? config->listen : config->telemetry_listen,
         .port = page ? config->port : telemetry_port(service, instance),
+        .max_connections = page ? 512 : 0,
         .n_threads = page ? 4 : 1,
         .n_waiting = page ? 4 : 0,
     };

@@ -14,7 +14,7 @@
 /// Exit codes: 0 stopped as asked, 1 failed, 2 usage, 4 something needed is not reachable (a BR_ERR_UNREACHABLE ended it), 130 second Ctrl-C. SIGTERM,
 /// SIGINT and SIGHUP drain: drain is called once, the loop goes on until br_service_finish() or 10 s have passed; a second SIGINT ends the process at
 /// once. SIGPIPE is ignored. Being ready is said to $NOTIFY_SOCKET (sd_notify, with its watchdog) and on /readyz. The bound address of the process'
-/// HTTP server stands in DIR/run/NAME.http as "ADDRESS:PORT" as long as it runs.
+/// HTTP server stands in DIR/run/NAME.http as "ADDRESS:PORT", or as unix:/PATH, as long as it runs.
 
 #include "service/config.h"
 #include "service/http.h"

@@ -2,6 +2,7 @@
 #include "service/internal.h"
 
 #include <string.h>
+#include <strings.h>
 
 static int hex(char c)
 {
@@ -72,6 +73,27 @@ bool br_etag_matches(const char *if_none_match, const char *etag)
             return true;
         }
         tag = end + 1;
+    }
+    return false;
+}
+
+bool br_accepts_gzip(const char *accept_encoding)
+{
+    static const char *const names[] = {"gzip", "x-gzip", "*"};
+    for (const char *item = accept_encoding; item != NULL && *item != '\0';) {
+        item += strspn(item, " \t,");
+        size_t n = strcspn(item, " \t,;");
+        size_t n_item = strcspn(item, ",");
+        bool named = false;
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            named = named || (n == strlen(names[i]) && strncasecmp(item, names[i], n) == 0);
+        }
+        if (named) {
+            // A weight that begins with 0 and has no other digit refuses it.
+            const char *weight = memchr(item, '=', n_item);
+            return weight == NULL || strcspn(weight, "123456789") < (size_t)(item + n_item - weight);
+        }
+        item += n_item;
     }
     return false;
 }

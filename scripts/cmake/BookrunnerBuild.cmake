@@ -9,6 +9,7 @@ pkg_check_modules(SODIUM     REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(CYAML      REQUIRED IMPORTED_TARGET libcyaml)
 pkg_check_modules(JANSSON    REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)
+pkg_check_modules(ZLIB       REQUIRED IMPORTED_TARGET zlib)
 # The pthread build by name: the OpenMP build ignores openblas_set_num_threads.
 find_library(OPENBLAS_LIBRARY NAMES openblas
              PATHS /usr/lib/x86_64-linux-gnu/openblas-pthread NO_DEFAULT_PATH REQUIRED)

@@ -1,6 +1,16 @@
-#include "desk.h"
+// Which bonds there are: their table, searched and in order, and one of them with its features.
 
+#include "compute.h"
+#include "notes.h"
+
+#include "base/alloc.h"
+
+#include <stdlib.h>
 #include <string.h>
+
+#define DEFAULT_PAGE 100
+#define MAX_OFFSET   100000000
+#define ARENA_BYTES  (64u << 20)
 
 const char *bond_state(const br_market *market, uint32_t bond)
 {
@@ -14,13 +24,125 @@ const char *bond_state(const br_market *market, uint32_t bond)
 
 const listed_bond *bond_listed(const desk *self, uint32_t bond)
 {
-    const char *id = br_market_bond_id(br_follower_market(self->follower), bond);
-    uint32_t number = self->listed_ids == NULL ? BR_INDEX_NONE : br_index_find(self->listed_ids, id, strlen(id));
+    uint32_t number = bond < self->n_list_of ? self->list_of[bond] : BR_INDEX_NONE;
     return number == BR_INDEX_NONE ? NULL : &self->listed[number];
 }
 
+// --- search ---
+
+static char folded(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/// `sought` is folded. Letters beyond ASCII are compared as they are.
+static bool contains(const char *text, const char *sought)
+{
+    for (; *text != '\0'; text++) {
+        size_t i = 0;
+        while (sought[i] != '\0' && folded(text[i]) == sought[i]) {
+            i++;
+        }
+        if (sought[i] == '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// What a text is found in, worked out once for each different issuer and value and not for each bond.
+typedef struct search {
+    const char *sought; ///< folded; NULL = everything passes
+    uint8_t *issuers;   ///< [n_issuers] 1 = found
+    uint32_t n_features;
+    uint32_t features[BR_MAX_FEATURES]; ///< those with a value in which it is found
+    uint8_t *values[BR_MAX_FEATURES];   ///< [values of the feature] 1 = found
+} search;
+
+/// NULL in *out when the text is in none of them.
+static br_status find_values(br_arena *arena, const br_index *strings, const char *sought, uint8_t **out)
+{
+    uint32_t n = br_index_count(strings);
+    uint8_t *found = br_arena_calloc(arena, n + 1, 1);
+    if (found == NULL) {
+        return br_no_memory("values", n);
+    }
+    *out = NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        if (contains(br_index_text(strings, i), sought)) {
+            found[i] = 1;
+            *out = found;
+        }
+    }
+    return BR_OK;
+}
+
+static br_status search_begin(search *s, br_arena *arena, const br_market *market, const char *text)
+{
+    *s = (search){.sought = NULL};
+    if (text == NULL || text[0] == '\0') {
+        return BR_OK;
+    }
+    char *sought = br_arena_strndup(arena, text, strlen(text));
+    s->issuers = br_arena_calloc(arena, br_market_n_issuers(market) + 1, 1);
+    if (sought == NULL || s->issuers == NULL) {
+        return br_no_memory("search", 1);
+    }
+    for (char *c = sought; *c != '\0'; c++) {
+        *c = folded(*c);
+    }
+    s->sought = sought;
+    for (uint32_t i = 0; i < br_market_n_issuers(market); i++) {
+        s->issuers[i] = contains(br_market_issuer_id(market, i), sought) ? 1 : 0;
+    }
+    const br_schema *schema = br_market_schema(market);
+    br_status status = BR_OK;
+    for (uint32_t i = 0; i < schema->n_bond_features && status == BR_OK; i++) {
+        if (schema->bond_features[i].kind != BR_KIND_CONTINUOUS) {
+            status = find_values(arena, br_market_bond_strings(market, i), sought, &s->values[s->n_features]);
+            s->features[s->n_features] = i;
+            s->n_features += status == BR_OK && s->values[s->n_features] != NULL ? 1 : 0;
+        }
+    }
+    return status;
+}
+
+static bool search_passes(const search *s, const br_market *market, uint32_t bond)
+{
+    if (s->sought == NULL || s->issuers[br_market_bond(market, bond)->issuer] != 0 ||
+        contains(br_market_bond_id(market, bond), s->sought)) {
+        return true;
+    }
+    for (uint32_t i = 0; i < s->n_features; i++) {
+        uint32_t value = br_market_bond_value(market, bond, s->features[i]).value;
+        if (value != BR_INDEX_NONE && s->values[i][value] != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// --- order ---
+
+typedef enum bond_order { ORDER_ISSUE, ORDER_ID, ORDER_INVESTORS } bond_order;
+
+typedef struct bond_filter {
+    const char *state; ///< "upcoming", "issued", "announced" or NULL: upcoming and listed ones
+    const char *text;  ///< NULL = all
+    br_day from;
+    br_day until;
+    bond_order order;
+    bool descending;
+    uint32_t limit;
+    uint32_t offset;
+} bond_filter;
+
 static bool passes(const desk *self, const br_market *market, const bond_filter *filter, uint32_t bond)
 {
+    const br_day issue = br_market_bond(market, bond)->issue_day;
+    if (issue < filter->from || issue >= filter->until) {
+        return false;
+    }
     const char *state = bond_state(market, bond);
     if (filter->state != NULL) {
         return strcmp(state, filter->state) == 0;
@@ -28,32 +150,100 @@ static bool passes(const desk *self, const br_market *market, const bond_filter 
     return strcmp(state, "upcoming") == 0 || bond_listed(self, bond) != NULL;
 }
 
-uint32_t bonds_select(const desk *self, const bond_filter *filter, uint32_t *out, uint32_t *total_out)
+/// A bond in a table that is to be sorted: most comparisons need no more than the key.
+typedef struct sorted_bond {
+    uint64_t key;
+    const char *id; ///< decides between equal keys; NULL: their order stays (`at`)
+    uint32_t at;
+    uint32_t bond;
+} sorted_bond;
+
+static int compare_bonds(const void *a, const void *b)
+{
+    const sorted_bond *left = a;
+    const sorted_bond *right = b;
+    if (left->key != right->key) {
+        return left->key < right->key ? -1 : 1;
+    }
+    int ids = left->id == NULL ? 0 : strcmp(left->id, right->id);
+    return ids != 0 ? ids : left->at < right->at ? -1 : 1;
+}
+
+static uint64_t first_bytes(const char *id)
+{
+    uint64_t key = 0;
+    for (int i = 0; i < 8; i++) {
+        key = (key << 8) | (uint8_t)*id;
+        id += *id == '\0' ? 0 : 1;
+    }
+    return key;
+}
+
+/// By id, or by the length of the list; bonds[n] come in order of issue, the last first.
+static br_status sort_bonds(const desk *self, br_arena *arena, bond_order order, uint32_t *bonds, uint32_t n)
 {
     const br_market *market = br_follower_market(self->follower);
-    uint32_t total = 0;
-    uint32_t n = 0;
-    for (uint32_t i = self->n_bonds; i > 0; i--) {
-        uint32_t bond = self->bonds[i - 1];
-        if (!passes(self, market, filter, bond)) {
-            continue;
-        }
-        if (total >= filter->offset && n < filter->limit) {
-            out[n++] = bond;
-        }
-        total++;
+    sorted_bond *sorted = br_arena_calloc(arena, n + 1, sizeof *sorted);
+    if (sorted == NULL) {
+        return br_no_memory("bonds", n);
     }
-    *total_out = total;
-    return n;
+    for (uint32_t i = 0; i < n; i++) {
+        const listed_bond *list = bond_listed(self, bonds[i]);
+        const char *id = br_market_bond_id(market, bonds[i]);
+        sorted[i] =
+            order == ORDER_ID
+                ? (sorted_bond){.key = first_bytes(id), .id = id, .at = i, .bond = bonds[i]}
+                : (sorted_bond){.key = UINT32_MAX - (list == NULL ? 0 : list->n_entries), .at = i, .bond = bonds[i]};
+    }
+    qsort(sorted, n, sizeof *sorted, compare_bonds);
+    for (uint32_t i = 0; i < n; i++) {
+        bonds[i] = sorted[i].bond;
+    }
+    return BR_OK;
 }
+
+/// All bonds that pass, in their order, in the arena.
+static br_status select_bonds(const desk *self, br_arena *arena, const bond_filter *filter, uint32_t **out,
+                              uint32_t *n_out)
+{
+    const br_market *market = br_follower_market(self->follower);
+    uint32_t *bonds = br_arena_calloc(arena, self->n_bonds + 1, sizeof *bonds);
+    search *s = br_arena_calloc(arena, 1, sizeof *s);
+    if (bonds == NULL || s == NULL) {
+        return br_no_memory("bonds", self->n_bonds);
+    }
+    *out = bonds;
+    *n_out = 0;
+    if (market == NULL) {
+        return BR_OK;
+    }
+    br_status status = search_begin(s, arena, market, filter->text);
+    uint32_t n = 0;
+    for (uint32_t i = self->n_bonds; i > 0 && status == BR_OK; i--) {
+        uint32_t bond = self->bonds[i - 1];
+        if (passes(self, market, filter, bond) && search_passes(s, market, bond)) {
+            bonds[n++] = bond;
+        }
+    }
+    if (filter->order != ORDER_ISSUE && status == BR_OK) {
+        status = sort_bonds(self, arena, filter->order, bonds, n);
+    }
+    const bool backwards = filter->order == ORDER_ISSUE ? !filter->descending : filter->descending;
+    for (uint32_t i = 0; backwards && i < n / 2; i++) {
+        uint32_t bond = bonds[i];
+        bonds[i] = bonds[n - 1 - i];
+        bonds[n - 1 - i] = bond;
+    }
+    *n_out = n;
+    return status;
+}
+
+// --- one bond ---
 
 static void value_json(br_buf *out, const br_market *market, uint32_t bond, uint32_t feature)
 {
-    const br_feature *f = &br_market_schema(market)->bond_features[feature];
     br_raw_value value = br_market_bond_value(market, bond, feature);
-    br_buf_json_string(out, f->name, strlen(f->name));
-    br_buf_string(out, ": ");
-    if (f->kind == BR_KIND_CONTINUOUS) {
+    if (br_market_schema(market)->bond_features[feature].kind == BR_KIND_CONTINUOUS) {
         br_buf_json_number(out, value.number);
     } else if (value.value == BR_INDEX_NONE) {
         br_buf_string(out, "null");
@@ -65,22 +255,25 @@ static void value_json(br_buf *out, const br_market *market, uint32_t bond, uint
 
 static void features_json(br_buf *out, const br_market *market, uint32_t bond)
 {
-    uint32_t n = br_market_schema(market)->n_bond_features;
-    br_buf_string(out, ", \"features\": {");
-    for (uint32_t i = 0; i < n; i++) {
+    const br_schema *schema = br_market_schema(market);
+    br_buf_string(out, "\"features\": {");
+    for (uint32_t i = 0; i < schema->n_bond_features; i++) {
+        const char *name = schema->bond_features[i].name;
         br_buf_string(out, i == 0 ? "" : ", ");
+        br_buf_json_string(out, name, strlen(name));
+        br_buf_string(out, ": ");
         value_json(out, market, bond, i);
     }
     br_buf_char(out, '}');
 }
 
-void bond_json(br_buf *out, const desk *self, uint32_t bond, bool with_features)
+/// Members of a bond without the braces.
+static void bond_members(br_buf *out, const desk *self, uint32_t bond)
 {
     const br_market *market = br_follower_market(self->follower);
     const br_bond *b = br_market_bond(market, bond);
     const listed_bond *list = bond_listed(self, bond);
     char day[BR_DAY_TEXT];
-    br_buf_char(out, '{');
     json_member(out, "id", br_market_bond_id(market, bond));
     br_buf_string(out, ", ");
     json_member(out, "issuer", br_market_issuer_id(market, b->issuer));
@@ -98,8 +291,213 @@ void bond_json(br_buf *out, const desk *self, uint32_t bond, bool with_features)
                       br_day_text(list->as_of, day), list->n_entries, list->backtest ? "true" : "false",
                       list->pending ? "true" : "false", list->dead ? "true" : "false");
     }
-    if (with_features) {
-        features_json(out, market, bond);
+}
+
+// --- what its features may be ---
+
+/// The values to choose from: those of a closed list, those that the model learned, or without a model those that were seen.
+static void values_json(br_buf *out, const br_market *market, uint32_t feature, const br_field *field)
+{
+    const br_feature *f = &br_market_schema(market)->bond_features[feature];
+    const br_index *seen = f->kind == BR_KIND_CONTINUOUS ? NULL : br_market_bond_strings(market, feature);
+    const bool learned = field != NULL && f->n_values == 0 && f->kind == BR_KIND_CATEGORICAL;
+    uint32_t n = f->kind == BR_KIND_CONTINUOUS ? 0 : learned ? field->n_values - 1u : br_index_count(seen);
+    n -= learned && field->n_others > 0 ? 1 : 0; // the last stands for many
+    n = n > BR_MAX_VALUES ? BR_MAX_VALUES : n;
+    br_buf_string(out, "\"values\": [");
+    for (uint32_t i = 0; i < n; i++) {
+        const char *text = learned ? field->value_names[i + 1] : br_index_text(seen, i);
+        br_buf_string(out, i == 0 ? "" : ", ");
+        br_buf_json_string(out, text, strlen(text));
     }
-    br_buf_char(out, '}');
+    br_buf_char(out, ']');
+}
+
+/// Does the encoder speak of the market's features? A later schema may not.
+static bool encoder_fits(const br_encoder *encoder, const br_schema *schema)
+{
+    bool fits = encoder != NULL && encoder->n_bond_fields == schema->n_bond_features;
+    for (uint32_t i = 0; fits && i < schema->n_bond_features; i++) {
+        const br_feature *f = &schema->bond_features[i];
+        fits = encoder->fields[i].kind == f->kind && strcmp(encoder->fields[i].name, f->name) == 0;
+    }
+    return fits;
+}
+
+/// encoder: NULL without a served snapshot.
+static void fields_json(br_buf *out, const br_market *market, uint32_t bond, const br_encoder *encoder,
+                        br_language language)
+{
+    static _Thread_local uint8_t codes[BR_MAX_FEATURES];
+    const br_schema *schema = br_market_schema(market);
+    const bool fits = encoder_fits(encoder, schema);
+    if (fits) {
+        br_encoder_bond(encoder, market, bond, codes);
+    }
+    br_buf_string(out, "\"feature_fields\": [");
+    for (uint32_t i = 0; i < schema->n_bond_features; i++) {
+        const br_feature *f = &schema->bond_features[i];
+        const char *label = language == BR_LANGUAGE_ZH && f->label.zh != NULL ? f->label.zh : f->label.en;
+        br_buf_string(out, i == 0 ? "\n {" : ",\n {");
+        json_member(out, "name", f->name);
+        br_buf_string(out, ", ");
+        json_member(out, "label", label == NULL ? f->name : label);
+        br_buf_string(out, ", ");
+        json_member(out, "kind", br_feature_kind_name(f->kind));
+        br_buf_string(out, ", ");
+        values_json(out, market, i, fits ? &encoder->fields[i] : NULL);
+        br_buf_string(out, ", \"value\": ");
+        value_json(out, market, bond, i);
+        br_buf_printf(out, ", \"coded\": %s}", fits && codes[i] != 0 ? "true" : "false");
+    }
+    br_buf_char(out, ']');
+}
+
+// --- requests ---
+
+static bool read_state(const br_http_request *request, br_http_answer *answer, bond_filter *filter)
+{
+    const char *state = request->query(request, "state");
+    if (state != NULL && strcmp(state, "upcoming") != 0 && strcmp(state, "issued") != 0 &&
+        strcmp(state, "announced") != 0) {
+        br_http_problem(answer, 400, "Wrong parameter", "state must be upcoming, issued or announced");
+        return false;
+    }
+    filter->state = state;
+    return true;
+}
+
+static bool read_order(const br_http_request *request, br_http_answer *answer, bond_filter *filter)
+{
+    static const char *const names[] = {[ORDER_ISSUE] = "issue", [ORDER_ID] = "id", [ORDER_INVESTORS] = "investors"};
+    const char *sort = request->query(request, "sort");
+    if (sort == NULL) {
+        sort = "-issue";
+    }
+    filter->descending = sort[0] == '-';
+    for (bond_order order = ORDER_ISSUE; order <= ORDER_INVESTORS; order++) {
+        if (strcmp(sort + (filter->descending ? 1 : 0), names[order]) == 0 &&
+            !(order == ORDER_INVESTORS && filter->descending)) {
+            filter->order = order;
+            return true;
+        }
+    }
+    br_http_problem(answer, 400, "Wrong parameter", "sort must be issue, -issue, id, -id or investors");
+    return false;
+}
+
+static void bonds_json(br_buf *out, const desk *self, const bond_filter *filter, const uint32_t *bonds, uint32_t n)
+{
+    const br_market *market = br_follower_market(self->follower);
+    br_day today = market == NULL ? BR_DAY_NONE : br_market_business_day(market);
+    char day[BR_DAY_TEXT];
+    br_buf_printf(out, "{\"total\": %u, \"limit\": %u, \"offset\": %u, \"business_day\": ", n, filter->limit,
+                  filter->offset);
+    if (today == BR_DAY_NONE) {
+        br_buf_string(out, "null");
+    } else {
+        br_buf_printf(out, "\"%s\"", br_day_text(today, day));
+    }
+    br_buf_string(out, ", \"bonds\": [");
+    for (uint32_t i = filter->offset; i < n && i - filter->offset < filter->limit; i++) {
+        br_buf_string(out, i == filter->offset ? "\n {" : ",\n {");
+        bond_members(out, self, bonds[i]);
+        br_buf_char(out, '}');
+    }
+    br_buf_string(out, "]}\n");
+}
+
+void handle_bonds(void *context, const br_http_request *request, br_http_answer *answer)
+{
+    desk *self = context;
+    BR_AUTO(br_arena) *arena = NULL;
+    bond_filter filter = {
+        .text = request->query(request, "q"), .from = BR_DAY_NONE + 1, .until = BR_DAY_MAX, .limit = DEFAULT_PAGE};
+    if (!read_state(request, answer, &filter) || !read_order(request, answer, &filter) ||
+        !request_day(request, answer, "from", &filter.from) || !request_day(request, answer, "until", &filter.until) ||
+        !request_whole(request, answer, "limit", DESK_MAX_PAGE, &filter.limit) ||
+        !request_whole(request, answer, "offset", MAX_OFFSET, &filter.offset)) {
+        return;
+    }
+    br_status status = br_arena_new(&arena, ARENA_BYTES);
+    if (status == BR_OK) {
+        uint32_t *bonds = NULL;
+        uint32_t n = 0;
+        pthread_rwlock_rdlock(&self->lock);
+        status = select_bonds(self, arena, &filter, &bonds, &n);
+        if (status == BR_OK) {
+            bonds_json(&answer->body, self, &filter, bonds, n);
+        }
+        pthread_rwlock_unlock(&self->lock);
+    }
+    if (status != BR_OK) {
+        answer_failed(answer, status);
+        return;
+    }
+    answer_finish(answer);
+}
+
+static void answer_bond(desk *self, const br_http_request *request, br_http_answer *answer, const char *bond_id)
+{
+    char served[BR_VERSION_TEXT];
+    cached_snapshot *snapshot = NULL;
+    desk_served(self, served);
+    br_status status = served[0] == '\0' ? BR_OK : desk_borrow(self, served, &snapshot);
+    if (status != BR_OK && status != BR_ERR_NOT_FOUND) { // its file may just have been removed, with another one served
+        answer_failed(answer, status);
+        return;
+    }
+    br_buf *out = &answer->body;
+    pthread_rwlock_rdlock(&self->lock);
+    const br_market *market = br_follower_market(self->follower);
+    uint32_t bond = market == NULL ? BR_INDEX_NONE : br_market_find_bond(market, bond_id);
+    if (bond != BR_INDEX_NONE) {
+        br_buf_char(out, '{');
+        bond_members(out, self, bond);
+        br_buf_string(out, ", ");
+        features_json(out, market, bond);
+        br_buf_string(out, ", ");
+        fields_json(out, market, bond, snapshot == NULL ? NULL : snapshot->snapshot->encoder,
+                    request_language(request));
+        br_buf_string(out, "}\n");
+    }
+    pthread_rwlock_unlock(&self->lock);
+    if (snapshot != NULL) {
+        desk_release(self, snapshot);
+    }
+    if (bond == BR_INDEX_NONE) {
+        br_http_problem(answer, 404, "Not found", "no bond has this id");
+        return;
+    }
+    answer_finish(answer);
+}
+
+void handle_bond(void *context, const br_http_request *request, br_http_answer *answer)
+{
+    static const struct {
+        const char *suffix;
+        bond_handler handler;
+    } parts[] = {{"/recommendations", answer_recommendations},
+                 {"/recommendations.csv", answer_csv},
+                 {"/notes", answer_notes},
+                 {"", answer_bond}};
+    if (handle_investor_of_bond(context, request, answer)) {
+        return;
+    }
+    const char *rest = request->rest;
+    const size_t n = strlen(rest);
+    size_t i = 0;
+    size_t n_suffix = strlen(parts[0].suffix);
+    while (n < n_suffix || strcmp(rest + n - n_suffix, parts[i].suffix) != 0) {
+        n_suffix = strlen(parts[++i].suffix);
+    }
+    const size_t n_id = n - n_suffix;
+    char id[BR_MAX_ID_BYTES + 1];
+    if (n_id == 0 || n_id > BR_MAX_ID_BYTES) {
+        br_http_problem(answer, 404, "Not found", "a bond's id has 1 to 128 bytes");
+        return;
+    }
+    memcpy(id, rest, n_id);
+    id[n_id] = '\0';
+    parts[i].handler(context, request, answer, id);
 }

@@ -219,8 +219,8 @@ br_status compute_methods(desk *self, const list_question *question, br_methods 
     br_status status = BR_OK;
     if (c->methods == NULL) {
         c->n_reasons = question->body.n_reasons;
-        status = br_methods_new(&c->methods, c->served, NULL, c->n_reasons,
-                                br_service_config(self->service)->study.seed);
+        status =
+            br_methods_new(&c->methods, c->served, NULL, c->n_reasons, br_service_config(self->service)->study.seed);
     }
     *out = c->methods;
     return status;

@@ -15,10 +15,14 @@
 
 #include <pthread.h>
 
-#define DESK_SNAPSHOTS 4 ///< versions whose words are kept at hand
+#define DESK_SNAPSHOTS  4     ///< versions whose words are kept at hand
+#define DESK_KEPT_LISTS 512   ///< rendered lists at hand
+#define DESK_MAX_PAGE   1000  ///< things in one answer
+#define DESK_SILENT_MS  10000 ///< the ranker speaks every 2 s
 
 /// What is known of a bond's newest list without reading it.
 typedef struct listed_bond {
+    br_hash identity; ///< of the list and its job
     br_day as_of;
     uint32_t n_entries;
     bool backtest;
@@ -42,6 +46,8 @@ typedef struct desk_workers {
 } desk_workers;
 
 struct desk_compute;
+typedef struct kept_lists kept_lists;
+typedef struct assets assets;
 
 typedef struct desk {
     br_service *service;
@@ -61,11 +67,20 @@ typedef struct desk {
     uint32_t n_bonds;
     br_index *listed_ids;
     listed_bond *listed; ///< [capacity] by number in listed_ids
-    uint64_t seen[4];    ///< the store's counts when `listed` was made
+    uint32_t *list_of;   ///< [n_list_of] number in listed_ids by number of the bond, or BR_INDEX_NONE
+    uint32_t n_list_of;
+    char served[BR_VERSION_TEXT]; ///< snapshot; "" = none
+    bool ranker_silent;
+    bool day_waits;       ///< a day is closed and its lists are not made yet
+    uint64_t seen[4];     ///< the store's counts when `listed` was made
+    uint64_t closed_head; ///< records up to the last closed day
+    int64_t ranker_heard_ms;
 
     pthread_mutex_t cache_lock;
     cached_snapshot cache[DESK_SNAPSHOTS];
     uint64_t cache_clock;
+    kept_lists *kept_lists;
+    assets *assets;
 
     br_hash secret;     ///< of this process: tokens are made with it
     held_notes *held;   ///< under `lock`
@@ -76,7 +91,7 @@ typedef struct desk {
     uint64_t notes_head; ///< record of the last note in `held`
 
     desk_workers workers;
-    bool acting; ///< an action is being done; under workers.lock
+    bool acting;                  ///< an action is being done; under workers.lock
     struct desk_compute *compute; ///< the computing thread's alone
 } desk;
 
@@ -111,6 +126,8 @@ void desk_close(desk *self);
 /// The snapshot of a version, loaded once; give it back with desk_release(). Errors: those of br_snapshots_load().
 br_status desk_borrow(desk *self, const char *version, cached_snapshot **out) BR_MUST_CHECK;
 void desk_release(desk *self, cached_snapshot *snapshot);
+/// The version that is served now; "" = none.
+void desk_served(desk *self, char out[BR_VERSION_TEXT]);
 
 // --- operations.c ---
 
@@ -121,18 +138,37 @@ br_status desk_ask(const desk *self, const char *service, br_message_type type, 
 
 // --- bonds.c: under the read lock ---
 
-typedef struct bond_filter {
-    const char *state; ///< "upcoming", "issued", "announced" or NULL: upcoming and listed ones
-    uint32_t limit;
-    uint32_t offset;
-} bond_filter;
-
 const char *bond_state(const br_market *market, uint32_t bond);
-/// Numbers of the bonds that pass, last issue first: [at most limit]. *total_out: how many pass without limit and offset.
-uint32_t bonds_select(const desk *self, const bond_filter *filter, uint32_t *out, uint32_t *total_out);
 /// NULL when the bond has no list.
 const listed_bond *bond_listed(const desk *self, uint32_t bond);
-void bond_json(br_buf *out, const desk *self, uint32_t bond, bool with_features);
+/// Answers a path below /bonds/ID/.
+typedef void (*bond_handler)(desk *self, const br_http_request *request, br_http_answer *answer, const char *bond_id);
+
+// --- lists.c, csv.c ---
+
+/// The rendered lists: at most DESK_KEPT_LISTS, 64 MiB together; those asked for least lately go first.
+br_status kept_lists_new(kept_lists **out) BR_MUST_CHECK;
+void kept_lists_free(kept_lists **kept);
+
+/// A bond's list and what has become of its explanation, in the arena. Errors: BR_ERR_NOT_FOUND without a list.
+typedef struct stored_list {
+    br_list list;
+    br_outcome outcome;
+} stored_list;
+br_status stored_list_read(const desk *self, br_arena *arena, const char *bond_id, stored_list *out) BR_MUST_CHECK;
+
+/// The same with the snapshot whose words it is told in. After BR_OK it is closed by the caller.
+typedef struct open_list {
+    br_arena *arena;
+    stored_list stored;
+    cached_snapshot *snapshot;
+    br_presented presented;
+} open_list;
+br_status list_open(desk *self, const char *bond_id, br_language language, open_list *out) BR_MUST_CHECK;
+void list_close(desk *self, open_list *list);
+
+void answer_recommendations(desk *self, const br_http_request *request, br_http_answer *answer, const char *bond_id);
+void answer_csv(desk *self, const br_http_request *request, br_http_answer *answer, const char *bond_id);
 
 // --- request.c ---
 
@@ -144,6 +180,8 @@ bool request_whole(const br_http_request *request, br_http_answer *answer, const
 bool request_day(const br_http_request *request, br_http_answer *answer, const char *name, br_day *value_io);
 /// Set the tag of a finished answer, or turn it into a problem when memory ran out.
 void answer_finish(br_http_answer *answer);
+/// Make a finished answer one that can be given many times, with `gzip` (NULL = none) beside it; without memory it becomes a problem.
+void answer_keep(br_http_answer *answer, br_buf *gzip);
 /// The problem that fits a status.
 void answer_failed(br_http_answer *answer, br_status status);
 void json_member(br_buf *out, const char *name, const char *text);
@@ -151,6 +189,17 @@ void json_member(br_buf *out, const char *name, const char *text);
 void json_time(br_buf *out, const char *name, int64_t time_ms);
 /// A further member, with its comma. A number that is not finite is null.
 void json_next_number(br_buf *out, const char *name, double value);
+
+// --- gzip.c ---
+
+/// Append the text as gzip. Errors: BR_ERR_NO_MEMORY.
+br_status desk_gzip(br_buf *out, const br_buf *text) BR_MUST_CHECK;
+
+// --- assets.c ---
+
+/// The built page. Without its files, or when they cannot be used (the log says why), it is empty. Errors: BR_ERR_NO_MEMORY.
+br_status assets_load(assets **out) BR_MUST_CHECK;
+void assets_free(assets **self);
 
 // --- handlers: context is the desk ---
 
@@ -169,16 +218,9 @@ void handle_calibration(void *context, const br_http_request *request, br_http_a
 void handle_drift(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_report(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_snapshots(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_openapi(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_status(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_home(void *context, const br_http_request *request, br_http_answer *answer);
-void handle_bond_page(void *context, const br_http_request *request, br_http_answer *answer);
-void handle_style(void *context, const br_http_request *request, br_http_answer *answer);
-
-/// A bond's list and what has become of its explanation, in the arena. Errors: BR_ERR_NOT_FOUND without a list.
-typedef struct stored_list {
-    br_list list;
-    br_outcome outcome;
-} stored_list;
-br_status stored_list_read(const desk *self, br_arena *arena, const char *bond_id, stored_list *out) BR_MUST_CHECK;
+void handle_asset(void *context, const br_http_request *request, br_http_answer *answer);
 
 #endif

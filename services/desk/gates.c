@@ -51,8 +51,7 @@ static void gates_json(br_buf *out, const errand *e, const list_question *q, con
     br_buf_string(out, "], \"curves\": [\n ");
     curve_json(out, e, q, curves->investor, curves->suppressor, curves->free_suppressor, NULL, n);
     br_buf_string(out, ",\n ");
-    curve_json(out, e, q, curves->investor, curves->suppressed, curves->free_suppressed, curves->held_suppressed,
-               n);
+    curve_json(out, e, q, curves->investor, curves->suppressed, curves->free_suppressed, curves->held_suppressed, n);
     br_buf_string(out, "]}\n");
 }
 
@@ -85,8 +84,7 @@ void work_gates(const errand *e, br_arena *arena, br_http_answer *answer)
         compute_failed(answer, status);
         return;
     }
-    uint32_t hold = e->field[0] == '\0' ? UINT32_MAX
-                                             : find_field(q.asked.served->snapshot->encoder, e->field);
+    uint32_t hold = e->field[0] == '\0' ? UINT32_MAX : find_field(q.asked.served->snapshot->encoder, e->field);
     if (e->field[0] != '\0' && hold == UINT32_MAX) {
         br_http_problem(answer, 422, "Unknown field", "hold names no investor field of the snapshot");
         return;

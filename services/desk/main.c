@@ -1,5 +1,6 @@
 #include "compute.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 static br_status refresh(void *state)
@@ -14,6 +15,13 @@ static br_status on_hint(void *state, br_socket *socket, br_message *message)
     return desk_refresh(state);
 }
 
+static br_status on_ranker(void *state, br_socket *socket, br_message *message)
+{
+    desk *self = state;
+    self->ranker_heard_ms = br_clock_ms();
+    return on_hint(state, socket, message);
+}
+
 static br_status start(br_service *service, void *state)
 {
     static const desk_route table[] = {
@@ -21,7 +29,11 @@ static br_status start(br_service *service, void *state)
         {.path = "/api/v1/notes", .post_role = BR_ROLE_DESK, .post = handle_notes_post, .changes = true},
         {.path = "/api/v1/audit", .role = BR_ROLE_OPERATOR, .get = handle_audit},
         {.path = "/api/v1/bonds", .role = BR_ROLE_READ, .get = handle_bonds},
-        {.path = "/api/v1/bonds/", .role = BR_ROLE_READ, .get = handle_bond, .post_role = BR_ROLE_READ, .post = handle_what_if},
+        {.path = "/api/v1/bonds/",
+         .role = BR_ROLE_READ,
+         .get = handle_bond,
+         .post_role = BR_ROLE_READ,
+         .post = handle_what_if},
         {.path = "/api/v1/investors", .role = BR_ROLE_READ, .get = handle_investors},
         {.path = "/api/v1/metrics/daily", .role = BR_ROLE_READ, .get = handle_daily},
         {.path = "/api/v1/metrics/monthly", .role = BR_ROLE_READ, .get = handle_monthly},
@@ -37,8 +49,8 @@ static br_status start(br_service *service, void *state)
         {.path = "/api/v1/metrics/reports/", .role = BR_ROLE_READ, .get = handle_report},
         {.path = "/api/v1/snapshots", .role = BR_ROLE_READ, .get = handle_snapshots},
         {.path = "/api/v1/status", .role = BR_ROLE_READ, .get = handle_status},
-        {.path = "/bonds/", .role = BR_ROLE_READ, .get = handle_bond_page},
-        {.path = "/style.css", .role = BR_ROLE_READ, .get = handle_style},
+        {.path = "/api/v1/openapi.json", .role = BR_ROLE_READ, .get = handle_openapi},
+        {.path = "/assets/", .role = BR_ROLE_READ, .get = handle_asset},
         {.path = "/", .role = BR_ROLE_READ, .get = handle_home},
     };
     enum { N_ROUTES = sizeof table / sizeof *table };
@@ -52,7 +64,7 @@ static br_status start(br_service *service, void *state)
         status = br_service_local_socket(service, &self->hints, BR_SOCKET_SUB, "ingester.hints", false, on_hint);
     }
     if (status == BR_OK) {
-        status = br_service_local_socket(service, &self->ranker_hints, BR_SOCKET_SUB, "ranker.hints", false, on_hint);
+        status = br_service_local_socket(service, &self->ranker_hints, BR_SOCKET_SUB, "ranker.hints", false, on_ranker);
     }
     if (status == BR_OK) {
         status = br_service_timer(service, 1000, refresh);

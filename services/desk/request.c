@@ -58,6 +58,17 @@ void answer_finish(br_http_answer *answer)
     answer->etag = answer->etag_text;
 }
 
+void answer_keep(br_http_answer *answer, br_buf *gzip)
+{
+    br_http_kept *kept = NULL;
+    br_status status = br_http_keep(&kept, answer, gzip);
+    if (status != BR_OK) {
+        answer_failed(answer, status);
+        return;
+    }
+    answer->kept = kept;
+}
+
 void answer_failed(br_http_answer *answer, br_status status)
 {
     br_buf_clear(&answer->body);

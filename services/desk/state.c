@@ -1,6 +1,7 @@
 #include "compute.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -71,11 +72,17 @@ br_status desk_open(desk *self)
     pthread_cond_init(&self->notes_seen, NULL);
     self->locks_made = true;
     self->secret = br_hash_secret();
-    status = desk_compute_new(&self->compute);
-    if (status != BR_OK) {
-        return status;
+    self->ranker_heard_ms = br_clock_ms();
+    status = assets_load(&self->assets);
+    if (status == BR_OK) {
+        status = kept_lists_new(&self->kept_lists);
     }
-    status = br_follower_new(&self->follower);
+    if (status == BR_OK) {
+        status = desk_compute_new(&self->compute);
+    }
+    if (status == BR_OK) {
+        status = br_follower_new(&self->follower);
+    }
     if (status == BR_OK) {
         status = held_notes_new(&self->held);
     }
@@ -95,6 +102,10 @@ void desk_close(desk *self)
     br_index_free(&self->listed_ids);
     br_free(self->listed);
     self->listed = NULL;
+    br_free(self->list_of);
+    self->list_of = NULL;
+    assets_free(&self->assets);
+    kept_lists_free(&self->kept_lists);
     br_follower_free(&self->follower);
     held_notes_free(&self->held);
     br_ledger_free(&self->records);
@@ -114,6 +125,19 @@ void desk_close(desk *self)
 }
 
 // --- the newest lists ---
+
+// What a list's answer is made of but for its language: another list, or another outcome of its explanation, is another identity.
+static br_hash identity_of(const br_list *list)
+{
+    br_hasher hasher;
+    br_hasher_init(&hasher);
+    br_hasher_update(&hasher, list->version, strlen(list->version));
+    br_hasher_update(&hasher, &list->as_of, sizeof list->as_of);
+    br_hasher_update(&hasher, &list->ledger_head, sizeof list->ledger_head);
+    br_hasher_update(&hasher, &list->backtest, sizeof list->backtest);
+    br_hasher_update(&hasher, &list->job_id, list->has_job ? sizeof list->job_id : 0);
+    return br_hasher_final(&hasher);
+}
 
 typedef struct listing {
     br_index *ids;
@@ -159,7 +183,8 @@ static br_status note_list(void *context, const br_list *list)
     if (status != BR_OK) {
         return status;
     }
-    l->bonds[number] = (listed_bond){.as_of = list->as_of, .n_entries = list->n_entries, .backtest = list->backtest};
+    l->bonds[number] = (listed_bond){
+        .identity = identity_of(list), .as_of = list->as_of, .n_entries = list->n_entries, .backtest = list->backtest};
     l->jobs[number] = list->job_id;
     l->has_job[number] = list->has_job ? 1 : 0;
     l->n = br_index_count(l->ids);
@@ -189,6 +214,32 @@ static br_status make_listing(const desk *self, listing *l)
     return status == BR_OK ? br_recommendations_visit_dead(self->recommendations, note_dead, l) : status;
 }
 
+// The lists by number of their bond, under the write lock: a table of all bonds asks for each of them.
+static br_status number_lists(desk *self)
+{
+    br_market *market = br_follower_market(self->follower);
+    uint32_t n = market == NULL ? 0 : br_market_n_bonds(market);
+    if (n > self->n_list_of) {
+        uint32_t *list_of = br_reallocarray(self->list_of, n, sizeof *list_of);
+        if (list_of == NULL) {
+            return br_no_memory("bonds", n);
+        }
+        self->list_of = list_of;
+    }
+    self->n_list_of = n;
+    for (uint32_t i = 0; i < n; i++) {
+        self->list_of[i] = BR_INDEX_NONE;
+    }
+    for (uint32_t i = 0; self->listed_ids != NULL && i < br_index_count(self->listed_ids); i++) {
+        uint32_t bond =
+            market == NULL ? BR_INDEX_NONE : br_market_find_bond(market, br_index_text(self->listed_ids, i));
+        if (bond != BR_INDEX_NONE) {
+            self->list_of[bond] = i;
+        }
+    }
+    return BR_OK;
+}
+
 static br_status refresh_lists(desk *self)
 {
     uint64_t counts[4];
@@ -204,12 +255,29 @@ static br_status refresh_lists(desk *self)
         listed_bond *old_bonds = self->listed;
         self->listed_ids = l.ids;
         self->listed = l.bonds;
+        status = number_lists(self);
         pthread_rwlock_unlock(&self->lock);
         l.ids = old_ids;
         l.bonds = old_bonds;
         memcpy(self->seen, counts, sizeof counts);
     }
     listing_deinit(&l);
+    return status;
+}
+
+// As far as the ledger goes, and where in it the last day was closed.
+static br_status catch_up(desk *self)
+{
+    br_status status = BR_OK;
+    uint64_t before = 0;
+    do {
+        before = br_follower_head(self->follower);
+        status = br_follower_catch_up(self->follower, self->ledger, 0, BR_KIND_BIT(BR_ROW_CLOSE_DAY));
+        if (status == BR_OK && br_follower_head(self->follower) > before &&
+            br_follower_last_kind(self->follower) == BR_ROW_CLOSE_DAY) {
+            self->closed_head = br_follower_head(self->follower);
+        }
+    } while (status == BR_OK && br_follower_head(self->follower) > before);
     return status;
 }
 
@@ -221,12 +289,15 @@ static br_status follow_ledger(desk *self)
         return status;
     }
     pthread_rwlock_wrlock(&self->lock);
-    status = br_follower_catch_up(self->follower, self->ledger, 0, 0);
+    status = catch_up(self);
     br_market *market = br_follower_market(self->follower);
     self->bonds = NULL;
     self->n_bonds = 0;
     if (status == BR_OK && market != NULL) {
         status = br_market_bonds_by_issue(market, &self->bonds, &self->n_bonds);
+    }
+    if (status == BR_OK) {
+        status = number_lists(self);
     }
     const uint64_t seen = held_notes_seen(self->held);
     pthread_rwlock_unlock(&self->lock);
@@ -237,10 +308,38 @@ static br_status follow_ledger(desk *self)
     return status;
 }
 
+// --- what is out of date ---
+
+static br_status refresh_state(desk *self)
+{
+    char served[BR_VERSION_TEXT];
+    uint64_t offset = 0;
+    uint64_t owed = 0;
+    br_status status = br_snapshots_served(self->snapshots, served);
+    if (status == BR_OK) {
+        status = br_recommendations_offset(self->recommendations, &offset);
+    }
+    if (status == BR_OK) {
+        status = br_recommendations_owed(self->recommendations, &owed);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    pthread_rwlock_wrlock(&self->lock);
+    memcpy(self->served, served, sizeof served);
+    self->day_waits = self->closed_head > offset || (owed != 0 && owed <= self->closed_head);
+    self->ranker_silent = br_clock_ms() - self->ranker_heard_ms > DESK_SILENT_MS;
+    pthread_rwlock_unlock(&self->lock);
+    return BR_OK;
+}
+
 br_status desk_refresh(desk *self)
 {
     br_status status = follow_ledger(self);
-    return status == BR_OK ? refresh_lists(self) : status;
+    if (status == BR_OK) {
+        status = refresh_lists(self);
+    }
+    return status == BR_OK ? refresh_state(self) : status;
 }
 
 // --- snapshots ---
@@ -299,4 +398,11 @@ void desk_release(desk *self, cached_snapshot *snapshot)
     pthread_mutex_lock(&self->cache_lock);
     snapshot->readers--;
     pthread_mutex_unlock(&self->cache_lock);
+}
+
+void desk_served(desk *self, char out[BR_VERSION_TEXT])
+{
+    pthread_rwlock_rdlock(&self->lock);
+    memcpy(out, self->served, sizeof self->served);
+    pthread_rwlock_unlock(&self->lock);
 }

@@ -21,7 +21,7 @@ typedef struct changing {
     const list_question *question;
     br_arena *arena;
     br_http_answer *answer;
-    uint8_t *codes; ///< [n_bond_fields]
+    uint8_t *codes;  ///< [n_bond_fields]
     change *changes; ///< [MAX_CHANGES]
     uint32_t n;
 } changing;
@@ -41,7 +41,8 @@ static br_status read_from(changing *c, const br_field *field, br_bond_value *ou
     pthread_rwlock_rdlock(&self->lock);
     const br_market *market = br_follower_market(self->follower);
     uint32_t bond = c->question->bond;
-    if (market != NULL && bond < br_market_n_bonds(market) && field->feature < br_market_schema(market)->n_bond_features) {
+    if (market != NULL && bond < br_market_n_bonds(market) &&
+        field->feature < br_market_schema(market)->n_bond_features) {
         br_raw_value value = br_market_bond_value(market, bond, field->feature);
         if (field->kind == BR_KIND_CONTINUOUS) {
             out->kind = value.number == value.number ? BR_VALUE_NUMBER : BR_VALUE_MISSING;
@@ -153,7 +154,7 @@ static void investor_json(br_buf *out, const changing *c, const br_list *list, c
     br_buf_string(out, ", \"probability\": ");
     br_buf_json_number(out, entry->probability);
     br_buf_string(out, ", ");
-    br_present_members(out, asked->served->snapshot->encoder, c->errand->language, &result->explanations[i]);
+    br_present_reasons(out, asked->served->snapshot->encoder, c->errand->language, &result->explanations[i]);
     br_buf_printf(out, ", \"was\": {\"rank\": %u, \"probability\": ", br_asked_place(asked, entry->investor));
     br_buf_json_number(out, br_asked_probability(asked, entry->investor));
     br_buf_string(out, "}}");

@@ -26,8 +26,9 @@ static void why_not_json(br_buf *out, const br_list *list, const char *investor,
     json_member(out, "snapshot", list->version);
     br_buf_string(out, ", ");
     json_member(out, "investor", investor);
-    br_buf_printf(out, ", \"listed\": %s, \"excluded\": %s, \"eligible\": %u, \"rank\": ",
-                  stands->listed ? "true" : "false", stands->rank == 0 ? "true" : "false", list->n_eligible);
+    br_buf_printf(out,
+                  ", \"listed\": %s, \"excluded\": %s, \"eligible\": %u, \"rank\": ", stands->listed ? "true" : "false",
+                  stands->rank == 0 ? "true" : "false", list->n_eligible);
     if (stands->rank == 0) {
         br_buf_string(out, "null");
     } else {
@@ -41,8 +42,7 @@ static void why_not_json(br_buf *out, const br_list *list, const char *investor,
 }
 
 /// He is on the list: what is stored is what the list says.
-static void answer_listed(desk *self, const errand *e, const stored_list *stored, uint32_t i,
-                          br_http_answer *answer)
+static void answer_listed(desk *self, const errand *e, const stored_list *stored, uint32_t i, br_http_answer *answer)
 {
     const br_list_entry *entry = &stored->list.entries[i];
     const br_presented presented = {.list = &stored->list, .outcome = &stored->outcome};
@@ -63,7 +63,7 @@ static void answer_listed(desk *self, const errand *e, const stored_list *stored
     }
     if (explanation != NULL) {
         br_buf_string(out, ", ");
-        br_present_members(out, snapshot->snapshot->encoder, e->language, explanation);
+        br_present_reasons(out, snapshot->snapshot->encoder, e->language, explanation);
     }
     br_buf_string(out, "}\n");
     desk_release(self, snapshot);
@@ -96,7 +96,7 @@ static void work_why_not(const errand *e, br_arena *arena, br_http_answer *answe
     br_buf *out = &answer->body;
     why_not_json(out, &q.stored.list, e->investor, &stands);
     br_buf_string(out, ", \"pending\": false, ");
-    br_present_members(out, q.asked.served->snapshot->encoder, e->language, &result.explanations[0]);
+    br_present_reasons(out, q.asked.served->snapshot->encoder, e->language, &result.explanations[0]);
     br_buf_string(out, "}\n");
     answer_finish(answer);
 }

@@ -2,7 +2,7 @@
 
 #include "base/alloc.h"
 
-enum { MAX_LIST_BYTES = 64 << 20 };
+enum { MAX_LIST_BYTES = 64 << 20, SPEAK_MS = 2000 };
 
 static br_status look_again(void *state)
 {
@@ -108,6 +108,14 @@ static void close_stores(ranker *self)
     br_arena_free(&self->arena);
 }
 
+// Whoever shows lists can tell by it that they are still taken care of.
+static br_status speak(void *state)
+{
+    ranker *self = state;
+    br_hint hint = {.kind = BR_HINT_RECOMMENDATIONS, .version = ""};
+    return br_hint_send(self->hints, &hint, &self->buffer);
+}
+
 static br_status start(br_service *service, void *state)
 {
     ranker *self = state;
@@ -130,6 +138,9 @@ static br_status start(br_service *service, void *state)
     }
     if (status == BR_OK) {
         status = br_service_timer(service, 1000, look_again);
+    }
+    if (status == BR_OK) {
+        status = br_service_timer(service, SPEAK_MS, speak);
     }
     if (status == BR_OK) {
         self->look = true;

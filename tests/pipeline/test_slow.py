@@ -81,7 +81,7 @@ def check_given_up(place, bonds):
         shown = place.json("explain", bond)
         assert not shown["pending"] and shown["failure"] == job["reason"] and "reasons" not in shown["investors"][0], shown
         assert "jobs retry " + job["job"] in place.run("explain", bond).stdout
-        place.wait("the page says so", lambda _: "max_work_ms" in fetch(place.path("run", "desk.http"), f"/bonds/{bond}")[1])
+        place.wait("the desk says so", lambda _: "max_work_ms" in fetch(place.path("run", "desk.http"), f"/api/v1/bonds/{bond}/recommendations")[1])
         place.wait("the desk has seen it", lambda _: json.loads(fetch(place.path("run", "desk.http"), f"/api/v1/bonds/{bond}")[1])
                    ["list"]["dead"])
     return jobs

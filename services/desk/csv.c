@@ -1,0 +1,173 @@
+// A list as a file for a spreadsheet.
+
+#include "desk.h"
+
+#include <errno.h>
+#include <iconv.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const columns[][2] = {
+    {"rank", "排名"},        {"investor", "投资者"}, {"probability", "概率"}, {"reason", "理由"},
+    {"against", "反对理由"}, {"sentence", "说明"},   {"marked", "标记"},
+};
+enum {
+    COLUMN_RANK,
+    COLUMN_INVESTOR,
+    COLUMN_PROBABILITY,
+    COLUMN_REASON,
+    COLUMN_AGAINST,
+    COLUMN_SENTENCE,
+    COLUMN_MARKED
+};
+
+/// A spreadsheet takes a cell that begins so for a formula; the wide forms are those of Chinese keyboards.
+static bool begins_formula(const char *text)
+{
+    static const char *const starts[] = {"=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"};
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        if (strncmp(text, starts[i], strlen(starts[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_cell(br_buf *out, const char *text)
+{
+    BR_AUTO_DEINIT(br_buf) cell = {0};
+    if (begins_formula(text)) {
+        br_buf_char(&cell, '\'');
+    }
+    br_buf_string(&cell, text);
+    br_buf_csv_field(out, br_buf_text(&cell), cell.length);
+    out->failed = out->failed || cell.failed;
+}
+
+static void put_titles(br_buf *out, uint32_t n_reasons, int language)
+{
+    br_buf_printf(out, "%s,%s,%s", columns[COLUMN_RANK][language], columns[COLUMN_INVESTOR][language],
+                  columns[COLUMN_PROBABILITY][language]);
+    for (uint32_t i = 0; i < n_reasons; i++) {
+        br_buf_printf(out, ",%s %u", columns[COLUMN_REASON][language], i + 1);
+    }
+    br_buf_printf(out, ",%s", columns[COLUMN_AGAINST][language]);
+    for (uint32_t i = 0; i < n_reasons; i++) {
+        br_buf_printf(out, ",%s %u", columns[COLUMN_SENTENCE][language], i + 1);
+    }
+    br_buf_printf(out, ",%s\r\n", columns[COLUMN_MARKED][language]);
+}
+
+/// One cell, empty without a reason.
+static void put_reason(br_buf *out, const br_presented *presented, const br_reason *reason, bool sentence)
+{
+    BR_AUTO_DEINIT(br_buf) text = {0};
+    if (reason != NULL && reason->field < br_encoder_n_investor_fields(presented->encoder)) {
+        if (sentence) {
+            br_reason_sentence(&text, presented->encoder, reason, BR_REASON_FOR, presented->language);
+        } else {
+            br_reason_tag(&text, presented->encoder, reason->field, reason->code, presented->language);
+        }
+    }
+    br_buf_char(out, ',');
+    put_cell(out, br_buf_text(&text));
+    out->failed = out->failed || text.failed;
+}
+
+static void put_investor(br_buf *out, const br_presented *presented, uint32_t i, uint32_t n_reasons)
+{
+    const br_list_entry *entry = &presented->list->entries[i];
+    const br_explanation *explanation = br_present_explanation(presented, i);
+    const uint32_t n = explanation == NULL ? 0 : explanation->n_reasons;
+    br_buf_printf(out, "%u,", i + 1);
+    put_cell(out, entry->investor_id);
+    br_buf_char(out, ',');
+    br_buf_json_number(out, entry->probability);
+    for (uint32_t k = 0; k < n_reasons; k++) {
+        put_reason(out, presented, k < n ? &explanation->reasons[k] : NULL, false);
+    }
+    put_reason(out, presented, explanation == NULL ? NULL : &explanation->against, false);
+    for (uint32_t k = 0; k < n_reasons; k++) {
+        put_reason(out, presented, k < n ? &explanation->reasons[k] : NULL, true);
+    }
+    br_buf_string(out, ",\r\n"); // nobody has marked it
+}
+
+static void put_list(br_buf *out, const br_presented *presented, uint32_t n_reasons)
+{
+    for (uint32_t i = 0; i < presented->list->n_entries; i++) {
+        const br_explanation *explanation = br_present_explanation(presented, i);
+        n_reasons = explanation != NULL && explanation->n_reasons > n_reasons ? explanation->n_reasons : n_reasons;
+    }
+    put_titles(out, n_reasons, presented->language == BR_LANGUAGE_ZH ? 1 : 0);
+    for (uint32_t i = 0; i < presented->list->n_entries; i++) {
+        put_investor(out, presented, i, n_reasons);
+    }
+}
+
+/// UTF-8 to GB18030, which has a place for every character.
+static br_status encode(br_buf *out, const br_buf *text)
+{
+    iconv_t converter = iconv_open("GB18030", "UTF-8");
+    if (converter == (iconv_t)-1) {
+        return br_fail(BR_ERR_IO, "this system does not know GB18030");
+    }
+    char *from = (char *)text->data;
+    size_t n_from = text->length;
+    br_status status = BR_OK;
+    while (n_from > 0 && status == BR_OK) {
+        char piece[4096];
+        char *to = piece;
+        size_t n_to = sizeof piece;
+        if (iconv(converter, &from, &n_from, &to, &n_to) == (size_t)-1 && errno != E2BIG) {
+            status = br_fail(BR_ERR_INVALID, "the list cannot be written in GB18030");
+        }
+        br_buf_append(out, piece, sizeof piece - n_to);
+    }
+    iconv_close(converter);
+    return status;
+}
+
+/// `attachment` with the bond's id as name, every byte but letters and digits as %XX (RFC 8187).
+static const char *disposition_of(const char *bond_id)
+{
+    static _Thread_local char text[64 + 3 * BR_MAX_ID_BYTES]; // for as long as this thread's answer
+    int n = snprintf(text, sizeof text, "attachment; filename=\"list.csv\"; filename*=UTF-8''");
+    for (const unsigned char *c = (const unsigned char *)bond_id; *c != '\0'; c++) {
+        bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
+        n += snprintf(text + n, sizeof text - (size_t)n, plain ? "%c" : "%%%02X", *c);
+    }
+    snprintf(text + n, sizeof text - (size_t)n, ".csv");
+    return text;
+}
+
+void answer_csv(desk *self, const br_http_request *request, br_http_answer *answer, const char *bond_id)
+{
+    const char *encoding = request->query(request, "encoding");
+    const bool gb18030 = encoding != NULL && strcmp(encoding, "gb18030") == 0;
+    if (encoding != NULL && !gb18030 && strcmp(encoding, "utf-8") != 0) {
+        br_http_problem(answer, 400, "Wrong parameter", "encoding must be utf-8 or gb18030");
+        return;
+    }
+    open_list list;
+    BR_AUTO_DEINIT(br_buf) text = {0};
+    br_status status = list_open(self, bond_id, request_language(request), &list);
+    if (status == BR_OK) {
+        put_list(&text, &list.presented, br_service_config(self->service)->n_reasons);
+        list_close(self, &list);
+        if (gb18030) {
+            status = encode(&answer->body, &text);
+        } else {
+            br_buf_string(&answer->body, "\xEF\xBB\xBF");
+            br_buf_append(&answer->body, text.data, text.length);
+        }
+    }
+    if (status != BR_OK) {
+        answer_failed(answer, status);
+        return;
+    }
+    answer->body.failed = answer->body.failed || text.failed;
+    answer->content_type = gb18030 ? "text/csv; charset=gb18030" : "text/csv; charset=utf-8";
+    answer->content_disposition = disposition_of(bond_id);
+    answer_finish(answer);
+}
