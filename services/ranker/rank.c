@@ -132,7 +132,7 @@ br_status ranker_on_request(void *state, br_socket *socket, br_message *message)
     }
     br_figure figures[] = {
         {"ledger_offset", (double)br_follower_head(self->follower), ""},
-        {"queue", self->dispatcher.queue_n, ""},
+        {"queue", self->dispatcher.queue_n + self->dispatcher.n_waiting, ""},
         {"workers", self->dispatcher.n_workers, ""},
         {"version", 0, self->served == NULL ? "-" : self->served->version},
     };
@@ -441,6 +441,11 @@ static br_status store_list(ranker *self, const br_recommendation *made, bool la
     return status == BR_OK && is_new ? dispatcher_enqueue(self, &made->list.job_id, 0) : status;
 }
 
+static const char *bond_id_of(ranker *self, const rank_task *task)
+{
+    return br_market_bond_id(br_follower_market(self->follower), task->bond);
+}
+
 static br_status make_list(ranker *self)
 {
     br_market *market = br_follower_market(self->follower);
@@ -454,6 +459,8 @@ static br_status make_list(ranker *self)
         status = br_day_population_move(self->population, task->as_of);
     }
     br_recommendation made;
+    br_hash after;
+    bool is_warm = false;
     br_recommend_options options = {
         .n_top = self->config->n_top,
         .n_reasons = self->config->n_reasons,
@@ -468,6 +475,10 @@ static br_status make_list(ranker *self)
         .ledger_head = br_follower_head(self->follower),
     };
     br_arena_reset(self->arena);
+    if (status == BR_OK && self->config->warm_start) {
+        status = br_earlier_job(self->store, self->arena, bond_id_of(self, task), task->as_of, &after, &is_warm);
+        options.after = is_warm ? &after : NULL;
+    }
     if (status == BR_OK) {
         status = br_recommend(&made, self->arena, market, self->population, self->served, task->bond, &options);
     }
