@@ -50,8 +50,9 @@ typedef struct br_job {
     br_job_body body;
     uint32_t attempt;
     uint32_t lease_ms;
-    const uint32_t *warm_start; ///< [n_investors, n_reasons] what `after` selected, in fields of the body's snapshot, or an
-                                ///< investor's are all BR_NO_FIELD; NULL: nobody has any
+    const uint32_t
+        *warm_start; ///< [n_investors, n_reasons] what `after` selected, in fields of the body's snapshot, or an
+                     ///< investor's are all BR_NO_FIELD; NULL: nobody has any
 } br_job;
 
 typedef struct br_result {

@@ -440,8 +440,8 @@ static br_status read_set(const br_explain_context *context, const uint32_t *fie
 {
     for (uint32_t i = 0; i < context->options.n_reasons; i++) {
         if (fields[i] >= context->n || br_field_set_has(out, fields[i])) {
-            return br_fail(BR_ERR_INVALID, "explain: field %u of a set is twice there or not one of %u",
-                           fields[i], context->n);
+            return br_fail(BR_ERR_INVALID, "explain: field %u of a set is twice there or not one of %u", fields[i],
+                           context->n);
         }
         out->fields[out->n++] = fields[i];
     }
@@ -506,7 +506,8 @@ br_status br_explain_certify(br_explain_context *context, uint32_t investor, con
     uint32_t bound = context->options.max_evaluations;
     context->options.max_evaluations = 0;
     bool plain = context->options.objective == BR_OBJECTIVE_PLAIN;
-    double value = plain ? br_explain_plain_around(context, &set, &best) : br_explain_backed_around(context, &set, &best);
+    double value =
+        plain ? br_explain_plain_around(context, &set, &best) : br_explain_backed_around(context, &set, &best);
     context->options.max_evaluations = bound;
     bool any = best.field != UINT32_MAX;
     *out = (br_certificate){.objective = value,

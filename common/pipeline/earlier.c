@@ -66,8 +66,8 @@ void br_earlier_translate(const br_encoder *from, const br_encoder *to, uint32_t
 }
 
 // [*n_out] what a field of `from` is in `to`; NULL: the same.
-static br_status field_map(br_earlier_reader *reader, br_arena *arena, const char *from, const char *to,
-                           uint32_t **out, uint32_t *n_out)
+static br_status field_map(br_earlier_reader *reader, br_arena *arena, const char *from, const char *to, uint32_t **out,
+                           uint32_t *n_out)
 {
     *out = NULL;
     *n_out = BR_MAX_FIELDS;

@@ -4,6 +4,7 @@
 #include "pipeline/recommend.h"
 #include "table.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef struct certifying {
@@ -38,9 +39,8 @@ static br_status prepare(certifying *c, stores *s)
     if (status == BR_OK) {
         status = br_served_load(&c->served, s->models, job->version);
     }
-    return status == BR_OK
-               ? br_job_context(&c->context, c->served, job, c->codes, c->population.n_investor_fields)
-               : status;
+    return status == BR_OK ? br_job_context(&c->context, c->served, job, c->codes, c->population.n_investor_fields)
+                           : status;
 }
 
 static void add_field(certifying *c, const br_explanation *explanation, uint32_t field)
@@ -72,7 +72,7 @@ static br_status certify(certifying *c, uint32_t entry, const br_explanation *ex
     table_text(&c->rows, c->e->list.entries[entry].investor_id);
     table_flag(&c->rows, explanation->certified);
     table_flag(&c->rows, optimal);
-    table_number(&c->rows, certificate.gain, 5);
+    table_number(&c->rows, isfinite(certificate.gain) ? certificate.gain : (double)NAN, 5);
     add_field(c, explanation, optimal ? UINT32_MAX : certificate.leaves);
     add_field(c, explanation, optimal ? UINT32_MAX : certificate.enters);
     return BR_OK;
@@ -80,9 +80,11 @@ static br_status certify(certifying *c, uint32_t entry, const br_explanation *ex
 
 exit_code certify_explained(const explained *e, stores *s, const char *investor, output_format format)
 {
-    BR_AUTO_DEINIT(certifying) c = {
+    BR_AUTO_DEINIT(certifying)
+    c = {
         .e = e,
-        .rows = {.columns = (const char *const[]){"rank", "investor", "stored", "swap_optimal", "best_swap_gain", "out", "in"},
+        .rows = {.columns =
+                     (const char *const[]){"rank", "investor", "stored", "swap_optimal", "best_swap_gain", "out", "in"},
                  .n_columns = 7},
     };
     br_presented presented = explained_presented(e, investor);

@@ -139,7 +139,8 @@ exit_code command_explain(const arguments *args)
 {
     if (args->method != NULL || args->has_n_reasons || args->version != NULL) {
         if (args->certify) {
-            fprintf(stderr, "bookrunner explain: --certify is about what is stored, not about --method, --k or --version\n");
+            fprintf(stderr,
+                    "bookrunner explain: --certify is about what is stored, not about --method, --k or --version\n");
             return EXIT_CODE_USAGE;
         }
         return explain_by_method(args);

@@ -227,8 +227,8 @@ static br_status options_of(const replay *r, const stored_list *stored, br_hash 
         return BR_OK;
     }
     bool found = false;
-    br_status status = br_earlier_job(r->stores.recommendations, r->made, stored->list.bond_id, stored->list.as_of,
-                                      after, &found);
+    br_status status =
+        br_earlier_job(r->stores.recommendations, r->made, stored->list.bond_id, stored->list.as_of, after, &found);
     out->after = found ? after : NULL;
     return status;
 }

@@ -60,7 +60,8 @@ static const command commands[] = {
      "stored.\n"
      "sufficient: the probability when only the reasons are known. `bookrunner compare --help` names the methods.\n"
      "  stored          with --certify: was the stored set swept, and did no swap of one reason gain?\n"
-     "  swap_optimal    does none gain now? By the objective that it was selected by, with its day's snapshot and investors\n"
+     "  swap_optimal    does none gain now? By the objective that it was selected by, with its day's snapshot and "
+     "investors\n"
      "  best_swap_gain  of the best swap, in logit (of J for the objective backed); out, in: which, if it gains\n",
      command_explain},
     {"evaluate", "lists against the bids that came", "[BOND...]", 0, -1, "dir test timeout format",

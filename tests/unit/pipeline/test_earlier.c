@@ -14,8 +14,10 @@
 
 enum { N = 3, K = 2 };
 
-static br_field then_fields[] = {{.name = TEXT("rating")}, {.name = TEXT("a")}, {.name = TEXT("b")}, {.name = TEXT("c")}};
-static br_field now_fields[] = {{.name = TEXT("a")}, {.name = TEXT("c")}, {.name = TEXT("rating")}, {.name = TEXT("a")}};
+static br_field then_fields[] = {
+    {.name = TEXT("rating")}, {.name = TEXT("a")}, {.name = TEXT("b")}, {.name = TEXT("c")}};
+static br_field now_fields[] = {
+    {.name = TEXT("a")}, {.name = TEXT("c")}, {.name = TEXT("rating")}, {.name = TEXT("a")}};
 
 Test(pipeline_earlier, a_field_is_the_same_if_its_name_is)
 {
@@ -53,7 +55,8 @@ Test(pipeline_earlier, only_whole_sets_are_begun_with, .init = set_up, .fini = t
 {
     uint32_t fields[] = {1, 0, 2, BR_FIELD_GONE, BR_NO_FIELD, BR_NO_FIELD, 3, 3, 0, 4};
     const br_earlier earlier = {.fields = fields, .n = 5, .n_reasons = K};
-    const uint32_t expected[] = {1, 0, BR_NO_FIELD, BR_NO_FIELD, BR_NO_FIELD, BR_NO_FIELD, BR_NO_FIELD, BR_NO_FIELD, 0, 4};
+    const uint32_t expected[] = {1,           0,           BR_NO_FIELD, BR_NO_FIELD, BR_NO_FIELD,
+                                 BR_NO_FIELD, BR_NO_FIELD, BR_NO_FIELD, 0,           4};
     const uint32_t *start = NULL;
     cr_assert_eq(br_earlier_start(&start, arena, &earlier), BR_OK);
     cr_assert_not_null(start);
