@@ -57,8 +57,6 @@ static void fill_body(const br_job_body *body, Br__JobBody *message)
     message->scores = br_write_bytes(body->scores, body->n_population * sizeof *body->scores);
     message->n_investors = body->n_investors;
     message->investors = (uint32_t *)(void *)br_write_bytes(body->investors, 0).data;
-    message->n_warm_start = body->warm_start == NULL ? 0 : (size_t)body->n_investors * body->n_reasons;
-    message->warm_start = (uint32_t *)(void *)br_write_bytes(body->warm_start, 0).data;
     message->objective = (uint32_t)body->objective;
     message->n_reasons = body->n_reasons;
     message->engine = body->engine;
@@ -69,6 +67,7 @@ static void fill_body(const br_job_body *body, Br__JobBody *message)
     message->n_apart = (size_t)body->n_apart * 2;
     message->apart = (uint32_t *)(void *)br_write_bytes(body->apart, 0).data;
     message->max_evaluations = body->max_evaluations;
+    message->after = br_write_bytes(body->after.bytes, body->has_after ? sizeof body->after.bytes : 0);
 }
 
 br_status br_job_body_pack(const br_job_body *body, br_buf *out)
@@ -104,20 +103,12 @@ static void read_investors(br_reading *in, const Br__JobBody *message, br_job_bo
 {
     body->n_investors = (uint32_t)br_read_range(in, "investors", message->n_investors, 1, BR_MAX_JOB_INVESTORS);
     body->n_reasons = (uint32_t)br_read_range(in, "n_reasons", message->n_reasons, 1, BR_MAX_REASONS);
-    if (message->n_warm_start != 0 && message->n_warm_start != (size_t)body->n_investors * body->n_reasons) {
-        br_read_fail(in, "warm_start", "%zu fields for %u investors with %u reasons each", message->n_warm_start,
-                     body->n_investors, body->n_reasons);
-    }
     if (in->status != BR_OK) {
         return;
     }
     body->investors = message->investors;
-    body->warm_start = message->n_warm_start == 0 ? NULL : message->warm_start;
     for (size_t i = 0; i < message->n_investors; i++) {
         br_read_range(in, "investors", message->investors[i], 0, body->n_population - 1);
-    }
-    for (size_t i = 0; i < message->n_warm_start; i++) {
-        br_read_range(in, "warm_start", message->warm_start[i], 0, BR_MAX_FIELDS - 1);
     }
 }
 
@@ -151,7 +142,11 @@ static br_job_body read_body(br_reading *in, const Br__JobBody *message)
         .engine = message->engine,
         .certify = message->certify != 0,
         .max_evaluations = message->max_evaluations,
+        .has_after = message->after.len > 0,
     };
+    if (body.has_after) {
+        body.after = br_read_hash(in, "after", message->after);
+    }
     read_population(in, message, &body);
     read_investors(in, message, &body);
     read_rules(in, message, &body);
@@ -194,6 +189,8 @@ br_status br_job_pack(const br_job *job, br_buf *out)
     message.body = &body;
     message.attempt = job->attempt;
     message.lease_ms = job->lease_ms;
+    message.n_warm_start = job->warm_start == NULL ? 0 : (size_t)job->body.n_investors * job->body.n_reasons;
+    message.warm_start = (uint32_t *)(void *)br_write_bytes(job->warm_start, 0).data;
     return br_write_end(&writing, &message.base, br_message_max_bytes(BR_MSG_JOB), out);
 }
 
@@ -209,6 +206,22 @@ static void check_job_id(br_reading *in, const Br__JobBody *body, const br_hash 
     if (!br_hash_equal(&hash, job_id)) {
         br_read_fail(in, "job_id", "is not the hash of the body");
     }
+}
+
+// A set is whole or missing.
+static void read_warm_start(br_reading *in, const Br__Job *message, br_job *job)
+{
+    uint32_t k = job->body.n_reasons;
+    size_t n = message->n_warm_start;
+    if (n != 0 && n != (size_t)job->body.n_investors * k) {
+        br_read_fail(in, "warm_start", "%zu fields for %u investors with %u reasons each", n, job->body.n_investors, k);
+    }
+    for (size_t i = 0; i < n && in->status == BR_OK; i++) {
+        bool missing = message->warm_start[i - i % k] == BR_NO_FIELD;
+        br_read_range(in, "warm_start", message->warm_start[i], missing ? BR_NO_FIELD : 0,
+                      missing ? BR_NO_FIELD : BR_MAX_FIELDS - 1);
+    }
+    job->warm_start = n == 0 ? NULL : message->warm_start;
 }
 
 br_status br_job_unpack(br_job *out, br_arena *arena, const uint8_t *bytes, size_t n)
@@ -230,6 +243,7 @@ br_status br_job_unpack(br_job *out, br_arena *arena, const uint8_t *bytes, size
     br_read_at(&in, 0, "body", 0);
     job.body = read_body(&in, message->body);
     br_read_at(&in, 0, NULL, 0);
+    read_warm_start(&in, message, &job);
     check_job_id(&in, message->body, &job.job_id);
     if (in.status == BR_OK) {
         *out = job;
@@ -302,6 +316,7 @@ br_status br_result_pack(const br_result *result, br_buf *out)
     message.n_explanations = result->n_explanations;
     message.job_id = br_write_bytes(result->job_id.bytes, sizeof result->job_id.bytes);
     message.failure = br_write_prose(&writing, result->failure);
+    message.warm = result->warm;
     return br_write_end(&writing, &message.base, br_message_max_bytes(BR_MSG_RESULT), out);
 }
 
@@ -355,6 +370,7 @@ br_status br_result_unpack(br_result *out, br_arena *arena, const uint8_t *bytes
         .n_explanations =
             (uint32_t)br_read_range(&in, "explanations", message->n_explanations, 0, BR_MAX_JOB_INVESTORS),
         .failure = br_read_text(&in, "failure", message->failure, BR_FORM_PROSE),
+        .warm = message->warm != 0,
     };
     if ((result.n_explanations == 0) != (message->failure.len > 0)) {
         br_read_fail(&in, "failure", "%s",

@@ -10,8 +10,9 @@
 #define BR_MAX_HELD_JOBS                                                                                               \
     (BR_MAX_CREDIT + 1) ///< by an explainer: its credit, and what it works when it says READY again
 #define BR_MAX_JOB_INVESTORS 1000
-#define BR_ENGINE_VERSION    4u ///< raised whenever the same job may give other bytes
+#define BR_ENGINE_VERSION    5u ///< raised whenever the same job may give other bytes
 #define BR_MAX_LEASE_MS      600000u
+#define BR_NO_FIELD          UINT32_MAX
 
 typedef struct br_ready {
     const char *name;
@@ -31,7 +32,6 @@ typedef struct br_job_body {
     uint32_t n_population;
     const uint32_t *investors; ///< [n_investors]
     uint32_t n_investors;
-    const uint32_t *warm_start; ///< [n_investors * n_reasons] or NULL
     br_objective objective;
     uint32_t n_reasons;
     uint32_t engine;
@@ -41,6 +41,8 @@ typedef struct br_job_body {
     const uint32_t *apart; ///< [n_apart, 2]
     uint32_t n_apart;
     uint32_t max_evaluations;
+    bool has_after;
+    br_hash after; ///< job whose reasons it begins with
 } br_job_body;
 
 typedef struct br_job {
@@ -48,6 +50,9 @@ typedef struct br_job {
     br_job_body body;
     uint32_t attempt;
     uint32_t lease_ms;
+    const uint32_t
+        *warm_start; ///< [n_investors, n_reasons] what `after` selected, in fields of the body's snapshot, or an
+                     ///< investor's are all BR_NO_FIELD; NULL: nobody has any
 } br_job;
 
 typedef struct br_result {
@@ -55,6 +60,7 @@ typedef struct br_result {
     br_explanation *explanations; ///< [n_explanations]
     uint32_t n_explanations;
     const char *failure; ///< "" = done
+    bool warm;           ///< the job came with a warm start
 } br_result;
 
 typedef struct br_result_ack {

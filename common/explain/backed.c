@@ -269,8 +269,8 @@ static double settle(br_explain_context *context, const br_field_set *set)
     return objective(context, &o);
 }
 
-// Is J, as it stands, swap-optimal within the pool?
-static bool sweep(br_explain_context *context, const br_shortlist *pool, const br_field_set *set, double value)
+// The best of all swaps of one field, within the pool, whose J is above best->value; false if the search is exhausted before all are seen.
+static bool sweep(br_explain_context *context, const br_shortlist *pool, const br_field_set *set, br_explain_swap *best)
 {
     for (uint32_t place = 0; place < set->n; place++) {
         uint32_t n = fields_for(context, pool, set, place);
@@ -292,9 +292,10 @@ static bool sweep(br_explain_context *context, const br_shortlist *pool, const b
                 match_and(context, set->fields[i]);
             }
         }
-        double best = value + (double)BR_EXPLAIN_GAIN;
-        if (best_addition(context, n, false, spec_of(context, &rest), &best) != UINT32_MAX) {
-            return false;
+        uint32_t found = best_addition(context, n, false, spec_of(context, &rest), &best->value);
+        if (found != UINT32_MAX) {
+            best->place = place;
+            best->field = found;
         }
     }
     return true;
@@ -325,5 +326,17 @@ bool br_explain_backed(br_explain_context *context, const br_field_set *warm, br
         }
     }
     *objective_out = value;
-    return context->options.certify && sweep(context, &pool, set, value);
+    br_explain_swap best = {.field = UINT32_MAX, .value = value + (double)BR_EXPLAIN_GAIN};
+    return context->options.certify && sweep(context, &pool, set, &best) && best.field == UINT32_MAX;
+}
+
+double br_explain_backed_around(br_explain_context *context, const br_field_set *set, br_explain_swap *best)
+{
+    br_explain_close(context, &(br_field_set){0});
+    br_shortlist pool = pool_of(context);
+    double value = settle(context, set);
+    *best = (br_explain_swap){.field = UINT32_MAX, .value = -(double)INFINITY};
+    bool complete = sweep(context, &pool, set, best);
+    br_assert(complete); // nothing bounds it
+    return value;
 }

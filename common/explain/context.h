@@ -112,8 +112,18 @@ bool br_explain_allowed(const br_explain_rules *rules, const br_field_set *set);
 /// long as the set grew by open fields.
 void br_explain_close(br_explain_context *context, const br_field_set *set);
 
+/// The best swap of one field.
+typedef struct br_explain_swap {
+    uint32_t place; ///< in the set
+    uint32_t field; ///< that takes it; UINT32_MAX: none
+    double value;   ///< of the objective
+} br_explain_swap;
+
 /// The searches: `set` is the result, context->own.state its state; true if it is certified.
 bool br_explain_plain(br_explain_context *context, const br_field_set *warm, br_field_set *set, double *objective_out);
 bool br_explain_backed(br_explain_context *context, const br_field_set *warm, br_field_set *set, double *objective_out);
+/// The objective of a set, and the best of all swaps that a certificate looks at.
+double br_explain_plain_around(br_explain_context *context, br_field_set *set, br_explain_swap *best);
+double br_explain_backed_around(br_explain_context *context, const br_field_set *set, br_explain_swap *best);
 
 #endif

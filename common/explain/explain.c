@@ -436,32 +436,40 @@ static void describe_matching(br_explain_context *context, const br_field_set *s
     out->mean_probability_matching = sum.n == 0 ? 0.0 : br_match_probability(sum) / (double)sum.n;
 }
 
-static br_status read_warm_start(const br_explain_context *context, const uint32_t *fields, br_field_set *out)
+static br_status read_set(const br_explain_context *context, const uint32_t *fields, br_field_set *out)
 {
     for (uint32_t i = 0; i < context->options.n_reasons; i++) {
         if (fields[i] >= context->n || br_field_set_has(out, fields[i])) {
-            return br_fail(BR_ERR_INVALID, "explain: field %u of a warm start is twice there or not one of %u",
-                           fields[i], context->n);
+            return br_fail(BR_ERR_INVALID, "explain: field %u of a set is twice there or not one of %u", fields[i],
+                           context->n);
         }
         out->fields[out->n++] = fields[i];
     }
     return BR_OK;
 }
 
-br_status br_explain(br_explain_context *context, uint32_t investor, const uint32_t *warm_start, br_explanation *out)
+static br_status turn_to(br_explain_context *context, uint32_t investor)
 {
     if (investor >= context->population.n) {
         return br_fail(BR_ERR_INVALID, "explain: there is no investor %u of %u", investor, context->population.n);
-    }
-    br_field_set warm = {0};
-    br_status status = warm_start == NULL ? BR_OK : read_warm_start(context, warm_start, &warm);
-    if (status != BR_OK) {
-        return status;
     }
     context->investor = investor;
     context->codes = context->population.codes + (size_t)investor * context->n;
     context->evaluations = 0;
     context->exhausted = false;
+    return BR_OK;
+}
+
+br_status br_explain(br_explain_context *context, uint32_t investor, const uint32_t *warm_start, br_explanation *out)
+{
+    br_field_set warm = {0};
+    br_status status = turn_to(context, investor);
+    if (status == BR_OK && warm_start != NULL) {
+        status = read_set(context, warm_start, &warm);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
     br_field_set set = {0};
     bool is_warm = warm_start != NULL && br_explain_allowed(&context->rules, &warm);
     memset(out, 0, sizeof *out);
@@ -477,5 +485,34 @@ br_status br_explain(br_explain_context *context, uint32_t investor, const uint3
     describe_against(context, &set, out);
     describe_matching(context, &set, out);
     out->evaluations = context->evaluations;
+    return BR_OK;
+}
+
+br_status br_explain_certify(br_explain_context *context, uint32_t investor, const uint32_t *selected,
+                             br_certificate *out)
+{
+    br_field_set set = {0};
+    br_status status = turn_to(context, investor);
+    if (status == BR_OK) {
+        status = read_set(context, selected, &set);
+    }
+    if (status == BR_OK && !br_explain_allowed(&context->rules, &set)) {
+        status = br_fail(BR_ERR_INVALID, "explain: a set to certify breaks the rules");
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    br_explain_swap best;
+    uint32_t bound = context->options.max_evaluations;
+    context->options.max_evaluations = 0;
+    bool plain = context->options.objective == BR_OBJECTIVE_PLAIN;
+    double value =
+        plain ? br_explain_plain_around(context, &set, &best) : br_explain_backed_around(context, &set, &best);
+    context->options.max_evaluations = bound;
+    bool any = best.field != UINT32_MAX;
+    *out = (br_certificate){.objective = value,
+                            .gain = best.value - value,
+                            .leaves = any ? set.fields[best.place] : UINT32_MAX,
+                            .enters = best.field};
     return BR_OK;
 }

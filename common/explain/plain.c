@@ -238,3 +238,13 @@ bool br_explain_plain(br_explain_context *context, const br_field_set *warm, br_
         }
     }
 }
+
+double br_explain_plain_around(br_explain_context *context, br_field_set *set, br_explain_swap *best)
+{
+    float logit = settle(context, set);
+    swap found = {.field = UINT32_MAX, .logit = -INFINITY};
+    bool complete = sweep(context, set, &found);
+    br_assert(complete); // nothing bounds it
+    *best = (br_explain_swap){found.place, found.field, (double)found.logit};
+    return (double)logit;
+}

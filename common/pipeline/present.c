@@ -96,6 +96,26 @@ void br_present_reasons(br_buf *out, const br_encoder *encoder, br_language lang
     br_buf_printf(out, "}, \"certified\": %s", explanation->certified ? "true" : "false");
 }
 
+static uint32_t n_kept(const br_presented *presented, uint32_t i, const br_explanation *explanation)
+{
+    return presented->earlier == NULL ? BR_NO_FIELD : br_earlier_n_kept(presented->earlier, explanation, i);
+}
+
+static void stability_json(br_buf *out, const br_presented *presented)
+{
+    const br_earlier *earlier = presented->earlier;
+    uint32_t n = 0;
+    char day[BR_DAY_TEXT];
+    double jaccard = br_earlier_stability(earlier, &presented->outcome->result, &n);
+    if (n > 0) {
+        br_buf_string(out, ", \"stability\": {");
+        string_member(out, "since", br_day_text(earlier->as_of, day));
+        br_buf_string(out, ", ");
+        number_member(out, "jaccard", jaccard);
+        br_buf_printf(out, ", \"investors\": %u}", n);
+    }
+}
+
 static void entry_json(br_buf *out, const br_presented *presented, uint32_t i)
 {
     const br_list_entry *entry = &presented->list->entries[i];
@@ -107,6 +127,10 @@ static void entry_json(br_buf *out, const br_presented *presented, uint32_t i)
     if (explanation != NULL) {
         br_buf_string(out, ", ");
         br_present_reasons(out, presented->encoder, presented->language, explanation);
+        uint32_t kept = n_kept(presented, i, explanation);
+        if (kept != BR_NO_FIELD) {
+            br_buf_printf(out, ", \"kept\": %u", kept);
+        }
     }
     br_buf_char(out, '}');
 }
@@ -138,6 +162,9 @@ void br_present_members(br_buf *out, const br_presented *presented)
         }
     }
     br_buf_char(out, ']');
+    if (presented->earlier != NULL && presented->outcome->state == BR_JOB_DONE) {
+        stability_json(out, presented);
+    }
 }
 
 void br_present_json(br_buf *out, const br_presented *presented)

@@ -6,11 +6,14 @@
 ///     {"bond": ..., "as_of": ..., "snapshot": ..., "backtest": false, "pending": false, "investors": [{"rank": 1, "id": ..., "probability": ...,
 ///       "reasons": [{"tag": ..., "sentence": ..., "category": ..., "field": ..., "value": ..., "gain": ..., "backing": ..., "bids": ...,
 ///         "times": {"times": 2.8, "low": 2.5, "high": 3.1} or null}],
-///       "against": {...} or null, "support": {"matching": 12, "mean_probability": 0.1}, "certified": true}]}
+///       "against": {...} or null, "support": {"matching": 12, "mean_probability": 0.1}, "certified": true, "kept": 5}], "stability": {"since": ..., "jaccard": 0.9, "investors": 48}}
 ///
+/// "kept" of the reasons were given in the bond's list before, too (pipeline/earlier.h), and "stability" is the mean over the investors who were on it;
+/// both are there if it is.
 /// "times" is how many times as often as chance would have it investors with the reason's value bid on such bonds (model/record.h).
 /// "pending" while the explanation is to do; "failure" says why there will be none unless its job is asked for again.
 
+#include "pipeline/earlier.h"
 #include "pipeline/words.h"
 #include "store/recommendations.h"
 
@@ -20,6 +23,7 @@ typedef struct br_presented {
     const br_encoder *encoder; ///< of the list's snapshot
     br_language language;
     const char *only_investor; ///< NULL: all of them
+    const br_earlier *earlier; ///< what the reasons are compared with; NULL: nothing
 } br_presented;
 
 void br_present_json(br_buf *out, const br_presented *presented);

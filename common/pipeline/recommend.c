@@ -73,6 +73,10 @@ br_status br_recommend(br_recommendation *out, br_arena *arena, br_market *marke
         .n_apart = options->n_apart,
         .max_evaluations = options->max_evaluations,
     };
+    out->job.has_after = options->after != NULL && !out->list.backtest;
+    if (out->job.has_after) {
+        out->job.after = *options->after;
+    }
     out->list.has_job = true;
     return br_job_id(&out->list.job_id, &out->job);
 }
@@ -128,35 +132,12 @@ static const char *job_problem(const br_served *served, const br_job_body *body,
     return codes_fit(served, body, codes) ? NULL : "an investor code is out of range";
 }
 
-static br_status explain_all(br_result *out, br_explain_context *explain, const br_job_body *body,
-                             br_job_watcher watcher, void *context)
+br_status br_job_context(br_explain_context **out, const br_served *served, const br_job_body *body,
+                         const uint8_t *codes, uint32_t n_investor_fields)
 {
-    for (uint32_t i = 0; i < body->n_investors; i++) {
-        if (watcher != NULL && !watcher(context)) {
-            return br_fail(BR_ERR_CANCELLED, "cancelled after %u of %u investors", i, body->n_investors);
-        }
-        const uint32_t *warm = body->warm_start == NULL ? NULL : body->warm_start + (size_t)i * body->n_reasons;
-        br_status status = br_explain(explain, body->investors[i], warm, &out->explanations[i]);
-        if (status != BR_OK) {
-            return status;
-        }
-    }
-    out->n_explanations = body->n_investors;
-    return BR_OK;
-}
-
-br_status br_job_work(br_result *out, br_arena *arena, const br_served *served, const br_job *job, const uint8_t *codes,
-                      uint32_t n_investor_fields, br_job_watcher watcher, void *context)
-{
-    const br_job_body *body = &job->body;
-    *out = (br_result){.job_id = job->job_id, .failure = ""};
     const char *problem = job_problem(served, body, codes, n_investor_fields);
     if (problem != NULL) {
-        return refuse(out, arena, problem);
-    }
-    out->explanations = br_arena_calloc(arena, body->n_investors, sizeof *out->explanations);
-    if (out->explanations == NULL) {
-        return br_no_memory("explanations", body->n_investors);
+        return br_fail(BR_ERR_INVALID, "%s", problem);
     }
     br_explain_options options = br_explain_options_default();
     options.objective = body->objective;
@@ -169,7 +150,6 @@ br_status br_job_work(br_result *out, br_arena *arena, const br_served *served, 
     options.n_apart = body->n_apart;
     br_population population = {
         .codes = codes, .logits = body->scores, .eligible = body->eligible, .n = body->n_population};
-    BR_AUTO(br_explain_context) *explain = NULL;
     br_explain_bond bond = {
         .collapsed = served->collapsed,
         .encoder = served->snapshot->encoder,
@@ -177,9 +157,39 @@ br_status br_job_work(br_result *out, br_arena *arena, const br_served *served, 
         .mean_bond = served->snapshot->mean_bond,
         .codes = body->bond_codes.data,
     };
-    br_status status = br_explain_context_new(&explain, &bond, &population, &options);
+    return br_explain_context_new(out, &bond, &population, &options);
+}
+
+static br_status explain_all(br_result *out, br_explain_context *explain, const br_job *job, br_job_watcher watcher,
+                             void *context)
+{
+    const br_job_body *body = &job->body;
+    for (uint32_t i = 0; i < body->n_investors; i++) {
+        if (watcher != NULL && !watcher(context)) {
+            return br_fail(BR_ERR_CANCELLED, "cancelled after %u of %u investors", i, body->n_investors);
+        }
+        const uint32_t *warm = job->warm_start == NULL ? NULL : job->warm_start + (size_t)i * body->n_reasons;
+        bool cold = warm == NULL || warm[0] == BR_NO_FIELD;
+        br_status status = br_explain(explain, body->investors[i], cold ? NULL : warm, &out->explanations[i]);
+        if (status != BR_OK) {
+            return status;
+        }
+    }
+    out->n_explanations = body->n_investors;
+    return BR_OK;
+}
+
+br_status br_job_work(br_result *out, br_arena *arena, const br_served *served, const br_job *job, const uint8_t *codes,
+                      uint32_t n_investor_fields, br_job_watcher watcher, void *context)
+{
+    const br_job_body *body = &job->body;
+    *out = (br_result){.job_id = job->job_id, .failure = "", .warm = job->warm_start != NULL};
+    BR_AUTO(br_explain_context) *explain = NULL;
+    br_status status = br_job_context(&explain, served, body, codes, n_investor_fields);
     if (status == BR_OK) {
-        status = explain_all(out, explain, body, watcher, context);
+        out->explanations = br_arena_calloc(arena, body->n_investors, sizeof *out->explanations);
+        status = out->explanations == NULL ? br_no_memory("explanations", body->n_investors)
+                                           : explain_all(out, explain, job, watcher, context);
     }
     return status == BR_ERR_INVALID ? refuse(out, arena, br_why(status)) : status;
 }

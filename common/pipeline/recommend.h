@@ -17,7 +17,9 @@ typedef struct br_recommend_options {
     const uint32_t *apart; ///< [n_apart, 2]
     uint32_t n_apart;
     uint32_t max_evaluations;
-    bool explain;         ///< make a job
+    const br_hash
+        *after;   ///< job whose reasons this one begins with (pipeline/earlier.h); NULL: none. A backtest has none
+    bool explain; ///< make a job
     uint64_t ledger_head; ///< what the market has seen
 } br_recommend_options;
 
@@ -31,11 +33,16 @@ typedef struct br_recommendation {
 br_status br_recommend(br_recommendation *out, br_arena *arena, br_market *market, br_day_population *population,
                        const br_served *served, uint32_t bond, const br_recommend_options *options) BR_MUST_CHECK;
 
+/// What explains the job's bond; `codes` is its population block [n, n_investor_fields]. All arguments are borrowed. Errors: BR_ERR_INVALID (the
+/// job cannot be done: values out of range, another snapshot or engine), BR_ERR_NO_MEMORY.
+br_status br_job_context(br_explain_context **out, const br_served *served, const br_job_body *body,
+                         const uint8_t *codes, uint32_t n_investor_fields) BR_MUST_CHECK;
+
 /// Asked before each investor: false ends the work.
 typedef bool (*br_job_watcher)(void *context);
 
-/// Work a job: codes is its population block [n, n_investor_fields]; watcher may be NULL. A job that cannot be done (values out of range) gives a result
-/// with `failure`; a status other than BR_OK means this process failed, or BR_ERR_CANCELLED by the watcher.
+/// Work a job; watcher may be NULL. A job that cannot be done (see br_job_context(); a warm start that is no set) gives a result with
+/// `failure`; a status other than BR_OK means this process failed, or BR_ERR_CANCELLED by the watcher.
 br_status br_job_work(br_result *out, br_arena *arena, const br_served *served, const br_job *job, const uint8_t *codes,
                       uint32_t n_investor_fields, br_job_watcher watcher, void *context) BR_MUST_CHECK;
 

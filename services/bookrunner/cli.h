@@ -71,6 +71,7 @@ typedef struct arguments {
     const char *method;
     const char *methods; ///< with commas between
     const char *version;
+    bool certify;
     const char *out;
     uint64_t n_bonds;
     uint64_t n_top;

@@ -1,5 +1,6 @@
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "certify.h"
 #include "explain_by_method.h"
 #include "explained.h"
 #include "progress.h"
@@ -137,6 +138,11 @@ static exit_code print_explained(const explained *e, const char *investor, outpu
 exit_code command_explain(const arguments *args)
 {
     if (args->method != NULL || args->has_n_reasons || args->version != NULL) {
+        if (args->certify) {
+            fprintf(stderr,
+                    "bookrunner explain: --certify is about what is stored, not about --method, --k or --version\n");
+            return EXIT_CODE_USAGE;
+        }
         return explain_by_method(args);
     }
     BR_AUTO_DEINIT(stores) s = {.ledger = NULL};
@@ -160,5 +166,9 @@ exit_code command_explain(const arguments *args)
         status = br_fail(BR_ERR_NOT_FOUND, "investor %s is not among the %u recommended for bond %s", investor,
                          e.list.n_entries, args->words[0]);
     }
-    return status == BR_OK ? print_explained(&e, investor, args->format) : cli_failed(status, "explain");
+    if (status != BR_OK) {
+        return cli_failed(status, "explain");
+    }
+    return args->certify ? certify_explained(&e, &s, investor, args->format)
+                         : print_explained(&e, investor, args->format);
 }

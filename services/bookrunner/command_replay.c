@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/index.h"
+#include "pipeline/earlier.h"
 #include "pipeline/follow.h"
 #include "pipeline/recommend.h"
 #include "progress.h"
@@ -28,6 +29,7 @@ typedef struct replay {
     br_buf lists; ///< replayed_list [...]
     br_follower *follower;
     br_served *served;
+    br_earlier_reader earlier;
     br_day_population *population;
     br_arena *stored;
     br_arena *made;
@@ -38,6 +40,7 @@ static void replay_deinit(replay *r)
 {
     br_day_population_free(&r->population);
     br_served_free(&r->served);
+    br_earlier_reader_deinit(&r->earlier);
     br_follower_free(&r->follower);
     br_arena_free(&r->stored);
     br_arena_free(&r->made);
@@ -165,13 +168,27 @@ static br_status compare_list(replay *r, const br_list *stored, const br_list *m
     return status;
 }
 
+/// What the stored explanation began with; nothing if it began with nothing.
+static br_status find_start(replay *r, const stored_list *stored, br_job *job)
+{
+    br_earlier earlier;
+    if (!stored->outcome.result.warm) {
+        return BR_OK;
+    }
+    br_status status = br_earlier_read(&earlier, &r->earlier, r->made, &job->body, &job->body.after);
+    return status == BR_OK ? br_earlier_start(&job->warm_start, r->made, &earlier) : status;
+}
+
 static br_status compare_result(replay *r, const stored_list *stored, const br_recommendation *made, bool *equal)
 {
     br_job job = {.job_id = made->list.job_id, .body = made->job};
     const br_encoder *encoder = r->served->snapshot->encoder;
     br_result result = {.failure = ""};
-    br_status status = br_job_work(&result, r->made, r->served, &job, br_day_population_codes(r->population),
-                                   br_encoder_n_investor_fields(encoder), NULL, NULL);
+    br_status status = find_start(r, stored, &job);
+    if (status == BR_OK) {
+        status = br_job_work(&result, r->made, r->served, &job, br_day_population_codes(r->population),
+                             br_encoder_n_investor_fields(encoder), NULL, NULL);
+    }
     result.job_id = job.job_id;
     BR_AUTO_DEINIT(br_buf) a = {0};
     BR_AUTO_DEINIT(br_buf) b = {0};
@@ -182,6 +199,37 @@ static br_status compare_result(replay *r, const stored_list *stored, const br_r
         status = br_result_pack(&result, &b);
     }
     *equal = status == BR_OK && same_bytes(r, "result", &a, &b);
+    return status;
+}
+
+/// The options of the stored list; `after`: room for the job before.
+static br_status options_of(const replay *r, const stored_list *stored, br_hash *after, br_recommend_options *out)
+{
+    bool full = stored->list.n_entries < stored->list.n_eligible; // then its length is what was asked for
+    *out = (br_recommend_options){.n_top = full ? stored->list.n_entries : r->config.n_top,
+                                  .n_reasons = r->config.n_reasons,
+                                  .objective = r->config.objective,
+                                  .explain = stored->list.has_job,
+                                  .ledger_head = stored->list.ledger_head};
+    out->n_top = out->n_top < stored->list.n_entries ? stored->list.n_entries : out->n_top;
+    if (!stored->list.has_job) {
+        return BR_OK;
+    }
+    out->n_reasons = stored->job.n_reasons;
+    out->objective = stored->job.objective;
+    out->certify = stored->job.certify;
+    out->banned = stored->job.banned;
+    out->n_banned = stored->job.n_banned;
+    out->apart = stored->job.apart;
+    out->n_apart = stored->job.n_apart;
+    out->max_evaluations = stored->job.max_evaluations;
+    if (!stored->job.has_after) {
+        return BR_OK;
+    }
+    bool found = false;
+    br_status status =
+        br_earlier_job(r->stores.recommendations, r->made, stored->list.bond_id, stored->list.as_of, after, &found);
+    out->after = found ? after : NULL;
     return status;
 }
 
@@ -206,21 +254,12 @@ static br_status replay_list(replay *r, const replayed_list *item, bool *equal)
         return br_fail(BR_ERR_CORRUPT, "bond %s is not in the ledger up to record %llu", item->bond_id,
                        (unsigned long long)item->head);
     }
-    bool full = stored.list.n_entries < stored.list.n_eligible; // then its length is what was asked for
-    br_recommend_options options = {.n_top = full ? stored.list.n_entries : r->config.n_top,
-                                    .n_reasons = stored.list.has_job ? stored.job.n_reasons : r->config.n_reasons,
-                                    .objective = stored.list.has_job ? stored.job.objective : r->config.objective,
-                                    .certify = stored.list.has_job ? stored.job.certify : r->config.certify,
-                                    .explain = stored.list.has_job,
-                                    .ledger_head = item->head};
-    if (stored.list.has_job) {
-        options.banned = stored.job.banned;
-        options.n_banned = stored.job.n_banned;
-        options.apart = stored.job.apart;
-        options.n_apart = stored.job.n_apart;
-        options.max_evaluations = stored.job.max_evaluations;
+    br_hash after;
+    br_recommend_options options;
+    status = options_of(r, &stored, &after, &options);
+    if (status != BR_OK) {
+        return status;
     }
-    options.n_top = options.n_top < stored.list.n_entries ? stored.list.n_entries : options.n_top;
     status = br_recommend(&made, r->made, market, r->population, r->served, bond, &options);
     if (status == BR_OK) {
         status = compare_list(r, &stored.list, &made.list, equal);
@@ -255,6 +294,7 @@ static br_status open_replay(replay *r, const arguments *args)
         status = br_arena_new(&r->made, ARENA_BYTES);
     }
     if (status == BR_OK) {
+        r->earlier = (br_earlier_reader){.store = r->stores.recommendations, .models = r->stores.models};
         status = br_follower_new(&r->follower);
     }
     return status == BR_OK ? choose_lists(r, args) : status;

@@ -49,15 +49,20 @@ static const command commands[] = {
      "  bookrunner rank B000123\n",
      NULL, command_rank},
     {"explain", "a bond's list with reasons in words", "BOND [INVESTOR]", 1, 2,
-     "dir method k version seed timeout format",
+     "dir method k version certify seed timeout format",
      "  bookrunner explain B000123\n"
      "  bookrunner explain B000123 I0042 --format json\n"
+     "  bookrunner explain B000123 I0042 --certify\n"
      "  bookrunner explain B000123 I0042 --method gumbel --k 4\n",
      "Shows what is stored; a bond without a list is ranked first. With --method, --k or --version it is explained "
      "here and\n"
      "now instead, by the served snapshot or that one, and INVESTOR may be any who may be recommended; nothing is "
      "stored.\n"
-     "sufficient: the probability when only the reasons are known. `bookrunner compare --help` names the methods.\n",
+     "sufficient: the probability when only the reasons are known. `bookrunner compare --help` names the methods.\n"
+     "  stored          with --certify: was the stored set swept, and did no swap of one reason gain?\n"
+     "  swap_optimal    does none gain now? By the objective that it was selected by, with its day's snapshot and "
+     "investors\n"
+     "  best_swap_gain  of the best swap, in logit (of J for the objective backed); out, in: which, if it gains\n",
      command_explain},
     {"evaluate", "lists against the bids that came", "[BOND...]", 0, -1, "dir test timeout format",
      "  bookrunner evaluate --test\n",

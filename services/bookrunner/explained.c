@@ -7,6 +7,25 @@
 
 #define ARENA_BYTES (32u << 20)
 
+/// Whether this one began with them or not. Nothing if they cannot be read: the list is there all the same.
+static br_status read_earlier(explained *out, stores *s)
+{
+    bool found = false;
+    br_hash before;
+    out->earlier = (br_earlier){.as_of = BR_DAY_NONE};
+    br_status status = BR_OK;
+    if (out->list.has_job && !out->list.backtest) {
+        status = br_earlier_job(s->recommendations, out->arena, out->list.bond_id, out->list.as_of, &before, &found);
+    }
+    if (status != BR_OK || !found) {
+        return status;
+    }
+    br_earlier_reader reader = {.store = s->recommendations, .models = s->models};
+    status = br_earlier_read(&out->earlier, &reader, out->arena, &out->job, &before);
+    br_earlier_reader_deinit(&reader);
+    return status == BR_ERR_NO_MEMORY ? status : BR_OK;
+}
+
 br_status explained_read(explained *out, stores *s, const char *bond_id)
 {
     br_status status = out->arena == NULL ? br_arena_new(&out->arena, ARENA_BYTES) : BR_OK;
@@ -17,6 +36,12 @@ br_status explained_read(explained *out, stores *s, const char *bond_id)
     status = br_recommendations_list(s->recommendations, out->arena, bond_id, BR_DAY_MAX, &out->list);
     if (status == BR_OK) {
         status = br_recommendations_outcome(s->recommendations, out->arena, &out->list, &out->outcome);
+    }
+    if (status == BR_OK && out->list.has_job) {
+        status = br_recommendations_job(s->recommendations, out->arena, &out->list.job_id, &out->job);
+    }
+    if (status == BR_OK) {
+        status = read_earlier(out, s);
     }
     if (status == BR_OK && strcmp(out->version, out->list.version) != 0) {
         br_snapshot_free(&out->snapshot);
@@ -32,7 +57,8 @@ br_presented explained_presented(const explained *e, const char *only_investor)
                           .outcome = &e->outcome,
                           .encoder = e->snapshot->encoder,
                           .language = BR_LANGUAGE_EN,
-                          .only_investor = only_investor};
+                          .only_investor = only_investor,
+                          .earlier = &e->earlier};
 }
 
 static void reason_text(br_buf *out, const explained *e, const char *lead, const br_reason *reason, br_reason_role role)
@@ -42,7 +68,7 @@ static void reason_text(br_buf *out, const explained *e, const char *lead, const
     br_buf_printf(out, "      %s%s\n", lead, br_buf_text(&sentence));
 }
 
-static void explanation_text(br_buf *out, const explained *e, const br_explanation *explanation)
+static void explanation_text(br_buf *out, const explained *e, uint32_t entry, const br_explanation *explanation)
 {
     for (uint32_t i = 0; i < explanation->n_reasons; i++) {
         char lead[16];
@@ -52,8 +78,16 @@ static void explanation_text(br_buf *out, const explained *e, const br_explanati
     if (explanation->against.field != UINT32_MAX) {
         reason_text(out, e, "against: ", &explanation->against, BR_REASON_AGAINST);
     }
-    br_buf_printf(out, "      %u other investors share these reasons%s\n", explanation->n_matching,
-                  explanation->certified ? "; no other single reason would do better" : "");
+    br_buf_printf(out, "      %u other investors share these reasons", explanation->n_matching);
+    uint32_t kept = br_earlier_n_kept(&e->earlier, explanation, entry);
+    if (kept != BR_NO_FIELD) {
+        char day[BR_DAY_TEXT];
+        br_buf_printf(out, "; %u of %u as on %s", kept, explanation->n_reasons, br_day_text(e->earlier.as_of, day));
+    }
+    br_buf_printf(out, "; %s\n",
+                  explanation->certified ? "certified: no swap of one reason does better"
+                  : e->job.certify       ? "not certified: a swap of one may do better, see --certify"
+                                         : "not certified");
 }
 
 void explained_text(br_buf *out, const explained *e, const char *only_investor, uint32_t n_investors)
@@ -78,7 +112,7 @@ void explained_text(br_buf *out, const explained *e, const char *only_investor, 
         br_buf_printf(out, "%4u  %s  %.1f %%\n", i + 1, entry->investor_id, 100.0 * entry->probability);
         const br_explanation *explanation = br_present_explanation(&presented, i);
         if (explanation != NULL) {
-            explanation_text(out, e, explanation);
+            explanation_text(out, e, i, explanation);
         }
     }
 }

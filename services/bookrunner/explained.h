@@ -10,6 +10,8 @@ typedef struct explained {
     br_arena *arena;
     br_list list;
     br_outcome outcome;
+    br_job_body job;    ///< meaningful if the list has one
+    br_earlier earlier; ///< the reasons of the bond's list before
     br_snapshot *snapshot;
     char version[BR_VERSION_TEXT]; ///< of `snapshot`; "" without one
 } explained;

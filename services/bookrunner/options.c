@@ -58,6 +58,7 @@ static const option_spec options[] = {
     {"method", "NAME", OPTION_TEXT, AT(method), 0, "method of explanation (default: the configuration's objective)"},
     {"methods", "LIST", OPTION_TEXT, AT(methods), 0, "methods of explanation with commas between (default: all)"},
     {"version", "VERSION", OPTION_TEXT, AT(version), 0, "this snapshot, not the served one"},
+    {"certify", NULL, OPTION_FLAG, AT(certify), 0, "for the stored reasons, the swap of one that would gain most"},
     {"bonds", "N", OPTION_WHOLE, AT(n_bonds), AT(has_n_bonds), "at most this many bonds; 0 = all (default 40)"},
     {"top", "N", OPTION_WHOLE, AT(n_top), AT(has_n_top), "investors of a bond (default: the configuration's)"},
     {"k", "N", OPTION_WHOLE, AT(n_reasons), AT(has_n_reasons),

@@ -45,7 +45,7 @@ static br_status say(ranker *self, const br_peer *peer, br_message_type type, br
 
 static void count_gauges(dispatcher *d)
 {
-    br_metric_set(d->depth, d->queue_n);
+    br_metric_set(d->depth, d->queue_n + d->n_waiting);
     br_metric_set(d->in_flight, d->n_leases);
     br_metric_set(d->workers_gauge, d->n_workers);
 }
@@ -90,6 +90,42 @@ static queued_job take_from_queue(dispatcher *d)
     return job;
 }
 
+// --- jobs that wait for the one whose reasons they begin with ---
+
+static br_status park(ranker *self, const queued_job *job, const br_hash *after)
+{
+    dispatcher *d = &self->dispatcher;
+    if (d->n_waiting == d->waiting_capacity) {
+        uint32_t capacity = d->waiting_capacity == 0 ? 64 : d->waiting_capacity * 2;
+        waiting_job *waiting = br_reallocarray(d->waiting, capacity, sizeof *waiting);
+        if (waiting == NULL) {
+            return br_no_memory("waiting jobs", capacity);
+        }
+        d->waiting = waiting;
+        d->waiting_capacity = capacity;
+    }
+    d->waiting[d->n_waiting++] = (waiting_job){*job, *after};
+    count_gauges(d);
+    return BR_OK;
+}
+
+// `ended` is done or dead.
+static br_status release(ranker *self, const br_hash *ended)
+{
+    dispatcher *d = &self->dispatcher;
+    br_status status = BR_OK;
+    for (uint32_t i = 0; i < d->n_waiting && status == BR_OK;) {
+        if (br_hash_equal(&d->waiting[i].after, ended)) {
+            queued_job job = d->waiting[i].job;
+            d->waiting[i] = d->waiting[--d->n_waiting];
+            status = dispatcher_enqueue(self, &job.job, job.attempts);
+        } else {
+            i++;
+        }
+    }
+    return status;
+}
+
 static br_status bury(ranker *self, const br_hash *job, uint32_t attempts, const char *reason)
 {
     br_dead_job dead = {.job_id = *job, .reason = reason, .attempts = attempts};
@@ -103,7 +139,7 @@ static br_status bury(ranker *self, const br_hash *job, uint32_t attempts, const
     br_metric_add(self->dispatcher.dead, 1);
     br_log_error("DISPATCH-DEAD-LETTER", "job=%s attempts=%u reason=\"%s\" next=\"kept aside; others go on\"", text,
                  attempts, reason);
-    return status;
+    return status == BR_OK ? release(self, job) : status;
 }
 
 static br_status redeliver(ranker *self, const br_hash *job, uint32_t attempts, const char *reason)
@@ -204,15 +240,43 @@ static worker *most_free(dispatcher *d)
     return best;
 }
 
+// What the job before selected; BR_ERR_AGAIN while that is to do. What cannot be read any more is no reason to do without an explanation.
+static br_status read_earlier(ranker *self, const br_job_body *body, br_earlier *out)
+{
+    br_status status = br_earlier_read(out, &self->dispatcher.earlier, self->dispatcher.arena, body,
+                                       body->has_after ? &body->after : NULL);
+    if (status == BR_OK || status == BR_ERR_AGAIN || status == BR_ERR_NO_MEMORY || status == BR_ERR_IO) {
+        return status;
+    }
+    br_log_warn("DISPATCH-EARLIER-UNREADABLE", "reason=\"%s\" next=\"the reasons are found without\"", br_why(status));
+    *out = (br_earlier){.as_of = BR_DAY_NONE};
+    return BR_OK;
+}
+
+// The message into d->buffer. BR_ERR_AGAIN: it waits for job.body.after.
+static br_status pack_job(ranker *self, br_job *job)
+{
+    dispatcher *d = &self->dispatcher;
+    br_earlier earlier;
+    br_arena_reset(d->arena);
+    br_buf_clear(&d->buffer);
+    br_status status = br_recommendations_job(self->store, d->arena, &job->job_id, &job->body);
+    if (status == BR_OK) {
+        status = read_earlier(self, &job->body, &earlier);
+    }
+    if (status == BR_OK) {
+        status = br_earlier_start(&job->warm_start, d->arena, &earlier);
+    }
+    return status == BR_OK ? br_job_pack(job, &d->buffer) : status;
+}
+
 static br_status send_job(ranker *self, worker *to, const queued_job *queued)
 {
     dispatcher *d = &self->dispatcher;
     br_job job = {.job_id = queued->job, .attempt = queued->attempts + 1, .lease_ms = self->config->work.lease_ms};
-    br_arena_reset(d->arena);
-    br_status status = br_recommendations_job(self->store, d->arena, &queued->job, &job.body);
-    br_buf_clear(&d->buffer);
-    if (status == BR_OK) {
-        status = br_job_pack(&job, &d->buffer);
+    br_status status = pack_job(self, &job);
+    if (status == BR_ERR_AGAIN) {
+        return park(self, queued, &job.body.after);
     }
     if (status == BR_ERR_CORRUPT || status == BR_ERR_INVALID || status == BR_ERR_LIMIT) {
         return bury(self, &queued->job, queued->attempts,
@@ -279,6 +343,9 @@ static br_status commit_results(ranker *self)
         br_buf_clear(&d->buffer);
         status = br_result_ack_pack(&ack, &d->buffer);
         if (status == BR_OK) {
+            status = release(self, &ack.job_id);
+        }
+        if (status == BR_OK) {
             br_status sent = say(self, &d->acks[i].peer, BR_MSG_RESULT_ACK, br_span_of(&d->buffer), (br_span){0});
             (void)sent; // the worker keeps nothing that waits for it
         }
@@ -287,7 +354,20 @@ static br_status commit_results(ranker *self)
     return status;
 }
 
-static br_status take_result(ranker *self, const br_peer *peer, const br_result *result)
+static br_status count_stability(ranker *self, const br_job_body *job, const br_result *result)
+{
+    br_earlier earlier;
+    uint32_t n = 0;
+    br_status status = read_earlier(self, job, &earlier);
+    if (status == BR_OK) {
+        double mean = br_earlier_stability(&earlier, result, &n);
+        br_metric_add(self->dispatcher.compared, n);
+        br_metric_add(self->dispatcher.jaccard, n > 0 ? mean * n : 0.0);
+    }
+    return status == BR_ERR_AGAIN ? BR_OK : status; // it is to do again
+}
+
+static br_status take_result(ranker *self, const br_peer *peer, const br_job_body *job, const br_result *result)
 {
     dispatcher *d = &self->dispatcher;
     end_lease_of(d, &result->job_id);
@@ -305,10 +385,11 @@ static br_status take_result(ranker *self, const br_peer *peer, const br_result 
     }
     if (first) {
         br_metric_add(d->done, 1);
+        status = count_stability(self, job, result);
     }
     d->acks[d->n_acks++] = (pending_ack){*peer, result->job_id};
     count_gauges(d);
-    return d->n_acks == RANKER_MAX_LEASES ? commit_results(self) : BR_OK;
+    return status == BR_OK && d->n_acks == RANKER_MAX_LEASES ? commit_results(self) : status;
 }
 
 // --- dead letters ---
@@ -401,7 +482,7 @@ static br_status on_result(ranker *self, const br_message *message)
     }
     bool failed = result.failure[0] != '\0';
     if (!failed && fits_job(&result, &job)) {
-        return take_result(self, &message->peer, &result);
+        return take_result(self, &message->peer, &job, &result);
     }
     br_metric_add(d->failed, 1);
     for (uint32_t i = 0; i < d->n_leases; i++) {
@@ -632,6 +713,10 @@ static void register_metrics(dispatcher *d)
     d->in_flight = br_gauge("bookrunner_messages_in_flight", "Jobs that workers hold.", "stage=\"explain\"");
     d->redelivered = br_counter("bookrunner_redeliveries_total", "Jobs dealt out again.", "stage=\"explain\"");
     d->dead = br_counter("bookrunner_dead_letters_total", "Jobs given up.", "stage=\"explain\"");
+    d->compared = br_counter("bookrunner_explanations_compared_total",
+                             "Explanations of investors who had one in the bond's list before.", "");
+    d->jaccard = br_counter("bookrunner_explanations_jaccard_total",
+                            "Sum over them of the Jaccard index of the reasons with those before.", "");
     d->workers_gauge = br_gauge("bookrunner_explainers", "Explainers that are known and alive.", "");
 }
 
@@ -656,6 +741,7 @@ static br_status open_remote(ranker *self)
 br_status dispatcher_start(ranker *self)
 {
     register_metrics(&self->dispatcher);
+    self->dispatcher.earlier = (br_earlier_reader){.store = self->store, .models = self->models};
     br_status status = br_arena_new(&self->dispatcher.arena, MAX_MESSAGE_BYTES);
     if (status == BR_OK) {
         status = load_todo(self);
@@ -678,7 +764,9 @@ void dispatcher_stop(ranker *self)
     }
     br_curve_deinit(&self->curve);
     br_free(d->queue);
+    br_free(d->waiting);
     br_free(d->block);
+    br_earlier_reader_deinit(&d->earlier);
     br_arena_free(&d->arena);
     br_buf_deinit(&d->buffer);
 }

@@ -121,7 +121,7 @@ static br_status answer_status(ranker *self, const rank_client *client)
     static br_figure figures[OWN + RANKER_MAX_WORKERS * RANKER_WORKER_FIGURES];
     const br_figure own[OWN] = {
         {"ledger_offset", (double)br_follower_head(self->follower), ""},
-        {"queue", self->dispatcher.queue_n, ""},
+        {"queue", self->dispatcher.queue_n + self->dispatcher.n_waiting, ""},
         {"in_flight", self->dispatcher.n_leases, ""},
         {"workers", self->dispatcher.n_workers, ""},
         {"version", 0, self->served == NULL ? "-" : self->served->version},
@@ -451,6 +451,11 @@ static br_status store_list(ranker *self, const br_recommendation *made, bool la
     return status == BR_OK && is_new ? dispatcher_enqueue(self, &made->list.job_id, 0) : status;
 }
 
+static const char *bond_id_of(ranker *self, const rank_task *task)
+{
+    return br_market_bond_id(br_follower_market(self->follower), task->bond);
+}
+
 static br_status make_list(ranker *self)
 {
     br_market *market = br_follower_market(self->follower);
@@ -464,6 +469,8 @@ static br_status make_list(ranker *self)
         status = br_day_population_move(self->population, task->as_of);
     }
     br_recommendation made;
+    br_hash after;
+    bool is_warm = false;
     br_recommend_options options = {
         .n_top = self->config->n_top,
         .n_reasons = self->config->n_reasons,
@@ -478,6 +485,10 @@ static br_status make_list(ranker *self)
         .ledger_head = br_follower_market_head(self->follower),
     };
     br_arena_reset(self->arena);
+    if (status == BR_OK && self->config->warm_start) {
+        status = br_earlier_job(self->store, self->arena, bond_id_of(self, task), task->as_of, &after, &is_warm);
+        options.after = is_warm ? &after : NULL;
+    }
     if (status == BR_OK) {
         status = br_recommend(&made, self->arena, market, self->population, self->served, task->bond, &options);
     }

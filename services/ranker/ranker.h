@@ -8,6 +8,7 @@
 /// does the event again and comes to the same lists.
 
 #include "codec/work.h"
+#include "pipeline/earlier.h"
 #include "pipeline/follow.h"
 #include "pipeline/recommend.h"
 #include "pipeline/vocabulary.h"
@@ -56,6 +57,12 @@ typedef struct queued_job {
     uint32_t attempts; ///< made so far
 } queued_job;
 
+/// A job whose predecessor is still to do.
+typedef struct waiting_job {
+    queued_job job;
+    br_hash after;
+} waiting_job;
+
 typedef struct pending_ack {
     br_peer peer;
     br_hash job;
@@ -68,6 +75,9 @@ typedef struct dispatcher {
     uint32_t n_leases;
     queued_job *queue; ///< ring [queue_capacity]
     uint32_t queue_first, queue_n, queue_capacity;
+    waiting_job *waiting; ///< [waiting_capacity] they come into the queue when what they wait for is done or dead
+    uint32_t n_waiting, waiting_capacity;
+    br_earlier_reader earlier;
     bool open; ///< a transaction with results is open
     pending_ack acks[RANKER_MAX_LEASES];
     uint32_t n_acks;
@@ -75,7 +85,7 @@ typedef struct dispatcher {
     br_population_info block_info;
     br_arena *arena;
     br_buf buffer;
-    br_metric *depth, *in_flight, *done, *failed, *redelivered, *dead, *workers_gauge;
+    br_metric *depth, *in_flight, *done, *failed, *redelivered, *dead, *workers_gauge, *compared, *jaccard;
 } dispatcher;
 
 typedef struct ranker {

@@ -178,7 +178,6 @@ const br_job_body *example_br_job_body(void)
     static float scores[4];
     static uint8_t eligible[4];
     static uint32_t investors[2];
-    static uint32_t warm_start[6];
     static br_job_body body;
     static const uint32_t banned[2] = {4, BR_MAX_FIELDS - 1};
     static const uint32_t apart[4] = {0, 3, 2, 300};
@@ -188,9 +187,6 @@ const br_job_body *example_br_job_body(void)
     for (uint8_t i = 0; i < 4; i++) {
         scores[i] = i == 0 ? -FLT_MAX : i == 1 ? FLT_MIN : (float)i;
         eligible[i] = i % 2;
-    }
-    for (uint32_t i = 0; i < 6; i++) {
-        warm_start[i] = i == 5 ? BR_MAX_FIELDS - 1 : i;
     }
     investors[0] = 3;
     investors[1] = 0;
@@ -204,7 +200,6 @@ const br_job_body *example_br_job_body(void)
         .n_population = 4,
         .investors = investors,
         .n_investors = 2,
-        .warm_start = warm_start,
         .objective = BR_OBJECTIVE_BACKED,
         .n_reasons = 3,
         .engine = BR_ENGINE_VERSION,
@@ -214,6 +209,8 @@ const br_job_body *example_br_job_body(void)
         .apart = apart,
         .n_apart = 2,
         .max_evaluations = 5000,
+        .has_after = true,
+        .after = hash_from(40),
     };
     return &body;
 }
@@ -221,7 +218,8 @@ const br_job_body *example_br_job_body(void)
 const br_job *example_br_job(void)
 {
     static br_job job;
-    job = (br_job){.body = *example_br_job_body(), .attempt = 5, .lease_ms = 5000};
+    static const uint32_t warm_start[6] = {0, 1, BR_MAX_FIELDS - 1, BR_NO_FIELD, BR_NO_FIELD, BR_NO_FIELD};
+    job = (br_job){.body = *example_br_job_body(), .attempt = 5, .lease_ms = 5000, .warm_start = warm_start};
     br_assert(br_job_id(&job.job_id, &job.body) == BR_OK);
     return &job;
 }
@@ -245,7 +243,7 @@ const br_result *example_br_result(void)
         .evaluations = UINT32_MAX,
     };
     explanations[1] = (br_explanation){.n_reasons = 1, .against = {.field = UINT32_MAX}};
-    result = (br_result){hash_from(1), explanations, 2, ""};
+    result = (br_result){hash_from(1), explanations, 2, "", true};
     return &result;
 }
 

@@ -38,7 +38,6 @@ Test(codec_work, a_job_comes_back)
         SAME(body.n_investors);
         SAME(body.n_reasons);
         cr_expect_arr_eq(got.body.investors, m.body.investors, m.body.n_investors * sizeof(uint32_t));
-        cr_expect_arr_eq(got.body.warm_start, m.body.warm_start, 6 * sizeof(uint32_t));
         SAME(body.objective);
         SAME(body.engine);
         SAME(body.certify);
@@ -47,8 +46,12 @@ Test(codec_work, a_job_comes_back)
         SAME(body.n_apart);
         cr_expect_arr_eq(got.body.apart, m.body.apart, 2 * m.body.n_apart * sizeof(uint32_t));
         SAME(body.max_evaluations);
+        SAME(body.has_after);
+        SAME_HASH(body.after);
+        cr_expect_arr_eq(got.warm_start, m.warm_start, 6 * sizeof(uint32_t));
     });
-    COMES_BACK(br_job_body, m.warm_start = NULL, cr_expect_null(got.warm_start));
+    COMES_BACK(br_job, m.warm_start = NULL, cr_expect_null(got.warm_start));
+    COMES_BACK(br_job_body, m.has_after = false, cr_expect_not(got.has_after));
 }
 
 Test(codec_work, each_wrong_field_of_a_body_is_refused_by_name)
@@ -65,13 +68,12 @@ Test(codec_work, each_wrong_field_of_a_body_is_refused_by_name)
     REFUSED(br_job_body, "JobBody.scores[1].logit", m.scores = scores);
     REFUSED(br_job_body, "JobBody.investors", m.investors = investors);
     REFUSED(br_job_body, "JobBody.investors", m.n_investors = 0);
-    REFUSED(br_job_body, "JobBody.warm_start", m.warm_start = fields);
     REFUSED(br_job_body, "JobBody.banned", (m.banned = fields, m.n_banned = 6));
     REFUSED(br_job_body, "JobBody.apart", (m.apart = fields, m.n_apart = 3));
     REFUSED(br_job_body, "JobBody.objective", m.objective = (br_objective)0);
     REFUSED(br_job_body, "JobBody.objective", m.objective = (br_objective)3);
-    REFUSED(br_job_body, "JobBody.n_reasons", (m.n_reasons = 0, m.warm_start = NULL));
-    REFUSED(br_job_body, "JobBody.n_reasons", (m.n_reasons = BR_MAX_REASONS + 1, m.warm_start = NULL));
+    REFUSED(br_job_body, "JobBody.n_reasons", m.n_reasons = 0);
+    REFUSED(br_job_body, "JobBody.n_reasons", m.n_reasons = BR_MAX_REASONS + 1);
 }
 
 Test(codec_work, a_heartbeat_names_the_jobs_that_are_held)
@@ -94,6 +96,7 @@ Test(codec_work, scores_must_fit_the_population)
     cr_assert_eq(br_arena_new(&arena, BR_UNPACK_BYTES), BR_OK);
     br_job_body without_rules = *example_br_job_body();
     without_rules.n_banned = without_rules.n_apart = without_rules.max_evaluations = 0;
+    without_rules.has_after = false;
     cr_assert_eq(br_job_body_pack(&without_rules, &bytes), BR_OK);
     cr_assert_eq(bytes.data[bytes.length - 5], 4);
     bytes.data[bytes.length - 5] = 3;
@@ -112,6 +115,28 @@ Test(codec_work, a_job_with_another_jobs_id_is_refused)
     REFUSED(br_job, "Job.lease_ms", m.lease_ms = BR_MAX_LEASE_MS + 1);
 }
 
+Test(codec_work, a_warm_start_is_a_whole_set_or_none)
+{
+    static const uint32_t too_large[6] = {0, 1, BR_MAX_FIELDS, 0, 1, 2};
+    static const uint32_t begins_with_none[6] = {0, 1, 2, BR_NO_FIELD, 1, BR_NO_FIELD};
+    static const uint32_t ends_with_none[6] = {0, 1, 2, 0, 1, BR_NO_FIELD};
+    REFUSED(br_job, "Job.warm_start", m.warm_start = too_large);
+    REFUSED(br_job, "Job.warm_start", m.warm_start = begins_with_none);
+    REFUSED(br_job, "Job.warm_start", m.warm_start = ends_with_none);
+    // The last message of a right job says "six fields"; of five the sets are not whole.
+    BR_AUTO(br_arena) *arena = NULL;
+    BR_AUTO_DEINIT(br_buf) bytes = {0};
+    cr_assert_eq(br_arena_new(&arena, BR_UNPACK_BYTES), BR_OK);
+    br_job job = *example_br_job();
+    static const uint32_t small[6] = {0, 1, 2, 3, 4, 5};
+    job.warm_start = small;
+    cr_assert_eq(br_job_pack(&job, &bytes), BR_OK);
+    cr_assert_eq(bytes.data[bytes.length - 7], 6);
+    bytes.data[bytes.length - 7] = 5;
+    cr_expect_eq(br_job_unpack(&job, arena, bytes.data, bytes.length - 1), BR_ERR_INVALID);
+    cr_expect_str_eq(br_why(BR_ERR_INVALID), "Job.warm_start: 5 fields for 2 investors with 3 reasons each");
+}
+
 Test(codec_work, the_largest_job_fits_its_limit)
 {
     static float scores[BR_MAX_POPULATION];
@@ -123,25 +148,26 @@ Test(codec_work, the_largest_job_fits_its_limit)
         apart[i] = BR_MAX_FIELDS - 1;
     }
     for (uint32_t i = 0; i < BR_MAX_JOB_INVESTORS * BR_MAX_REASONS; i++) {
-        warm_start[i] = BR_MAX_FIELDS - 1;
+        warm_start[i] = BR_NO_FIELD;
         investors[i / BR_MAX_REASONS] = BR_MAX_POPULATION - 1;
     }
     COMES_BACK(
-        br_job_body,
+        br_job,
         {
-            m.scores = scores;
-            m.eligible = eligible;
-            m.n_population = BR_MAX_POPULATION;
-            m.investors = investors;
-            m.n_investors = BR_MAX_JOB_INVESTORS;
+            m.body.scores = scores;
+            m.body.eligible = eligible;
+            m.body.n_population = BR_MAX_POPULATION;
+            m.body.investors = investors;
+            m.body.n_investors = BR_MAX_JOB_INVESTORS;
+            m.body.n_reasons = BR_MAX_REASONS;
+            m.body.apart = apart;
+            m.body.n_apart = BR_MAX_APART;
             m.warm_start = warm_start;
-            m.n_reasons = BR_MAX_REASONS;
-            m.apart = apart;
-            m.n_apart = BR_MAX_APART;
+            cr_assert_eq(br_job_id(&m.job_id, &m.body), BR_OK);
         },
         {
-            SAME(n_population);
-            SAME(n_investors);
+            SAME(body.n_population);
+            SAME(body.n_investors);
         });
 }
 
@@ -151,6 +177,7 @@ Test(codec_work, a_result_comes_back)
         SAME_HASH(job_id);
         SAME(n_explanations);
         SAME_TEXT(failure);
+        SAME(warm);
         SAME(explanations[0].investor);
         SAME(explanations[0].n_reasons);
         for (uint32_t i = 0; i < 2; i++) {

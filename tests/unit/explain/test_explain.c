@@ -58,6 +58,21 @@ static br_explanation explain_one(const br_test_bond *test, const br_explain_opt
     return out;
 }
 
+// The certificate of an explanation.
+static br_certificate certify_one(const br_test_bond *test, const br_explain_options *options,
+                                  const br_explanation *explanation)
+{
+    BR_AUTO(br_explain_context) *context = NULL;
+    br_certificate out;
+    uint32_t selected[BR_MAX_REASONS];
+    for (uint32_t i = 0; i < explanation->n_reasons; i++) {
+        selected[i] = explanation->reasons[i].field;
+    }
+    cr_assert_eq(br_explain_context_new(&context, &test->bond, &test->population, options), BR_OK);
+    cr_assert_eq(br_explain_certify(context, explanation->investor, selected, &out), BR_OK);
+    return out;
+}
+
 static const uint8_t *codes_of(const br_test_bond *test, uint32_t investor)
 {
     return test->codes + (size_t)investor * br_collapsed_n_investor_fields(test->collapsed);
@@ -160,6 +175,54 @@ Test(explain_plain, a_certificate_means_that_no_swap_gains)
         br_test_bond_deinit(&test);
     }
     cr_assert_eq(certified, 24);
+}
+
+Test(explain_plain, a_certificate_names_the_best_swap)
+{
+    br_test_bond test;
+    br_test_shape shape = small_shape(2, 25);
+    br_test_bond_init(&test, &shape, N_INVESTORS, 0);
+    br_explain_options options = options_of(BR_OBJECTIVE_PLAIN, 5);
+    options.max_evaluations = 3; // of the search, not of the certificate
+    br_explanation some = {.investor = 1, .n_reasons = 5};
+    for (uint32_t i = 0; i < 5; i++) {
+        some.reasons[i].field = 24 - 3 * i;
+    }
+    br_certificate certificate = certify_one(&test, &options, &some);
+    uint32_t set = bits_of(&some);
+    double reached = plain_logit(&test, test.model, 1, set), best = -INFINITY;
+    for (uint32_t swap = 0; swap < 25 * 25; swap++) {
+        uint32_t leaves = swap / 25, comes = swap % 25;
+        if ((set >> leaves & 1) == 1 && (set >> comes & 1) == 0) {
+            best = fmax(best, plain_logit(&test, test.model, 1, (set & ~(1u << leaves)) | 1u << comes));
+        }
+    }
+    cr_assert_float_eq(certificate.objective, reached, TOLERANCE);
+    cr_assert_float_eq(certificate.gain, best - reached, TOLERANCE);
+    cr_assert_gt(certificate.gain, 0.01);
+    cr_assert_float_eq(
+        plain_logit(&test, test.model, 1, (set & ~(1u << certificate.leaves)) | 1u << certificate.enters), best,
+        TOLERANCE);
+    br_test_bond_deinit(&test);
+}
+
+Test(explain_certify, what_is_no_set_is_refused)
+{
+    br_test_bond test;
+    br_test_shape shape = small_shape(1, N_FIELDS);
+    br_test_bond_init(&test, &shape, N_INVESTORS, 0);
+    br_explain_options options = options_of(BR_OBJECTIVE_PLAIN, 3);
+    const uint32_t banned[1] = {4}, twice[3] = {1, 2, 1}, beyond[3] = {1, 2, N_FIELDS}, rules[3] = {1, 2, 4};
+    options.banned = banned;
+    options.n_banned = 1;
+    BR_AUTO(br_explain_context) *context = NULL;
+    br_certificate out;
+    cr_assert_eq(br_explain_context_new(&context, &test.bond, &test.population, &options), BR_OK);
+    cr_expect_eq(br_explain_certify(context, 0, twice, &out), BR_ERR_INVALID);
+    cr_expect_eq(br_explain_certify(context, 0, beyond, &out), BR_ERR_INVALID);
+    cr_expect_eq(br_explain_certify(context, 0, rules, &out), BR_ERR_INVALID);
+    cr_expect_eq(br_explain_certify(context, N_INVESTORS, (uint32_t[]){1, 2, 3}, &out), BR_ERR_INVALID);
+    br_test_bond_deinit(&test);
 }
 
 Test(explain_plain, is_not_certified_unless_asked)
@@ -459,15 +522,24 @@ static void compare_with_twin(const br_test_shape *shape, uint32_t k, uint32_t n
         cr_assert_eq(set, twin_greedy(&t, investor, pool), "seed %u investor %u: %x is not %x", (unsigned)shape->seed,
                      investor, set, twin_greedy(&t, investor, pool));
         cr_assert_float_eq(out.objective, reached, TOLERANCE);
-        bool swap_optimal = true;
+        double best = -INFINITY;
         for (uint32_t swap = 0; swap < N_FIELDS * N_FIELDS; swap++) {
             uint32_t leaves = swap / N_FIELDS, comes = swap % N_FIELDS;
             if ((set >> leaves & 1) == 1 && ((pool & ~set) >> comes & 1) == 1) {
                 uint32_t other = (set & ~(1u << leaves)) | 1u << comes;
-                swap_optimal = swap_optimal && twin_objective(&t, investor, other) <= reached + (double)BR_EXPLAIN_GAIN;
+                best = fmax(best, twin_objective(&t, investor, other));
             }
         }
-        cr_assert_eq(out.certified, swap_optimal);
+        br_certificate certificate = certify_one(&test, &options, &out);
+        cr_assert_eq(out.certified, best <= reached + (double)BR_EXPLAIN_GAIN);
+        cr_assert_float_eq(certificate.objective, reached, TOLERANCE);
+        if (isinf(best)) { // the pool is the set
+            cr_assert(isinf(certificate.gain) && certificate.gain < 0 && certificate.enters == UINT32_MAX);
+            continue;
+        }
+        cr_assert_float_eq(certificate.gain, best - reached, TOLERANCE);
+        uint32_t other = (set & ~(1u << certificate.leaves)) | 1u << certificate.enters;
+        cr_assert_float_eq(twin_objective(&t, investor, other), best, TOLERANCE);
     }
     br_model_free(&t.mean);
     br_test_bond_deinit(&test);

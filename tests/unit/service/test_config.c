@@ -102,7 +102,7 @@ static const char *other_value(const br_config_key *key, bool file)
                : strcmp(key->path, "training.final_mask_few") == 0    ? "0.0625"
                                                                       : "0.125";
     case BR_CONFIG_FLAG:
-        return br_config_default().certify ? "false" : "true";
+        return strncmp(key->path, "ranking.", 8) == 0 ? "false" : "true"; // another than the default
     case BR_CONFIG_CHOICE:
         return key->names[strcmp(key->path, "model.architecture") == 0     ? 3
                           : strcmp(key->path, "training.calibration") == 0 ? 2
