@@ -221,6 +221,9 @@ def unmoved(place, before, head):
     place.wait_explained()
     assert others(place.digest()) == before, "lists made again after notes are others"
     place.run("replay", "--all")
+    place.run("train", "--seed", "7", "--force")
+    versions = {event["snapshot"] for event in place.json("snapshots", "list")}
+    assert len(versions) == 1, f"the same training after notes made another snapshot: {versions}"
 
 
 def stopped(place, desk, bond, investor):
@@ -293,8 +296,10 @@ def main():
         cut_market(market, part, "2024-10-01")
         access = "access: {user_header: X-User, proxy: 127.0.0.1, desk: [ann, bob], operators: [root]}\n"
         with Installation(explainers=1, config=access) as place:
-            place.begin(part)
-            place.run("close-day", "2024-10-01")
+            place.up()
+            place.run("import", part)
+            place.run("close-day", "2024-10-01", "--no-wait")
+            place.run("train", "--seed", "7")
             place.wait_explained()
             before, head = place.digest(), place.stores()
             bond, investors = pair(place)
