@@ -16,7 +16,6 @@ from installation import Installation, fetch, metric, simulate
 
 NEWEST = 200  # bonds that drift looks at
 PLANTED, LIKE_BEFORE = "venue", "coupon_type"
-CONFIG = "access: {local_role: operator}\nwork: {max_attempts: 1, lease_ms: 3000, credit: 1}\n"
 
 
 class Desk:
@@ -31,15 +30,6 @@ class Desk:
                 return page.status, dict(page.headers), page.read()
         except urllib.error.HTTPError as error:
             return error.code, dict(error.headers), error.read()
-
-    def post(self, path, content, key="", token=None):
-        headers = {"Content-Type": "application/json", "X-Bookrunner-Token": self.json("me")["token"] if token is None else token}
-        request = urllib.request.Request(self.root + path, json.dumps(content).encode(), dict(headers, **({"Idempotency-Key": key} if key else {})))
-        try:
-            with urllib.request.urlopen(request, timeout=30) as page:
-                return page.status, json.loads(page.read())
-        except urllib.error.HTTPError as error:
-            return error.code, json.loads(error.read())
 
     def json(self, path):
         code, _, body = self.get(path)
@@ -218,69 +208,12 @@ def check_queue(place, desk):
     place.wait("they are back", lambda _: len(desk.json("queue")["workers"]) == 2)
 
 
-def actions(desk):
-    """(name, state, wanted, rest) of what was done, the oldest first."""
-    notes = [note for note in desk.json("audit?limit=1000")["notes"] if note["topic"] == "action"]
-    return [(note["subject"].split()[0], *note["value"].split(" ", 2)) for note in reversed(notes)]
-
-
-def check_rollback(place, desk):
-    served, before = [row["snapshot"] for row in desk.json("metrics/snapshots")["snapshots"]]
-    served, before = (served, before) if desk.json("snapshots")["served"] == served else (before, served)
-    assert desk.post("snapshots/rollback", {"snapshot": ""})[0] == 400, "without a key"
-    assert desk.post("snapshots/rollback", {"snapshot": ""}, "k0", token="no")[0] == 403
-    assert desk.post("snapshots/rollback", {"snapshot": "../x"}, "k1")[0] == 422
-    assert desk.post("snapshots/rollback", {"snapshot": served}, "k2")[0] == 409, "it is served already"
-    assert actions(desk) == [], "nothing was tried, and yet a note"
-    assert desk.post("snapshots/rollback", {"snapshot": "0" * 32}, "k3")[0] == 409, "there is no such snapshot"
-    assert desk.post("snapshots/rollback", {"snapshot": before}, "k4") == (200, {"served": before})
-    assert desk.json("snapshots")["served"] == before
-    done = actions(desk)
-    assert [(name, state) for name, state, _, _ in done] == [("snapshots.rollback", state) for state in ("asked", "failed", "asked", "done")], done
-    assert done[3][2:] == (before, before), done
-    place.run("snapshots", "rollback", served)
-    assert desk.post("snapshots/rollback", {"snapshot": before}, "k4") == (200, {"served": before}), "the same answer"
-    assert desk.json("snapshots")["served"] == served, "the same key rolled back twice"
-    assert desk.post("snapshots/rollback", {"snapshot": served}, "k4")[0] == 409, "the same key for something else"
-    assert actions(desk) == done
-    assert place.signal("trainer", signal.SIGSTOP)
-    assert desk.post("snapshots/rollback", {"snapshot": before}, "k5")[0] == 503
-    assert place.signal("trainer", signal.SIGCONT)
-    assert desk.post("snapshots/rollback", {"snapshot": before}, "k5") == (200, {"served": before}), "it may be sent again"
-    assert [state for _, state, _, _ in actions(desk)[4:]] == ["asked", "failed", "done"], actions(desk)
-    assert desk.json("audit?limit=1")["intact"]
-
-
-def check_retry(place, market, desk):
-    """Jobs die because nobody may work on them for long; asked for again where they may, they are done."""
-    assert desk.post("jobs/retry", {"job": ""}, "r0") == (200, {"jobs": 0})
-    assert desk.post("jobs/retry", {"job": "0" * 64}, "r1")[0] == 404
-    assert desk.post("jobs/retry", {"job": 7}, "r2")[0] == 422
-    bonds = [row["bond_id"] for row in rows_of(market, "bonds.csv")[:2]]
-    for name in ("explainer-1", "explainer-2"):
-        assert place.signal(name, signal.SIGSTOP)
-    place.run("rank", *bonds)
-    place.wait("leases end, and nobody is left", lambda s: s["dead"] == len(bonds), 60)
-    jobs = desk.json("jobs?state=dead")["jobs"]
-    assert sorted(job["bond"] for job in jobs) == sorted(bonds) and all(job["attempts"] == 1 and job["reason"] for job in jobs), jobs
-    assert desk.json("jobs?limit=1")["jobs"] == jobs[:1] and desk.json("jobs?limit=1")["total"] == 2
-    assert desk.get("jobs?state=todo")[0] == 400
-    for name in ("explainer-1", "explainer-2"):
-        assert place.signal(name, signal.SIGCONT)
-    assert desk.post("jobs/retry", {"job": jobs[0]["job"]}, "r3") == (200, {"jobs": 1})
-    assert desk.post("jobs/retry", {"job": ""}, "r4") == (200, {"jobs": 1})
-    assert desk.post("jobs/retry", {"job": ""}, "r4") == (200, {"jobs": 1})
-    place.wait("done after all", lambda s: s["dead"] == 0 and s["todo"] == 0)
-    assert desk.json("jobs")["jobs"] == []
-    assert [entry[1:3] for entry in actions(desk)[-2:]] == [("asked", "-"), ("done", "-")], actions(desk)
-
-
 def main():
     root = tempfile.mkdtemp(prefix="bookrunner-figures-")
     market = os.path.join(root, "market")
     simulate(market)
     plant_drift(market)
-    with Installation(config=CONFIG) as place:
+    with Installation() as place:
         place.begin(market)
         desk = Desk(place)
         assert desk.json("metrics/snapshots")["snapshots"][0]["auc"] is None
@@ -295,8 +228,6 @@ def main():
         check_processes(place, desk)
         check_queue(place, desk)
         check_rejects(place, market, desk, root)
-        check_rollback(place, desk)
-        check_retry(place, market, desk)
     shutil.rmtree(root)
     print(f"HRD {asked['hrd']:.4f} and AESV {asked['aesv']:.4f} as compare has them; {asked['fields_drifted']} fields have drifted")
 
