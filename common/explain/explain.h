@@ -95,9 +95,8 @@ typedef struct br_explanation {
     double objective;     ///< the value that was maximised
     uint32_t n_matching;  ///< OTHER eligible investors of the day with the same k values
     double mean_probability_matching; ///< mean raw sigmoid(f(x_i)) of them; 0 if none
-    bool
-        certified; ///< swept: no swap of one field gains more than BR_EXPLAIN_GAIN, also after a warm start; plain: any field for any
-        ///< other, backed: among the 2 k (4 k) fields
+    bool certified;       ///< swept: no swap of one field gains more than BR_EXPLAIN_GAIN, also after a warm start;
+                          ///< plain: any field for any other, backed: among the 2 k (4 k) fields
     uint32_t evaluations; ///< of f and f_mean, as if nothing were remembered from other investors
 } br_explanation;
 
