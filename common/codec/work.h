@@ -51,8 +51,7 @@ typedef struct br_job {
     uint32_t attempt;
     uint32_t lease_ms;
     const uint32_t
-        *warm_start; ///< [n_investors, n_reasons] what `after` selected, in fields of the body's snapshot, or an
-                     ///< investor's are all BR_NO_FIELD; NULL: nobody has any
+        *warm_start; ///< [n_investors, n_reasons] what `after` selected, or BR_NO_FIELD; NULL: nothing of any
 } br_job;
 
 typedef struct br_result {

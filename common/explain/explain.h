@@ -95,8 +95,8 @@ typedef struct br_explanation {
     double objective;     ///< the value that was maximised
     uint32_t n_matching;  ///< OTHER eligible investors of the day with the same k values
     double mean_probability_matching; ///< mean raw sigmoid(f(x_i)) of them; 0 if none
-    bool certified; ///< swept: no swap of one field gains more than BR_EXPLAIN_GAIN (plain after a warm start: than its
-                    ///< margin); plain: any field for any other, backed: among the 2 k (4 k) fields
+    bool certified;       ///< swept: no swap of one field gains more than BR_EXPLAIN_GAIN, also after a warm start;
+                          ///< plain: any field for any other, backed: among the 2 k (4 k) fields
     uint32_t evaluations; ///< of f and f_mean, as if nothing were remembered from other investors
 } br_explanation;
 
@@ -128,10 +128,9 @@ br_status br_explain(br_explain_context *context, uint32_t investor, const uint3
 /// A set among its neighbours, all that a certificate looks at.
 typedef struct br_certificate {
     double objective; ///< of the set
-    double
-        gain; ///< of the best swap of one field: certified if it is at most BR_EXPLAIN_GAIN. -INFINITY if there is none
+    double gain; ///< of the best swap of one field; certified is at most BR_EXPLAIN_GAIN; -INFINITY: there is no swap
     uint32_t leaves; ///< field of the set
-    uint32_t enters; ///< field in its place; UINT32_MAX if there is none
+    uint32_t enters; ///< field in its place; UINT32_MAX: there is no swap
 } br_certificate;
 
 /// The best swap of one field in a set that was selected at any time, by the context's objective, without a bound of evaluations. selected:

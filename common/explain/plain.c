@@ -229,10 +229,10 @@ bool br_explain_plain(br_explain_context *context, const br_field_set *warm, br_
     float logit = settle(context, set);
     for (;;) {
         climb(context, margin, set, &logit);
-        path way = {.n = 1, .swaps = {{.logit = logit + margin, .field = UINT32_MAX}}};
+        path way = {.n = 1, .swaps = {{.logit = logit + BR_EXPLAIN_GAIN, .field = UINT32_MAX}}};
         bool complete = context->options.certify && sweep(context, set, &way.swaps[0]);
         bool best = way.swaps[0].field == UINT32_MAX;
-        if (best || !go(context, &way, set, &logit)) {
+        if (best || way.swaps[0].logit <= logit + margin || !go(context, &way, set, &logit)) {
             *objective_out = (double)logit;
             return best && complete;
         }

@@ -29,11 +29,9 @@ void br_earlier_reader_deinit(br_earlier_reader *reader);
 
 /// What there was before.
 typedef struct br_earlier {
-    br_day as_of; ///< of the list before
-    uint32_t *
-        fields; ///< [n, n_reasons] in fields of the job's snapshot, or BR_FIELD_GONE; BR_NO_FIELD for an investor who had no
-                ///< reasons
-    uint32_t n; ///< investors of the job; 0: there is nothing to begin or compare with
+    br_day as_of;     ///< of the list before
+    uint32_t *fields; ///< [n, n_reasons] of the job's snapshot, or BR_FIELD_GONE; BR_NO_FIELD: he had no reasons
+    uint32_t n;       ///< investors of the job; 0: there is nothing to begin or compare with
     uint32_t n_reasons;
 } br_earlier;
 

@@ -17,9 +17,8 @@ typedef struct br_recommend_options {
     const uint32_t *apart; ///< [n_apart, 2]
     uint32_t n_apart;
     uint32_t max_evaluations;
-    const br_hash
-        *after;   ///< job whose reasons this one begins with (pipeline/earlier.h); NULL: none. A backtest has none
-    bool explain; ///< make a job
+    const br_hash *after; ///< the job before (pipeline/earlier.h), or NULL; a backtest has none
+    bool explain;         ///< make a job
     uint64_t ledger_head; ///< what the market has seen
 } br_recommend_options;
 

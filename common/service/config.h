@@ -88,7 +88,7 @@ typedef struct br_config {
     uint32_t n_top;                ///< default 50
     uint32_t n_reasons;            ///< default 6
     br_objective objective;        ///< default backed
-    bool certify;                  ///< default true: costs `backed` two fifths more, `plain` twice as much again
+    bool certify;                  ///< default true; takes `backed` two fifths longer, `plain` three times as long
     bool warm_start;               ///< default true
     br_explain_config explain;
     br_model_config model;
