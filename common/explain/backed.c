@@ -325,5 +325,7 @@ bool br_explain_backed(br_explain_context *context, const br_field_set *warm, br
         }
     }
     *objective_out = value;
-    return context->options.certify && sweep(context, &pool, set, value);
+    bool certified = context->options.certify && sweep(context, &pool, set, value);
+    br_explain_slopes(context, set);
+    return certified;
 }
