@@ -46,11 +46,11 @@ typedef enum br_objective {
     BR_OBJECTIVE_BACKED,    ///< sufficient among reasons that the record backs
 } br_objective;
 
-#define BR_EXPLAIN_POOL      48
+#define BR_EXPLAIN_POOL      40
 #define BR_EXPLAIN_STEEPEST  2
-#define BR_EXPLAIN_SHORTLIST 10
-#define BR_EXPLAIN_PAIRS     128
-#define BR_EXPLAIN_DETOUR    0.2f ///< in logit
+#define BR_EXPLAIN_SHORTLIST 12
+#define BR_EXPLAIN_PAIRS     48
+#define BR_EXPLAIN_DETOUR    0.3f ///< in logit
 /// Pairs that are evaluated at once: the best of them is taken.
 #define BR_EXPLAIN_TOGETHER 16
 /// Fields that are tried as the reason against.

@@ -6,6 +6,7 @@
 
 #include "explain/explain.h"
 #include "explain/gumbel.h"
+#include "pipeline/methods.h"
 
 enum { ANSWER_INVESTORS = 3000, ANSWER_LIST = 50 };
 
@@ -29,6 +30,10 @@ br_status answer_bench_explain(answer_bench *bench, const br_explain_options *op
 /// The same lists by the paper's search, `batch` investors at a time, 1 to ANSWER_LIST; the time of each is its share of the batch's.
 /// `evaluations` are steps. Errors: as br_gumbel_new() and br_gumbel_search().
 br_status answer_bench_gumbel(answer_bench *bench, const br_gumbel_options *options, uint32_t batch, double seconds,
+                              answer_speed *out) BR_MUST_CHECK;
+/// The same lists by any method, `batch` investors at a time; what it learns first is not measured. `evaluations` is NAN. Errors: as
+/// br_background_draw(), br_methods_new() and br_methods_select().
+br_status answer_bench_method(answer_bench *bench, br_method method, uint32_t batch, double seconds,
                               answer_speed *out) BR_MUST_CHECK;
 /// How often the search for plain reasons finds the best of all sets, among SEARCH_AUDIT_FIELDS fields (search_audit.h).
 typedef struct answer_audit {
