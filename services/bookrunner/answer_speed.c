@@ -67,6 +67,7 @@ static br_status learn_from(answer_bench *it, br_snapshot *snapshot, const br_mo
     br_train_options options = br_train_options_default();
     options.max_epochs = 1;
     options.final_epochs = 0;
+    snapshot->facts.split = *split;
     br_status status = br_encoder_learn(&snapshot->encoder, it->market, split->train_from, split->train_until, SEED);
     if (status == BR_OK) {
         status = br_dataset_new(&train, it->market, snapshot->encoder, split->train_from, split->train_until, &samples);

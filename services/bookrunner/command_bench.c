@@ -241,7 +241,7 @@ static void add_answer(table *t, const char *name, const char *what, const answe
     table_whole(t, speed->n);
     table_number(t, speed->p50_ms, 3);
     table_number(t, speed->p99_ms, 3);
-    table_number(t, speed->per_s, 0);
+    table_number(t, speed->per_s, speed->per_s < 10.0 ? 2 : 0);
     table_number(t, speed->evaluations, 0);
     table_number(t, (double)NAN, 4);
     table_number(t, (double)NAN, 4);
@@ -263,20 +263,22 @@ static br_status measure_gumbel(table *t, const shape *of, answer_bench *bench, 
     return status;
 }
 
-/// What other methods take, one investor at a time and in lists; of a slow one in lists that the time is enough for.
+/// What other methods take, one investor at a time and in lists; of a slow one in lists that the time is enough for, or one investor as both.
 static br_status measure_rivals(table *t, const shape *of, answer_bench *bench, double seconds)
 {
     br_status status = BR_OK;
     for (int method = BR_METHOD_LIME; method < BR_METHOD_COUNT && status == BR_OK; method++) {
         char what[64];
         answer_speed single;
-        answer_speed list;
         status = answer_bench_method(bench, (br_method)method, 1, seconds, &single);
         if (status != BR_OK) {
             return status;
         }
-        double most = fmin(fmax(seconds * 1e3 / single.p50_ms, 1.0), ANSWER_LIST);
-        status = answer_bench_method(bench, (br_method)method, (uint32_t)most, seconds, &list);
+        answer_speed list = single;
+        double most = fmin(seconds * 1e3 / single.p50_ms, ANSWER_LIST);
+        if (most >= 2.0) {
+            status = answer_bench_method(bench, (br_method)method, (uint32_t)most, seconds, &list);
+        }
         if (status == BR_OK) {
             snprintf(what, sizeof what, "explain %s, single", br_method_name((br_method)method));
             add_answer(t, of->name, what, &single);
