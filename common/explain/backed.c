@@ -327,7 +327,9 @@ bool br_explain_backed(br_explain_context *context, const br_field_set *warm, br
     }
     *objective_out = value;
     br_explain_swap best = {.field = UINT32_MAX, .value = value + (double)BR_EXPLAIN_GAIN};
-    return context->options.certify && sweep(context, &pool, set, &best) && best.field == UINT32_MAX;
+    bool certified = context->options.certify && sweep(context, &pool, set, &best) && best.field == UINT32_MAX;
+    br_explain_slopes(context, set);
+    return certified;
 }
 
 double br_explain_backed_around(br_explain_context *context, const br_field_set *set, br_explain_swap *best)

@@ -21,7 +21,8 @@ typedef struct br_field_set {
 
 /// The longest list is the pool of `backed` without preferences.
 enum { BR_MAX_SHORTLIST = 4 * BR_MAX_REASONS };
-_Static_assert(BR_EXPLAIN_SHORTLIST <= (int)BR_MAX_SHORTLIST && BR_EXPLAIN_AGAINST <= (int)BR_MAX_SHORTLIST,
+_Static_assert(BR_EXPLAIN_POOL <= (int)BR_MAX_SHORTLIST && BR_EXPLAIN_SHORTLIST <= (int)BR_MAX_SHORTLIST &&
+                   BR_EXPLAIN_AGAINST <= (int)BR_MAX_SHORTLIST,
                "lists fit");
 
 typedef struct br_shortlist {
@@ -97,8 +98,12 @@ void br_explain_try_single(br_explain_context *context, br_explain_base *base, c
 /// logits_out[i] = logit with the i-th field hidden at `state`.
 void br_explain_hide(br_explain_context *context, const float *state, const uint32_t *fields, uint32_t n,
                      float *logits_out);
+/// context->score[fields[i]] = scores[i], all others -INFINITY.
+void br_explain_score(br_explain_context *context, const uint32_t *fields, const float *scores, uint32_t n);
 /// context->score[j] = gradient of the gates of the n fields at `state`, all others -INFINITY.
 void br_explain_gradient(br_explain_context *context, const float *state, const uint32_t *fields, uint32_t n);
+/// The same at context->own.state, which is that of the set, for all fields that are not banned and not in the set.
+void br_explain_slopes(br_explain_context *context, const br_field_set *set);
 
 /// Errors: BR_ERR_INVALID (a field out of range, a pair of the same, fewer than k fields that may stand together as
 /// they are taken in the order of `easiest`), BR_ERR_NO_MEMORY.
@@ -119,7 +124,7 @@ typedef struct br_explain_swap {
     double value;   ///< of the objective
 } br_explain_swap;
 
-/// The searches: `set` is the result, context->own.state its state; true if it is certified.
+/// The searches: `set` is the result, context->own.state its state and context->score its slopes; true if it is certified.
 bool br_explain_plain(br_explain_context *context, const br_field_set *warm, br_field_set *set, double *objective_out);
 bool br_explain_backed(br_explain_context *context, const br_field_set *warm, br_field_set *set, double *objective_out);
 /// The objective of a set, and the best of all swaps that a certificate looks at.

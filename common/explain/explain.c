@@ -14,6 +14,10 @@ br_explain_options br_explain_options_default(void)
     return (br_explain_options){.objective = BR_OBJECTIVE_BACKED, .n_reasons = 6, .warm_margin = 0.02f};
 }
 
+// States with more than one field changed that are evaluated at once.
+enum { MOST_SWAPS = BR_MAX_REASONS * BR_EXPLAIN_SHORTLIST };
+enum { MOST_CHANGED = MOST_SWAPS > BR_EXPLAIN_TOGETHER ? MOST_SWAPS : BR_EXPLAIN_TOGETHER };
+
 // --- what the searches share ---
 
 bool br_explain_spend(br_explain_context *context, size_t n)
@@ -134,16 +138,32 @@ void br_explain_try_single(br_explain_context *context, br_explain_base *base, c
     }
 }
 
-void br_explain_gradient(br_explain_context *context, const float *state, const uint32_t *fields, uint32_t n)
+void br_explain_score(br_explain_context *context, const uint32_t *fields, const float *scores, uint32_t n)
 {
-    br_collapsed_gate_gradient(context->bond.collapsed, state, context->codes, fields, n, context->gradient,
-                               context->scratch);
     for (uint32_t j = 0; j < context->n; j++) {
         context->score[j] = -INFINITY;
     }
     for (uint32_t i = 0; i < n; i++) {
-        context->score[fields[i]] = context->gradient[i];
+        context->score[fields[i]] = scores[i];
     }
+}
+
+void br_explain_gradient(br_explain_context *context, const float *state, const uint32_t *fields, uint32_t n)
+{
+    br_collapsed_gate_gradient(context->bond.collapsed, state, context->codes, fields, n, context->gradient,
+                               context->scratch);
+    br_explain_score(context, fields, context->gradient, n);
+}
+
+void br_explain_slopes(br_explain_context *context, const br_field_set *set)
+{
+    uint32_t n = 0;
+    for (uint32_t j = 0; j < context->n; j++) {
+        if (!context->rules.banned[j] && !br_field_set_has(set, j)) {
+            context->fields[n++] = j;
+        }
+    }
+    br_explain_gradient(context, context->own.state, context->fields, n);
 }
 
 // --- context ---
@@ -324,8 +344,7 @@ br_status br_explain_context_new(br_explain_context **out, const br_explain_bond
     context->population = *population;
     context->n = n;
     context->n_codes = br_collapsed_first_code(bond->collapsed, n);
-    size_t n_swaps = (size_t)options->n_reasons * BR_EXPLAIN_SHORTLIST;
-    context->n_tries = n > n_swaps ? n : n_swaps;
+    context->n_tries = n > MOST_CHANGED ? n : MOST_CHANGED;
     context->n_state = br_collapsed_state_floats(bond->collapsed);
     status = br_explain_rules_init(&context->rules, options, n);
     status = status != BR_OK ? status : allocate(context);
@@ -396,18 +415,13 @@ static void describe_reasons(br_explain_context *context, br_field_set *set, br_
     }
 }
 
+// From the slopes that the search has left.
 static void describe_against(br_explain_context *context, const br_field_set *set, br_explanation *out)
 {
     out->against.field = UINT32_MAX;
-    uint32_t n = 0;
     for (uint32_t j = 0; j < context->n; j++) {
-        if (!context->rules.banned[j] && br_explain_beside(&context->rules, set, set->n, j)) {
-            context->fields[n++] = j;
-        }
-    }
-    br_explain_gradient(context, context->own.state, context->fields, n);
-    for (uint32_t i = 0; i < n; i++) {
-        context->score[context->fields[i]] *= -1.0f;
+        bool open = isfinite(context->score[j]) && br_explain_beside(&context->rules, set, set->n, j);
+        context->score[j] = open ? -context->score[j] : -INFINITY;
     }
     br_shortlist list = br_shortlist_of(context->score, context->n, BR_EXPLAIN_AGAINST, set);
     br_explain_try(context, context->own.state, list.fields, list.n, context->logits);

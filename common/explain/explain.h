@@ -18,10 +18,11 @@
 /// What the selected set S maximises. f is the probability of the model, f_mean that of the model with an average bond, both with
 /// only the fields of S shown.
 ///
-///   plain   logit f(x_S), over all sets of k fields: greedy from the empty set, each step but the first over the
-///           BR_EXPLAIN_SHORTLIST fields whose gates have the steepest gradient; then the best swap of one field against such a
-///           shortlist, until none gains; then, for each place, its best swap and after it the best of another place against
-///           the BR_EXPLAIN_DETOUR steepest, until no such pair gains. Asked to certify, all swaps of one field are
+///   plain   logit f(x_S), over all sets of k fields: greedy from the empty set, the first field by f alone, each other the better of
+///           the BR_EXPLAIN_STEEPEST steepest gates among the BR_EXPLAIN_POOL fields with the largest f alone. Then the best swap of
+///           one field against the BR_EXPLAIN_SHORTLIST steepest gates of all fields; where none gains, pairs of these swaps, at most
+///           BR_EXPLAIN_PAIRS, that lose together at most BR_EXPLAIN_DETOUR as far as each alone tells, the least first, until one
+///           gains; again, until no such pair gains. Asked to certify, all swaps of one field are
 ///           evaluated; what gains is taken, and the search goes on from there.
 ///   backed  J(S) = logit P(S) - 0.7 logit f_mean(x_S),
 ///           P(S) = (5 f(x_S) + sum of f(x_i) over the OTHER eligible investors who match x_S) / (5 + their number),
@@ -45,8 +46,13 @@ typedef enum br_objective {
     BR_OBJECTIVE_BACKED,    ///< sufficient among reasons that the record backs
 } br_objective;
 
-#define BR_EXPLAIN_SHORTLIST 8
-#define BR_EXPLAIN_DETOUR    4
+#define BR_EXPLAIN_POOL      40
+#define BR_EXPLAIN_STEEPEST  2
+#define BR_EXPLAIN_SHORTLIST 12
+#define BR_EXPLAIN_PAIRS     48
+#define BR_EXPLAIN_DETOUR    0.3f ///< in logit
+/// Pairs that are evaluated at once: the best of them is taken.
+#define BR_EXPLAIN_TOGETHER 16
 /// Fields that are tried as the reason against.
 #define BR_EXPLAIN_AGAINST 32
 /// A swap must gain more than this, in logit: less is within the rounding of the states.

@@ -9,7 +9,7 @@ typedef struct swap {
     float logit;
 } swap;
 
-// Up to two swaps, one after the other.
+// Up to two swaps at once.
 typedef struct path {
     swap swaps[2];
     uint32_t n;
@@ -29,12 +29,18 @@ static uint32_t best_of(const float *logits, uint32_t n)
 
 // --- greedy ---
 
-// context->fields: all that may be added to the set.
-static uint32_t open_fields(br_explain_context *context, const br_field_set *set)
+// context->fields: all that may be added to the set, of the pool while it lasts.
+static uint32_t open_fields(br_explain_context *context, const br_shortlist *pool, const br_field_set *set)
 {
     uint32_t n = 0;
     br_explain_close(context, set);
-    for (uint32_t j = 0; j < context->n; j++) {
+    for (uint32_t i = 0; i < pool->n; i++) {
+        if (!context->closed[pool->fields[i]]) {
+            context->fields[n++] = pool->fields[i];
+        }
+    }
+    bool left = n > 0;
+    for (uint32_t j = 0; j < context->n && !left; j++) {
         if (!context->closed[j]) {
             context->fields[n++] = j;
         }
@@ -42,16 +48,24 @@ static uint32_t open_fields(br_explain_context *context, const br_field_set *set
     return n;
 }
 
-// What the next field of a greedy set is. An exhausted search takes the steepest gate.
-static uint32_t next_field(br_explain_context *context, const br_field_set *set)
+// The best field alone, and the pool of those that follow.
+static uint32_t first_field(br_explain_context *context, uint32_t n, br_shortlist *pool)
 {
-    uint32_t n = open_fields(context, set);
+    br_explain_try_single(context, &context->own, context->fields, n, context->logits);
+    br_explain_score(context, context->fields, context->logits, n);
+    *pool = br_shortlist_of(context->score, context->n, BR_EXPLAIN_POOL, &(br_field_set){0});
+    return context->fields[best_of(context->logits, n)];
+}
+
+// What the next field of a greedy set is. An exhausted search takes the steepest gate.
+static uint32_t next_field(br_explain_context *context, const br_field_set *set, br_shortlist *pool)
+{
+    uint32_t n = open_fields(context, pool, set);
     if (set->n == 0 && br_explain_spend(context, n)) {
-        br_explain_try_single(context, &context->own, context->fields, n, context->logits);
-        return context->fields[best_of(context->logits, n)];
+        return first_field(context, n, pool);
     }
     br_explain_gradient(context, context->own.state, context->fields, n);
-    br_shortlist list = br_shortlist_of(context->score, context->n, BR_EXPLAIN_SHORTLIST, set);
+    br_shortlist list = br_shortlist_of(context->score, context->n, BR_EXPLAIN_STEEPEST, set);
     if (context->exhausted || !br_explain_spend(context, list.n)) {
         return br_shortlist_of(context->score, context->n, 1, set).fields[0];
     }
@@ -61,10 +75,11 @@ static uint32_t next_field(br_explain_context *context, const br_field_set *set)
 
 static void greedy(br_explain_context *context, br_field_set *set)
 {
+    br_shortlist pool = {0};
     set->n = 0;
     memcpy(context->own.state, context->own.hidden, context->n_state * sizeof(float));
     while (set->n < context->options.n_reasons) {
-        uint32_t field = next_field(context, set);
+        uint32_t field = next_field(context, set, &pool);
         br_collapsed_show(context->bond.collapsed, context->own.state, field, context->codes[field]);
         set->fields[set->n++] = field;
     }
@@ -98,77 +113,139 @@ static void note(br_explain_context *context, size_t at, const br_field_set *set
     context->changes[at + 1] = (br_gate_change){s->field, context->codes[s->field], false};
 }
 
-// The best swap of each place against the listed fields, after `first` (n = 0: none); false if the search is exhausted.
-static bool look_around(br_explain_context *context, const br_field_set *set, const path *first,
-                        const br_shortlist *list, swap *best)
+// f after the swap of each place for each field of the list, allowed or not: what pairs of them promise is read from it.
+typedef struct swap_table {
+    br_shortlist list;
+    float logit[BR_MAX_REASONS][BR_EXPLAIN_SHORTLIST];
+} swap_table;
+
+// False if the search is exhausted.
+static bool try_swaps(br_explain_context *context, const br_field_set *set, swap_table *table)
 {
-    br_field_set now = after(set, first);
-    swap tried[BR_MAX_REASONS * BR_EXPLAIN_SHORTLIST];
-    uint32_t n = 0;
-    size_t n_changes = 2 * first->n + 2;
-    for (uint32_t place = 0; place < set->n; place++) {
-        best[place] = (swap){place, UINT32_MAX, -INFINITY};
-        for (uint32_t i = 0; i < list->n && (first->n == 0 || place != first->swaps[0].place); i++) {
-            if (!br_field_set_has(&now, list->fields[i]) &&
-                br_explain_beside(&context->rules, &now, place, list->fields[i])) {
-                tried[n] = (swap){.place = place, .field = list->fields[i]};
-                if (first->n > 0) {
-                    note(context, n * n_changes, set, &first->swaps[0]);
-                }
-                note(context, (n + 1) * n_changes - 2, set, &tried[n]);
-                n++;
-            }
-        }
-    }
+    uint32_t n = set->n * table->list.n;
     if (context->exhausted || !br_explain_spend(context, n)) {
         return false;
     }
-    br_collapsed_logits_if(context->bond.collapsed, context->own.state, context->changes, n_changes, n, context->logits,
+    for (uint32_t at = 0; at < n; at++) {
+        note(context, 2 * (size_t)at, set,
+             &(swap){.place = at / table->list.n, .field = table->list.fields[at % table->list.n]});
+    }
+    br_collapsed_logits_if(context->bond.collapsed, context->own.state, context->changes, 2, n, context->logits,
                            context->scratch);
-    for (uint32_t i = 0; i < n; i++) {
-        if (context->logits[i] > best[tried[i].place].logit) {
-            best[tried[i].place] = (swap){tried[i].place, tried[i].field, context->logits[i]};
-        }
+    for (uint32_t at = 0; at < n; at++) {
+        table->logit[at / table->list.n][at % table->list.n] = context->logits[at];
     }
     return true;
 }
 
-static swap best_swap(const swap *swaps, uint32_t n)
+// False if no swap of one field is above `least`.
+static bool best_swap(const br_explain_context *context, const br_field_set *set, const swap_table *table, float least,
+                      path *way)
 {
-    uint32_t best = 0;
-    for (uint32_t place = 1; place < n; place++) {
-        best = swaps[place].logit > swaps[best].logit ? place : best;
+    swap best = {.field = UINT32_MAX, .logit = least};
+    for (uint32_t place = 0; place < set->n; place++) {
+        for (uint32_t i = 0; i < table->list.n; i++) {
+            if (table->logit[place][i] > best.logit &&
+                br_explain_beside(&context->rules, set, place, table->list.fields[i])) {
+                best = (swap){place, table->list.fields[i], table->logit[place][i]};
+            }
+        }
     }
-    return swaps[best];
+    *way = (path){.n = 1, .swaps = {best}};
+    return best.field != UINT32_MAX;
 }
 
-// The best swap, or where none is above `least` the first pair of one that loses and one that more than makes up for it. False if
-// there is none, or the search is exhausted.
-static bool find_way(br_explain_context *context, const br_field_set *set, float least, path *way)
+// Pairs of swaps, the most promising first: what they gain if each gains what it does alone.
+typedef struct pair_list {
+    uint32_t n;
+    struct {
+        float promise;
+        path way;
+    } pairs[BR_EXPLAIN_PAIRS];
+} pair_list;
+
+static void add_pair(pair_list *list, float promise, const path *way)
 {
-    swap firsts[BR_MAX_REASONS];
-    swap seconds[BR_MAX_REASONS];
-    br_explain_gradient(context, context->own.state, context->fields, open_fields(context, set));
-    br_shortlist list = br_shortlist_of(context->score, context->n, BR_EXPLAIN_SHORTLIST, set);
-    if (!look_around(context, set, &(path){.n = 0}, &list, firsts)) {
-        return false;
+    bool full = list->n == BR_EXPLAIN_PAIRS;
+    if (full && !(promise > list->pairs[list->n - 1].promise)) {
+        return;
     }
-    *way = (path){.n = 1, .swaps = {best_swap(firsts, set->n)}};
-    if (way->swaps[0].logit > least) {
-        return true;
+    uint32_t place = full ? list->n - 1 : list->n++;
+    for (; place > 0 && promise > list->pairs[place - 1].promise; place--) {
+        list->pairs[place] = list->pairs[place - 1];
     }
-    list = br_shortlist_of(context->score, context->n, BR_EXPLAIN_DETOUR, set);
-    for (uint32_t place = 0; place < set->n; place++) {
-        path first = {.n = 1, .swaps = {firsts[place]}};
-        if (firsts[place].field == UINT32_MAX || !look_around(context, set, &first, &list, seconds)) {
-            continue;
+    list->pairs[place].promise = promise;
+    list->pairs[place].way = *way;
+}
+
+// The pairs of swaps of two places against two fields: which takes whose place is all the same.
+static void pair_up(const br_explain_context *context, const br_field_set *set, const swap_table *table, float logit,
+                    const uint32_t *places, pair_list *pairs)
+{
+    const float *first = table->logit[places[0]];
+    const float *second = table->logit[places[1]];
+    for (uint32_t i = 0; i < table->list.n; i++) {
+        for (uint32_t j = i + 1; j < table->list.n; j++) {
+            float straight = first[i] + second[j];
+            float crossed = first[j] + second[i];
+            float promise = (straight > crossed ? straight : crossed) - 2.0f * logit;
+            path way = {.n = 2,
+                        .swaps = {{.place = places[0], .field = table->list.fields[i]},
+                                  {.place = places[1], .field = table->list.fields[j]}}};
+            if (promise > -BR_EXPLAIN_DETOUR) {
+                br_field_set next = after(set, &way);
+                if (br_explain_allowed(&context->rules, &next)) {
+                    add_pair(pairs, promise, &way);
+                }
+            }
         }
-        *way = (path){.n = 2, .swaps = {firsts[place], best_swap(seconds, set->n)}};
-        if (way->swaps[1].logit > least) {
+    }
+}
+
+// The best of the first few pairs of which one is above `least`; false if there is none, or the search is exhausted.
+static bool best_pair(br_explain_context *context, const br_field_set *set, const pair_list *pairs, float least,
+                      path *way)
+{
+    for (uint32_t start = 0; start < pairs->n; start += BR_EXPLAIN_TOGETHER) {
+        uint32_t n = pairs->n - start < BR_EXPLAIN_TOGETHER ? pairs->n - start : BR_EXPLAIN_TOGETHER;
+        if (!br_explain_spend(context, n)) {
+            return false;
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            note(context, 4 * (size_t)i, set, &pairs->pairs[start + i].way.swaps[0]);
+            note(context, 4 * (size_t)i + 2, set, &pairs->pairs[start + i].way.swaps[1]);
+        }
+        br_collapsed_logits_if(context->bond.collapsed, context->own.state, context->changes, 4, n, context->logits,
+                               context->scratch);
+        uint32_t best = best_of(context->logits, n);
+        if (context->logits[best] > least) {
+            *way = pairs->pairs[start + best].way;
             return true;
         }
     }
     return false;
+}
+
+// The best swap, or where none is above `least` a pair of swaps that is. False if there is none, or the search is exhausted. Leaves
+// the slopes at the state.
+static bool find_way(br_explain_context *context, const br_field_set *set, float logit, float least, path *way)
+{
+    swap_table table;
+    pair_list pairs = {.n = 0};
+    br_explain_slopes(context, set);
+    table.list = br_shortlist_of(context->score, context->n, BR_EXPLAIN_SHORTLIST, set);
+    if (!try_swaps(context, set, &table)) {
+        return false;
+    }
+    if (best_swap(context, set, &table, least, way)) {
+        return true;
+    }
+    for (uint32_t place = 0; place < set->n; place++) {
+        for (uint32_t other = place + 1; other < set->n; other++) {
+            pair_up(context, set, &table, logit, (const uint32_t[]){place, other}, &pairs);
+        }
+    }
+    return best_pair(context, set, &pairs, least, way);
 }
 
 // Goes the way; back, and false, if f from scratch is not larger: of very large logits rounding is more than the margin.
@@ -189,7 +266,7 @@ static bool go(br_explain_context *context, const path *way, br_field_set *set, 
 static void climb(br_explain_context *context, float margin, br_field_set *set, float *logit)
 {
     path way;
-    while (find_way(context, set, *logit + margin, &way) && go(context, &way, set, logit)) {
+    while (find_way(context, set, *logit, *logit + margin, &way) && go(context, &way, set, logit)) {
     }
 }
 

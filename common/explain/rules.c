@@ -46,18 +46,22 @@ static uint32_t count_partners(const br_explain_rules *rules, uint32_t field)
     return count;
 }
 
-static void order(br_explain_rules *rules)
+// Fields by their number of partners, equal ones ascending: each is put where those with fewer partners end. first[0 .. n]: room.
+static void order(br_explain_rules *rules, uint32_t *first)
 {
     for (uint32_t j = 0; j < rules->n; j++) {
-        if (rules->banned[j]) {
-            continue;
+        if (!rules->banned[j]) {
+            first[count_partners(rules, j) + 1]++;
+            rules->n_open++;
         }
-        uint32_t place = rules->n_open++;
-        uint32_t partners = count_partners(rules, j);
-        for (; place > 0 && count_partners(rules, rules->easiest[place - 1]) > partners; place--) {
-            rules->easiest[place] = rules->easiest[place - 1];
+    }
+    for (uint32_t partners = 1; partners < rules->n; partners++) {
+        first[partners] += first[partners - 1];
+    }
+    for (uint32_t j = 0; j < rules->n; j++) {
+        if (!rules->banned[j]) {
+            rules->easiest[first[count_partners(rules, j)]++] = j;
         }
-        rules->easiest[place] = j;
     }
 }
 
@@ -96,7 +100,12 @@ br_status br_explain_rules_init(br_explain_rules *rules, const br_explain_option
         set_apart(rules, options->apart[2 * i], options->apart[2 * i + 1]);
         set_apart(rules, options->apart[2 * i + 1], options->apart[2 * i]);
     }
-    order(rules);
+    uint32_t *first = br_calloc((size_t)n + 1, sizeof *first);
+    if (first == NULL) {
+        return br_no_memory("rules of investor fields", n);
+    }
+    order(rules, first);
+    br_free(first);
     if (!completes(rules, &(br_field_set){0}, options->n_reasons)) {
         return br_fail(BR_ERR_INVALID,
                        "explain: %u reasons asked for, but of %u investor fields %u are not banned, and not so many of "

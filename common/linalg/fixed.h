@@ -18,7 +18,8 @@
 
 #define BR_LANES 16
 
-/// Y += X A with its shapes: y [n, columns], x [n, rows], a [rows, columns]; strides count floats from row to row.
+/// Y += X A with its shapes: y [n, columns], x [n, rows], a [rows, columns]; strides count floats from row to row. With a list only the
+/// listed rows of A, and columns of X, are looked at: of finite numbers the same where x is 0 in all others, but for the sign of a 0.
 typedef struct br_fixed_product {
     float *y;
     size_t y_stride;
@@ -29,6 +30,7 @@ typedef struct br_fixed_product {
     size_t n;
     size_t rows;
     size_t columns;
+    const uint32_t *list; ///< [rows] ascending; NULL: all rows
 } br_fixed_product;
 
 /// A few rows of a larger matrix, and the rows of another that meet them: [rows, columns] and x[list[a]], a < n.

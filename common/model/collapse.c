@@ -20,6 +20,8 @@ enum {
     MAX_BLOCK = BR_UNCOLLAPSED_STATES,
     SLICE_FLOATS = 128, // of K that br_collapsed_investors() sums in registers
     CHANGE_ROWS = 16,   // rows of K that a change works at a time
+    LAYER_ROWS = 256,   // of a layer's weights that meet what comes in at a time
+    GRADIENT_ROWS = 32, // of the table that meet the adjoints together
     MAX_D = 64
 };
 
@@ -729,24 +731,47 @@ static void relu(float *x, size_t n)
     }
 }
 
-// out[i] = relu(W in[i] + bias) for i < n.
+// list = the columns [first, first + n_columns) in which any of the n rows is not 0; returns how many. More than half of a ReLU's are not.
+static size_t active_columns(const float *rows, size_t stride, size_t n, size_t first, size_t n_columns, uint32_t *list)
+{
+    float largest[LAYER_ROWS] = {0.0f};
+    size_t n_active = 0;
+    for (size_t i = 0; i < n; i++) {
+        const float *row = rows + i * stride + first;
+        for (size_t k = 0; k < n_columns; k++) {
+            largest[k] = row[k] > largest[k] ? row[k] : largest[k];
+        }
+    }
+    for (size_t k = 0; k < n_columns; k++) {
+        list[n_active] = (uint32_t)(first + k);
+        n_active += largest[k] > 0.0f;
+    }
+    return n_active;
+}
+
+// out[i] = relu(W in[i] + bias) for i < n; `in` went through a ReLU, too.
 static void layer_forward(const br_collapsed *c, const deep_layer *layer, float *out, const float *in, size_t in_stride,
                           size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         memcpy(out + i * layer->out, layer->bias, layer->out * sizeof *out);
     }
-    c->kernels->product(&(br_fixed_product){
-        .y = out,
-        .y_stride = layer->out,
-        .x = in,
-        .x_stride = in_stride,
-        .a = layer->weight,
-        .a_stride = layer->out,
-        .n = n,
-        .rows = layer->in,
-        .columns = layer->out,
-    });
+    for (size_t first = 0; first < layer->in; first += LAYER_ROWS) {
+        uint32_t list[LAYER_ROWS];
+        size_t n_columns = layer->in - first < LAYER_ROWS ? layer->in - first : LAYER_ROWS;
+        c->kernels->product(&(br_fixed_product){
+            .y = out,
+            .y_stride = layer->out,
+            .x = in,
+            .x_stride = in_stride,
+            .a = layer->weight,
+            .a_stride = layer->out,
+            .n = n,
+            .rows = active_columns(in, in_stride, n, first, n_columns, list),
+            .columns = layer->out,
+            .list = list,
+        });
+    }
     relu(out, n * layer->out);
 }
 
@@ -913,6 +938,7 @@ static adjoints backward(const br_collapsed *c, const float *state, float *scrat
     return (adjoints){adjoint, q, x0};
 }
 
+// inner of one field.
 static void inner_of(const br_collapsed *c, const adjoints *a, size_t field, float *inner)
 {
     float u_sum[MAX_D] = {0.0f};
@@ -925,7 +951,9 @@ static void inner_of(const br_collapsed *c, const adjoints *a, size_t field, flo
     for (size_t m = 0; m < c->n_inner; m++) {
         size_t columns = next_columns(c, m);
         field_dots(c, part, c->u + (m * c->width + field * c->d) * c->rank, a->q + m * c->rank, c->rank);
-        c->kernels->add(u_sum, part, c->d);
+        for (size_t i = 0; i < c->d; i++) {
+            u_sum[i] += part[i];
+        }
         field_dots(c, part, c->v_rows + m * c->rank * c->width + field * c->d * columns, a->head + (m + 1) * c->rank,
                    columns);
         for (size_t i = 0; i < c->d; i++) {
@@ -934,7 +962,8 @@ static void inner_of(const br_collapsed *c, const adjoints *a, size_t field, flo
     }
 }
 
-static float row_gradient(const br_collapsed *c, const adjoints *a, const float *inner, size_t row)
+// What a row's derivative has beside row . head.
+static float beside_head(const br_collapsed *c, const float *inner, size_t row)
 {
     const float *e = c->embedding + row * c->d;
     float sum = 0.0f;
@@ -946,17 +975,33 @@ static float row_gradient(const br_collapsed *c, const adjoints *a, const float 
         const float *f = c->rows + row * c->head + c->at_f;
         sum += 0.5f * c->kernels->dot(f, f, c->n_f);
     }
-    return sum + c->kernels->dot(c->rows + row * c->head, a->head, c->head);
+    return sum;
+}
+
+// out[i] = row . head
+static void head_dots(const br_collapsed *c, const adjoints *a, const uint32_t *rows, size_t n, float *out)
+{
+    c->kernels->block_dots(&(br_fixed_block){.block = a->head, .rows = 1, .columns = c->head, .list = rows, .n = n},
+                           out, c->rows);
 }
 
 void br_collapsed_gate_gradient(const br_collapsed *c, const float *state, const uint8_t *investor_codes,
                                 const uint32_t *fields, size_t n, float *gradient_out, float *scratch)
 {
     adjoints a = backward(c, state, scratch);
-    for (size_t i = 0; i < n; i++) {
-        float inner[MAX_D];
-        inner_of(c, &a, c->n_bond + fields[i], inner);
-        gradient_out[i] = row_gradient(c, &a, inner, row_of(c, c->n_bond + fields[i], investor_codes[fields[i]]));
+    for (size_t start = 0; start < n; start += GRADIENT_ROWS) {
+        uint32_t rows[GRADIENT_ROWS];
+        size_t n_rows = n - start < GRADIENT_ROWS ? n - start : GRADIENT_ROWS;
+        for (size_t i = 0; i < n_rows; i++) {
+            uint32_t field = fields[start + i];
+            rows[i] = (uint32_t)row_of(c, c->n_bond + field, investor_codes[field]);
+        }
+        head_dots(c, &a, rows, n_rows, gradient_out + start);
+        for (size_t i = 0; i < n_rows; i++) {
+            float inner[MAX_D];
+            inner_of(c, &a, c->n_bond + fields[start + i], inner);
+            gradient_out[start + i] += beside_head(c, inner, rows[i]);
+        }
     }
 }
 
@@ -967,8 +1012,9 @@ void br_collapsed_gate_gradient_of_codes(const br_collapsed *c, const float *sta
     for (size_t field = c->n_bond; field < c->n_bond + c->n_investor; field++) {
         float inner[MAX_D];
         inner_of(c, &a, field, inner);
-        for (size_t row = c->first[field]; row < c->first[field + 1]; row++) {
-            gradient_out[row - first] = row_gradient(c, &a, inner, row);
+        for (uint32_t row = c->first[field]; row < c->first[field + 1]; row++) {
+            head_dots(c, &a, &row, 1, gradient_out + (row - first));
+            gradient_out[row - first] += beside_head(c, inner, row);
         }
     }
 }

@@ -3,6 +3,8 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "market/simulate.h"
+#include "pipeline/background.h"
+#include "pipeline/population.h"
 #include "pipeline/recommend.h"
 #include "pipeline/what_if.h"
 #include "rank/rank.h"
@@ -12,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_BONDS = 150, SEED = 1, MAX_NEGATIVES = 4, MAX_BYTES = 256 << 20 };
+enum { N_BONDS = 150, SEED = 1, MAX_NEGATIVES = 4, MAX_BYTES = 256 << 20, LEARNED_PAIRS = 2000 };
 static const double TRAIN_SHARE = 0.6, VALID_SHARE = 0.2;
 
 struct answer_bench {
@@ -30,6 +32,8 @@ struct answer_bench {
     uint8_t *eligible;   ///< [n investors]
     uint32_t *top;       ///< [ANSWER_LIST]
     uint32_t n_top;
+    br_background background;
+    br_methods *methods; ///< NULL until one is measured
 };
 
 static br_status take_row(void *context, const br_row *row)
@@ -66,6 +70,7 @@ static br_status learn_from(answer_bench *it, br_snapshot *snapshot, const br_mo
     br_train_options options = br_train_options_default();
     options.max_epochs = 1;
     options.final_epochs = 0;
+    snapshot->facts.split = *split;
     br_status status = br_encoder_learn(&snapshot->encoder, it->market, split->train_from, split->train_until, SEED);
     if (status == BR_OK) {
         status = br_dataset_new(&train, it->market, snapshot->encoder, split->train_from, split->train_until, &samples);
@@ -335,6 +340,66 @@ br_status answer_bench_gumbel(answer_bench *bench, const br_gumbel_options *opti
     return conclude(out, &each_ms, all_ms, (uint64_t)options->n_steps * (each_ms.length / sizeof(double)));
 }
 
+/// The background is of other days: back to this one.
+static br_status prepare_method(answer_bench *it, br_method method)
+{
+    if (it->methods != NULL) {
+        return br_methods_prepare(it->methods, method);
+    }
+    br_day as_of = br_day_population_as_of(it->population);
+    br_attribution_background *pairs = &it->background.pairs;
+    br_status status = br_background_draw(&it->background, it->market, it->served, it->population, SEED);
+    if (status == BR_OK) {
+        status = br_day_population_move(it->population, as_of);
+    }
+    if (status == BR_OK) {
+        pairs->n = pairs->n < LEARNED_PAIRS ? pairs->n : LEARNED_PAIRS;
+        status = br_methods_new(&it->methods, it->served, pairs, br_explain_options_default().n_reasons, SEED);
+    }
+    return status == BR_OK ? br_methods_prepare(it->methods, method) : status;
+}
+
+/// As much as there is time for of the list that was ranked last.
+static br_status select_list(answer_bench *it, br_method method, uint32_t batch, double most_ms, br_buf *each_ms,
+                             double *all_ms)
+{
+    uint32_t selected[ANSWER_LIST * BR_MAX_REASONS];
+    br_method_list list = {.bond_codes = it->bond_codes, .population = population_of(it), .key = it->order[it->at]};
+    br_status status = BR_OK;
+    for (uint32_t first = 0; first < it->n_top && *all_ms < most_ms && status == BR_OK; first += list.n) {
+        list.investors = it->top + first;
+        list.n = it->n_top - first < batch ? it->n_top - first : batch;
+        int64_t start_ns = br_clock_ns();
+        status = br_methods_select(it->methods, method, &list, selected);
+        double ms = ms_since(start_ns);
+        *all_ms += ms;
+        ms /= list.n;
+        for (uint32_t i = 0; i < list.n; i++) {
+            br_buf_append(each_ms, &ms, sizeof ms);
+        }
+    }
+    return status;
+}
+
+br_status answer_bench_method(answer_bench *bench, br_method method, uint32_t batch, double seconds, answer_speed *out)
+{
+    BR_AUTO_DEINIT(br_buf) each_ms = {0};
+    double all_ms = 0.0;
+    br_status status = prepare_method(bench, method);
+    do {
+        if (status == BR_OK) {
+            status = rank_next(bench);
+        }
+        if (status == BR_OK) {
+            status = select_list(bench, method, batch, seconds * 1e3, &each_ms, &all_ms);
+        }
+        if (status != BR_OK) {
+            return status;
+        }
+    } while (all_ms < seconds * 1e3);
+    return conclude(out, &each_ms, all_ms, 0);
+}
+
 /// The list that was ranked last as a stored job.
 static br_job_body body_of(const answer_bench *it)
 {
@@ -454,6 +519,8 @@ void answer_bench_free(answer_bench **bench)
         return;
     }
     answer_bench *it = *bench;
+    br_methods_free(&it->methods);
+    br_background_deinit(&it->background);
     br_day_population_free(&it->population);
     br_served_free(&it->served);
     br_market_free(&it->market);

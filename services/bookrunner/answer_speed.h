@@ -6,6 +6,7 @@
 
 #include "explain/explain.h"
 #include "explain/gumbel.h"
+#include "pipeline/methods.h"
 
 enum { ANSWER_INVESTORS = 3000, ANSWER_LIST = 50 };
 
@@ -33,6 +34,10 @@ br_status answer_bench_gumbel(answer_bench *bench, const br_gumbel_options *opti
 /// What if the bond were another: all investors scored for a bond with one feature changed, the list found and explained as recommendations are,
 /// for at least `seconds` and at least once; the time of each is that of a whole answer. Errors: as br_what_if() and br_job_work().
 br_status answer_bench_what_if(answer_bench *bench, double seconds, answer_speed *out) BR_MUST_CHECK;
+/// The same lists by any method, `batch` investors at a time; what it learns first is not measured. `evaluations` is NAN. Errors: as
+/// br_background_draw(), br_methods_new() and br_methods_select().
+br_status answer_bench_method(answer_bench *bench, br_method method, uint32_t batch, double seconds,
+                              answer_speed *out) BR_MUST_CHECK;
 /// How often the search for plain reasons finds the best of all sets, among SEARCH_AUDIT_FIELDS fields (search_audit.h).
 typedef struct answer_audit {
     uint64_t n;          ///< investors

@@ -81,8 +81,7 @@ static int run_command(const command *c, int argc, char **argv)
                       .size = "small",
                       .seed = 1,
                       .before = BR_DAY_NONE,
-                      .as_of = BR_DAY_MAX,
-                      .seconds = 3};
+                      .as_of = BR_DAY_MAX};
     bool help = false;
     br_status status = options_parse(&args, c->options, argc, argv, &help);
     if (help) {

@@ -78,6 +78,7 @@ typedef struct arguments {
     uint64_t n_reasons;
     bool has_n_bonds;
     bool has_n_top;
+    bool has_seconds;
     bool has_n_reasons;
     bool has_seed;
     bool has_min_count;

@@ -18,8 +18,11 @@ enum {
     VALID_SAMPLES = 1000,
     MAX_LIST = 8,
 };
-#define PEAK_SHARE  0.25 ///< of the time of a run, for SGEMM before it
-#define MAX_SECONDS 3600.0
+#define PEAK_SHARE      0.25 ///< of the time of a run, for SGEMM before it
+#define MAX_SECONDS     3600.0
+#define TRAIN_SECONDS   3.0
+#define EXPLAIN_SECONDS 1.0
+#define RIVAL_SHARE     0.1 ///< of the time of a run, for the methods that explanations are compared with
 
 /// Numbers as an option lists them.
 typedef struct number_list {
@@ -100,9 +103,11 @@ static br_status check_name(const char *only)
 
 static br_status make_plan(bench_plan *out, const arguments *args)
 {
-    *out = (bench_plan){.only = args->only, .seconds = args->seconds, .masks = !args->no_masks};
-    if (!(args->seconds > 0.0 && args->seconds <= MAX_SECONDS)) {
-        return br_fail(BR_ERR_INVALID, "--seconds %g is not above 0 and at most %g", args->seconds, MAX_SECONDS);
+    double usual = strcmp(args->words[0], "train") == 0 ? TRAIN_SECONDS : EXPLAIN_SECONDS;
+    *out = (bench_plan){
+        .only = args->only, .seconds = args->has_seconds ? args->seconds : usual, .masks = !args->no_masks};
+    if (!(out->seconds > 0.0 && out->seconds <= MAX_SECONDS)) {
+        return br_fail(BR_ERR_INVALID, "--seconds %g is not above 0 and at most %g", out->seconds, MAX_SECONDS);
     }
     br_status status =
         parse_list(&out->threads, "threads", args->threads == NULL ? "1,2" : args->threads, 1, BR_MAX_TRAIN_THREADS);
@@ -236,7 +241,7 @@ static void add_answer(table *t, const char *name, const char *what, const answe
     table_whole(t, speed->n);
     table_number(t, speed->p50_ms, 3);
     table_number(t, speed->p99_ms, 3);
-    table_number(t, speed->per_s, 0);
+    table_number(t, speed->per_s, speed->per_s < 10.0 ? 2 : 0);
     table_number(t, speed->evaluations, 0);
     table_number(t, (double)NAN, 4);
     table_number(t, (double)NAN, 4);
@@ -254,6 +259,32 @@ static br_status measure_gumbel(table *t, const shape *of, answer_bench *bench, 
     }
     if (status == BR_OK) {
         add_answer(t, of->name, "explain gumbel, list", &speed);
+    }
+    return status;
+}
+
+/// What other methods take, one investor at a time and in lists; of a slow one in lists that the time is enough for, or one investor as both.
+static br_status measure_rivals(table *t, const shape *of, answer_bench *bench, double seconds)
+{
+    br_status status = BR_OK;
+    for (int method = BR_METHOD_LIME; method < BR_METHOD_COUNT && status == BR_OK; method++) {
+        char what[64];
+        answer_speed single;
+        status = answer_bench_method(bench, (br_method)method, 1, seconds, &single);
+        if (status != BR_OK) {
+            return status;
+        }
+        answer_speed list = single;
+        double most = fmin(seconds * 1e3 / single.p50_ms, ANSWER_LIST);
+        if (most >= 2.0) {
+            status = answer_bench_method(bench, (br_method)method, (uint32_t)most, seconds, &list);
+        }
+        if (status == BR_OK) {
+            snprintf(what, sizeof what, "explain %s, single", br_method_name((br_method)method));
+            add_answer(t, of->name, what, &single);
+            snprintf(what, sizeof what, "explain %s, list", br_method_name((br_method)method));
+            add_answer(t, of->name, what, &list);
+        }
     }
     return status;
 }
@@ -286,6 +317,10 @@ static br_status measure_answers(table *t, const shape *of, double seconds, prog
     }
     if (status == BR_OK) {
         status = measure_gumbel(t, of, bench, seconds);
+    }
+    if (status == BR_OK) {
+        progress_show(shown, table_n_rows(t), 0, 0, of->name);
+        status = measure_rivals(t, of, bench, RIVAL_SHARE * seconds);
     }
     answer_audit audit;
     if (status == BR_OK) {

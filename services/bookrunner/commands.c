@@ -139,6 +139,8 @@ static const command commands[] = {
      "  p50_ms, p99_ms           of one bond, of one explanation\n"
      "  per_s                    explanations: with what is done once per bond\n"
      "  evaluations              of the model, per explanation\n"
+     "  single, list             one investor at a time, or the list at once; of a slow method as many as there is "
+     "time for\n"
      "  audit of plain           n investors: every set of six of the 24 fields that promise most, against the search\n"
      "  found, largest_loss      share for whom it found the best of them; of f otherwise, in logit\n",
      command_bench},

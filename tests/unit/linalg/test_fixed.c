@@ -109,13 +109,22 @@ Test(linalg_fixed, matrix_kernels_give_the_same_bytes)
         for (size_t i = 0; i < SIZE; i++) {
             list[i] = br_rng_below(&rng, 50);
         }
+        uint32_t few[40];
+        size_t n_few = 0;
+        for (uint32_t k = 0; k < rows; k++) {
+            few[n_few] = k;
+            n_few += br_rng_below(&rng, 2);
+        }
         for (size_t which = 0; which < N_NAMES; which++) {
             const br_fixed_kernels *kernels = br_fixed_by_name(NAMES[which]);
             if (kernels == NULL) {
                 continue;
             }
             memcpy(y[which], start, sizeof start);
-            br_fixed_product product = {y[which], STRIDE, x, 50, a, STRIDE, n, rows, columns};
+            br_fixed_product product = {y[which], STRIDE, x, 50, a, STRIDE, n, rows, columns, NULL};
+            kernels->product(&product);
+            product.list = few;
+            product.rows = n_few;
             kernels->product(&product);
             kernels->sum_rows(y[which] + 20 * STRIDE, a, list, n, columns);
             kernels->matvec(y[which] + 40 * STRIDE, a, x, rows, columns);
@@ -142,7 +151,7 @@ Test(linalg_fixed, kernels_compute_their_formulas)
             fill(&rng, start, SIZE * SIZE, false);
             size_t n = br_rng_below(&rng, 7), rows = br_rng_below(&rng, SIZE), columns = br_rng_below(&rng, SIZE);
             memcpy(y, start, sizeof y);
-            kernels->product(&(br_fixed_product){y, SIZE, x, SIZE, a, SIZE, n, rows, columns});
+            kernels->product(&(br_fixed_product){y, SIZE, x, SIZE, a, SIZE, n, rows, columns, NULL});
             for (size_t i = 0; i < SIZE; i++) {
                 for (size_t c = 0; c < SIZE; c++) {
                     double sum = (double)start[i * SIZE + c];
@@ -174,6 +183,43 @@ Test(linalg_fixed, kernels_compute_their_formulas)
     }
 }
 
+Test(linalg_fixed, a_listed_product_is_that_of_the_listed_rows)
+{
+    enum { SIZE = 70, N = 6 };
+    const br_fixed_kernels *kernels = br_fixed();
+    for (uint32_t round = 0; round < 100; round++) {
+        br_rng rng = br_rng_at(5, BR_STREAM_TEST, 5, round);
+        static float a[SIZE * SIZE], x[N * SIZE], listed[N * SIZE], sparse[N * SIZE];
+        uint32_t list[SIZE];
+        size_t n_listed = 0, columns = 1 + br_rng_below(&rng, SIZE);
+        fill(&rng, a, SIZE * SIZE, false);
+        fill(&rng, x, N * SIZE, false);
+        fill(&rng, listed, N * SIZE, false);
+        memcpy(sparse, listed, sizeof sparse);
+        for (uint32_t k = 0; k < SIZE; k++) {
+            if (br_rng_below(&rng, 2) == 0) {
+                list[n_listed++] = k;
+                continue;
+            }
+            for (size_t i = 0; i < N; i++) {
+                x[i * SIZE + k] = 0.0f;
+            }
+        }
+        kernels->product(&(br_fixed_product){sparse, SIZE, x, SIZE, a, SIZE, N, SIZE, columns, NULL});
+        for (size_t i = 0; i < N; i++) {
+            for (size_t k = 0; k < SIZE; k++) {
+                bool used = false;
+                for (size_t l = 0; l < n_listed; l++) {
+                    used = used || list[l] == k;
+                }
+                x[i * SIZE + k] = used ? x[i * SIZE + k] : 1e6f; // must not be read
+            }
+        }
+        kernels->product(&(br_fixed_product){listed, SIZE, x, SIZE, a, SIZE, N, n_listed, columns, list});
+        cr_assert(same_bytes(sparse, listed, N * SIZE), "round %u", round);
+    }
+}
+
 /// A block of `rows` x `columns` against n of the 12 rows of x.
 typedef struct block_case {
     float block[20 * 170];
@@ -194,7 +240,12 @@ static void draw_block(block_case *it, uint32_t round, bool wild)
         it->list[n] = i;
         n += br_rng_below(&rng, 2);
     }
-    it->pass = (br_fixed_block){it->block, br_rng_below(&rng, 20), br_rng_below(&rng, 170), it->list, n};
+    size_t rows = br_rng_below(&rng, 20), columns = br_rng_below(&rng, 170);
+    if (round % 4 == 0) { // one row of whole lanes goes with eight others at a time
+        rows = 1;
+        columns = columns / BR_LANES * BR_LANES;
+    }
+    it->pass = (br_fixed_block){it->block, rows, columns, it->list, n};
 }
 
 Test(linalg_fixed, block_kernels_give_the_same_bytes)
