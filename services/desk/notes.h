@@ -15,13 +15,16 @@
 
 struct desk;
 
-#define DESK_HOLDING_MAX (1u << 20) ///< things that notes may speak of; beyond it POST /notes is refused. At most 1.7 KiB each, 150 bytes as a rule
-#define DESK_AUDIT_MAX   (1u << 24) ///< notes that /audit finds, the newest; 8 bytes each
+#define DESK_HOLDING_MAX                                                                                               \
+    (1u                                                                                                                \
+     << 20) ///< things that notes may speak of; beyond it POST /notes is refused. At most 1.7 KiB each, 150 bytes as a rule
+#define DESK_AUDIT_MAX (1u << 24) ///< notes that /audit finds, the newest; 8 bytes each
 
 /// What is to be written down. Texts are borrowed; NULL = "".
 typedef struct desk_note_text {
     const char *user; ///< request->user
-    const char *key;  ///< the Idempotency-Key, or any text that this user's request makes anew: "KEY intent", "KEY outcome"
+    const char
+        *key; ///< the Idempotency-Key, or any text that this user's request makes anew: "KEY intent", "KEY outcome"
     br_topic topic;
     const char *bond;
     const char *investor;
