@@ -5,7 +5,6 @@
 
 #include "base/alloc.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define DEFAULT_PAGE 100
@@ -30,7 +29,7 @@ const listed_bond *bond_listed(const desk *self, uint32_t bond)
 
 // --- search ---
 
-static char folded(char c)
+char desk_folded(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
@@ -40,7 +39,7 @@ static bool contains(const char *text, const char *sought)
 {
     for (; *text != '\0'; text++) {
         size_t i = 0;
-        while (sought[i] != '\0' && folded(text[i]) == sought[i]) {
+        while (sought[i] != '\0' && desk_folded(text[i]) == sought[i]) {
             i++;
         }
         if (sought[i] == '\0') {
@@ -50,76 +49,91 @@ static bool contains(const char *text, const char *sought)
     return false;
 }
 
-/// What a text is found in, worked out once for each different issuer and value and not for each bond.
-typedef struct search {
-    const char *sought; ///< folded; NULL = everything passes
-    uint8_t *issuers;   ///< [n_issuers] 1 = found
-    uint32_t n_features;
-    uint32_t features[BR_MAX_FEATURES]; ///< those with a value in which it is found
-    uint8_t *values[BR_MAX_FEATURES];   ///< [values of the feature] 1 = found
-} search;
-
-/// NULL in *out when the text is in none of them.
-static br_status find_values(br_arena *arena, const br_index *strings, const char *sought, uint8_t **out)
+/// Ids are searched as one text.
+static void mark_ids(const desk *self, const char *sought, uint8_t *marks, uint32_t n)
 {
-    uint32_t n = br_index_count(strings);
-    uint8_t *found = br_arena_calloc(arena, n + 1, 1);
-    if (found == NULL) {
-        return br_no_memory("values", n);
-    }
-    *out = NULL;
-    for (uint32_t i = 0; i < n; i++) {
-        if (contains(br_index_text(strings, i), sought)) {
-            found[i] = 1;
-            *out = found;
+    const size_t n_sought = strlen(sought);
+    const char *ids = (const char *)self->ids.data;
+    const char *end = ids + self->ids.length;
+    for (const char *at = ids; at != NULL && at < end;) {
+        at = memmem(at, (size_t)(end - at), sought, n_sought);
+        if (at != NULL) {
+            // The first id that ends behind it.
+            uint32_t low = 0;
+            uint32_t high = n - 1;
+            while (low < high) {
+                uint32_t middle = (low + high) / 2;
+                if (self->id_ends[middle] > (size_t)(at - ids)) {
+                    high = middle;
+                } else {
+                    low = middle + 1;
+                }
+            }
+            marks[low] = 1;
+            at = ids + self->id_ends[low];
         }
     }
-    return BR_OK;
 }
 
-static br_status search_begin(search *s, br_arena *arena, const br_market *market, const char *text)
+/// found[i] = 1 for each of the strings that holds the text; how many they are.
+static uint32_t find_strings(uint8_t *found, const br_index *strings, const char *sought)
 {
-    *s = (search){.sought = NULL};
-    if (text == NULL || text[0] == '\0') {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < br_index_count(strings); i++) {
+        found[i] = contains(br_index_text(strings, i), sought) ? 1 : 0;
+        n += found[i];
+    }
+    return n;
+}
+
+static void mark_values(const br_market *market, uint32_t feature, const uint8_t *found, uint8_t *marks, uint32_t n)
+{
+    for (uint32_t bond = 0; bond < n; bond++) {
+        uint32_t value = marks[bond] != 0 ? BR_INDEX_NONE : br_market_bond_value(market, bond, feature).value;
+        marks[bond] = marks[bond] != 0 || (value != BR_INDEX_NONE && found[value] != 0) ? 1 : 0;
+    }
+}
+
+/// marks[bond] = 1 for each bond whose id, issuer or value holds the text; NULL in *out without a text.
+static br_status search(const desk *self, br_arena *arena, const char *text, uint8_t **out)
+{
+    *out = NULL;
+    const br_market *market = br_follower_market(self->follower);
+    const br_schema *schema = br_market_schema(market);
+    const uint32_t n = self->n_ids;
+    if (text == NULL || text[0] == '\0' || n == 0) {
         return BR_OK;
     }
+    uint32_t most = br_market_n_issuers(market);
+    for (uint32_t i = 0; i < schema->n_bond_features; i++) {
+        const bool counts = schema->bond_features[i].kind != BR_KIND_CONTINUOUS;
+        const uint32_t strings = counts ? br_index_count(br_market_bond_strings(market, i)) : 0;
+        most = strings > most ? strings : most;
+    }
     char *sought = br_arena_strndup(arena, text, strlen(text));
-    s->issuers = br_arena_calloc(arena, br_market_n_issuers(market) + 1, 1);
-    if (sought == NULL || s->issuers == NULL) {
-        return br_no_memory("search", 1);
+    uint8_t *marks = br_arena_calloc(arena, n, 1);
+    uint8_t *found = br_arena_calloc(arena, most + 1, 1);
+    if (sought == NULL || marks == NULL || found == NULL) {
+        return br_no_memory("bonds", n);
     }
     for (char *c = sought; *c != '\0'; c++) {
-        *c = folded(*c);
+        *c = desk_folded(*c);
     }
-    s->sought = sought;
+    mark_ids(self, sought, marks, n);
     for (uint32_t i = 0; i < br_market_n_issuers(market); i++) {
-        s->issuers[i] = contains(br_market_issuer_id(market, i), sought) ? 1 : 0;
+        found[i] = contains(br_market_issuer_id(market, i), sought) ? 1 : 0;
     }
-    const br_schema *schema = br_market_schema(market);
-    br_status status = BR_OK;
-    for (uint32_t i = 0; i < schema->n_bond_features && status == BR_OK; i++) {
-        if (schema->bond_features[i].kind != BR_KIND_CONTINUOUS) {
-            status = find_values(arena, br_market_bond_strings(market, i), sought, &s->values[s->n_features]);
-            s->features[s->n_features] = i;
-            s->n_features += status == BR_OK && s->values[s->n_features] != NULL ? 1 : 0;
+    for (uint32_t bond = 0; bond < n; bond++) {
+        marks[bond] = marks[bond] != 0 || found[br_market_bond(market, bond)->issuer] != 0 ? 1 : 0;
+    }
+    for (uint32_t i = 0; i < schema->n_bond_features; i++) {
+        if (schema->bond_features[i].kind != BR_KIND_CONTINUOUS &&
+            find_strings(found, br_market_bond_strings(market, i), sought) > 0) {
+            mark_values(market, i, found, marks, n);
         }
     }
-    return status;
-}
-
-static bool search_passes(const search *s, const br_market *market, uint32_t bond)
-{
-    if (s->sought == NULL || s->issuers[br_market_bond(market, bond)->issuer] != 0 ||
-        contains(br_market_bond_id(market, bond), s->sought)) {
-        return true;
-    }
-    for (uint32_t i = 0; i < s->n_features; i++) {
-        uint32_t value = br_market_bond_value(market, bond, s->features[i]).value;
-        if (value != BR_INDEX_NONE && s->values[i][value] != 0) {
-            return true;
-        }
-    }
-    return false;
+    *out = marks;
+    return BR_OK;
 }
 
 // --- order ---
@@ -150,66 +164,95 @@ static bool passes(const desk *self, const br_market *market, const bond_filter 
     return strcmp(state, "upcoming") == 0 || bond_listed(self, bond) != NULL;
 }
 
-/// A bond in a table that is to be sorted: most comparisons need no more than the key.
+/// A bond in a table that is to be sorted: few comparisons need more than the key.
 typedef struct sorted_bond {
     uint64_t key;
-    const char *id; ///< decides between equal keys; NULL: their order stays (`at`)
-    uint32_t at;
+    uint32_t at; ///< in the order of issue
     uint32_t bond;
 } sorted_bond;
 
-static int compare_bonds(const void *a, const void *b)
+typedef struct sorting {
+    const br_market *market;
+    bool by_id; ///< ids decide between equal keys, else their order stays
+    bool descending;
+} sorting;
+
+static bool is_before(const sorting *s, const sorted_bond *left, const sorted_bond *right)
 {
-    const sorted_bond *left = a;
-    const sorted_bond *right = b;
     if (left->key != right->key) {
-        return left->key < right->key ? -1 : 1;
+        return (left->key < right->key) != s->descending;
     }
-    int ids = left->id == NULL ? 0 : strcmp(left->id, right->id);
-    return ids != 0 ? ids : left->at < right->at ? -1 : 1;
+    int ids =
+        s->by_id ? strcmp(br_market_bond_id(s->market, left->bond), br_market_bond_id(s->market, right->bond)) : 0;
+    return ids != 0 ? (ids < 0) != s->descending : left->at < right->at;
 }
 
-static uint64_t first_bytes(const char *id)
+static sorted_bond sorted_of(const desk *self, const sorting *s, uint32_t bond, uint32_t at)
 {
-    uint64_t key = 0;
-    for (int i = 0; i < 8; i++) {
-        key = (key << 8) | (uint8_t)*id;
-        id += *id == '\0' ? 0 : 1;
-    }
-    return key;
+    const listed_bond *list = s->by_id ? NULL : bond_listed(self, bond);
+    return (sorted_bond){.key = s->by_id ? self->id_keys[bond] : UINT32_MAX - (list == NULL ? 0 : list->n_entries),
+                         .at = at,
+                         .bond = bond};
 }
 
-/// By id, or by the length of the list; bonds[n] come in order of issue, the last first.
-static br_status sort_bonds(const desk *self, br_arena *arena, bond_order order, uint32_t *bonds, uint32_t n)
+/// Let heap[at] sink in a heap whose last one is on top.
+static void sink(const sorting *s, sorted_bond *heap, uint32_t n, uint32_t at)
 {
-    const br_market *market = br_follower_market(self->follower);
-    sorted_bond *sorted = br_arena_calloc(arena, n + 1, sizeof *sorted);
-    if (sorted == NULL) {
-        return br_no_memory("bonds", n);
+    for (uint32_t child = 2 * at + 1; child < n; child = 2 * at + 1) {
+        if (child + 1 < n && is_before(s, &heap[child], &heap[child + 1])) {
+            child++;
+        }
+        if (!is_before(s, &heap[at], &heap[child])) {
+            return;
+        }
+        sorted_bond moved = heap[at];
+        heap[at] = heap[child];
+        heap[child] = moved;
+        at = child;
     }
-    for (uint32_t i = 0; i < n; i++) {
-        const listed_bond *list = bond_listed(self, bonds[i]);
-        const char *id = br_market_bond_id(market, bonds[i]);
-        sorted[i] =
-            order == ORDER_ID
-                ? (sorted_bond){.key = first_bytes(id), .id = id, .at = i, .bond = bonds[i]}
-                : (sorted_bond){.key = UINT32_MAX - (list == NULL ? 0 : list->n_entries), .at = i, .bond = bonds[i]};
+}
+
+/// The first n_first by id, or by the length of the list, of bonds[n], which come in order of issue, the last first.
+static br_status sort_bonds(const desk *self, br_arena *arena, const bond_filter *filter, uint32_t *bonds, uint32_t n,
+                            uint32_t n_first)
+{
+    const sorting s = {.market = br_follower_market(self->follower),
+                       .by_id = filter->order == ORDER_ID,
+                       .descending = filter->descending};
+    n_first = n_first < n ? n_first : n;
+    sorted_bond *heap = br_arena_calloc(arena, n_first + 1, sizeof *heap);
+    if (heap == NULL) {
+        return br_no_memory("bonds", n_first);
     }
-    qsort(sorted, n, sizeof *sorted, compare_bonds);
-    for (uint32_t i = 0; i < n; i++) {
-        bonds[i] = sorted[i].bond;
+    for (uint32_t i = 0; i < n_first; i++) {
+        heap[i] = sorted_of(self, &s, bonds[i], i);
+    }
+    for (uint32_t i = n_first / 2; i > 0; i--) {
+        sink(&s, heap, n_first, i - 1);
+    }
+    for (uint32_t i = n_first; i < n && n_first > 0; i++) {
+        sorted_bond next = sorted_of(self, &s, bonds[i], i);
+        if (is_before(&s, &next, &heap[0])) {
+            heap[0] = next;
+            sink(&s, heap, n_first, 0);
+        }
+    }
+    for (uint32_t left = n_first; left > 0; left--) {
+        bonds[left - 1] = heap[0].bond;
+        heap[0] = heap[left - 1];
+        sink(&s, heap, left - 1, 0);
     }
     return BR_OK;
 }
 
-/// All bonds that pass, in their order, in the arena.
+/// All bonds that pass, in the arena; those up to the end of the page are in their order.
 static br_status select_bonds(const desk *self, br_arena *arena, const bond_filter *filter, uint32_t **out,
                               uint32_t *n_out)
 {
     const br_market *market = br_follower_market(self->follower);
     uint32_t *bonds = br_arena_calloc(arena, self->n_bonds + 1, sizeof *bonds);
-    search *s = br_arena_calloc(arena, 1, sizeof *s);
-    if (bonds == NULL || s == NULL) {
+    uint8_t *marks = NULL;
+    if (bonds == NULL) {
         return br_no_memory("bonds", self->n_bonds);
     }
     *out = bonds;
@@ -217,19 +260,18 @@ static br_status select_bonds(const desk *self, br_arena *arena, const bond_filt
     if (market == NULL) {
         return BR_OK;
     }
-    br_status status = search_begin(s, arena, market, filter->text);
+    br_status status = search(self, arena, filter->text, &marks);
     uint32_t n = 0;
     for (uint32_t i = self->n_bonds; i > 0 && status == BR_OK; i--) {
         uint32_t bond = self->bonds[i - 1];
-        if (passes(self, market, filter, bond) && search_passes(s, market, bond)) {
+        if ((marks == NULL || marks[bond] != 0) && passes(self, market, filter, bond)) {
             bonds[n++] = bond;
         }
     }
     if (filter->order != ORDER_ISSUE && status == BR_OK) {
-        status = sort_bonds(self, arena, filter->order, bonds, n);
+        status = sort_bonds(self, arena, filter, bonds, n, filter->offset + filter->limit);
     }
-    const bool backwards = filter->order == ORDER_ISSUE ? !filter->descending : filter->descending;
-    for (uint32_t i = 0; backwards && i < n / 2; i++) {
+    for (uint32_t i = 0; filter->order == ORDER_ISSUE && !filter->descending && i < n / 2; i++) {
         uint32_t bond = bonds[i];
         bonds[i] = bonds[n - 1 - i];
         bonds[n - 1 - i] = bond;

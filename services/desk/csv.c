@@ -2,8 +2,8 @@
 
 #include "desk.h"
 
-#include <errno.h>
-#include <iconv.h>
+#include "input/encode.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -105,29 +105,6 @@ static void put_list(br_buf *out, const br_presented *presented, uint32_t n_reas
     }
 }
 
-/// UTF-8 to GB18030, which has a place for every character.
-static br_status encode(br_buf *out, const br_buf *text)
-{
-    iconv_t converter = iconv_open("GB18030", "UTF-8");
-    if (converter == (iconv_t)-1) {
-        return br_fail(BR_ERR_IO, "this system does not know GB18030");
-    }
-    char *from = (char *)text->data;
-    size_t n_from = text->length;
-    br_status status = BR_OK;
-    while (n_from > 0 && status == BR_OK) {
-        char piece[4096];
-        char *to = piece;
-        size_t n_to = sizeof piece;
-        if (iconv(converter, &from, &n_from, &to, &n_to) == (size_t)-1 && errno != E2BIG) {
-            status = br_fail(BR_ERR_INVALID, "the list cannot be written in GB18030");
-        }
-        br_buf_append(out, piece, sizeof piece - n_to);
-    }
-    iconv_close(converter);
-    return status;
-}
-
 /// `attachment` with the bond's id as name, every byte but letters and digits as %XX (RFC 8187).
 static const char *disposition_of(const char *bond_id)
 {
@@ -156,7 +133,7 @@ void answer_csv(desk *self, const br_http_request *request, br_http_answer *answ
         put_list(&text, &list.presented, br_service_config(self->service)->n_reasons);
         list_close(self, &list);
         if (gb18030) {
-            status = encode(&answer->body, &text);
+            status = br_encode_gb18030(&answer->body, br_buf_text(&text), text.length);
         } else {
             br_buf_string(&answer->body, "\xEF\xBB\xBF");
             br_buf_append(&answer->body, text.data, text.length);

@@ -69,6 +69,12 @@ typedef struct desk {
     listed_bond *listed; ///< [capacity] by number in listed_ids
     uint32_t *list_of;   ///< [n_list_of] number in listed_ids by number of the bond, or BR_INDEX_NONE
     uint32_t n_list_of;
+    br_buf ids;        ///< of all bonds, folded, each followed by a NUL
+    uint32_t *id_ends; ///< [n_ids] by number of the bond: where its id ends in `ids`, behind the NUL
+    uint64_t *id_keys; ///< [n_ids] the first eight bytes as a number, so that most ids are told apart by it
+    uint32_t n_ids;
+    uint32_t id_capacity;
+    const br_market *ids_of;
     char served[BR_VERSION_TEXT]; ///< snapshot; "" = none
     bool ranker_silent;
     bool day_waits;       ///< a day is closed and its lists are not made yet
@@ -138,6 +144,8 @@ br_status desk_ask(const desk *self, const char *service, br_message_type type, 
 
 // --- bonds.c: under the read lock ---
 
+/// Letters of ASCII in lower case.
+char desk_folded(char c);
 const char *bond_state(const br_market *market, uint32_t bond);
 /// NULL when the bond has no list.
 const listed_bond *bond_listed(const desk *self, uint32_t bond);

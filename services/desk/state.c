@@ -102,6 +102,11 @@ void desk_close(desk *self)
     br_index_free(&self->listed_ids);
     br_free(self->listed);
     self->listed = NULL;
+    br_buf_deinit(&self->ids);
+    br_free(self->id_ends);
+    self->id_ends = NULL;
+    br_free(self->id_keys);
+    self->id_keys = NULL;
     br_free(self->list_of);
     self->list_of = NULL;
     assets_free(&self->assets);
@@ -240,6 +245,48 @@ static br_status number_lists(desk *self)
     return BR_OK;
 }
 
+static uint64_t first_bytes(const char *id)
+{
+    uint64_t key = 0;
+    for (int i = 0; i < 8; i++) {
+        key = (key << 8) | (uint8_t)*id;
+        id += *id == '\0' ? 0 : 1;
+    }
+    return key;
+}
+
+// The ids of bonds that have come, under the write lock.
+static br_status take_ids(desk *self)
+{
+    const br_market *market = br_follower_market(self->follower);
+    const uint32_t n = market == NULL ? 0 : br_market_n_bonds(market);
+    if (market != self->ids_of || n < self->n_ids) {
+        self->n_ids = 0; // a later schema has rebuilt the market
+        br_buf_clear(&self->ids);
+        self->ids_of = market;
+    }
+    if (n > self->id_capacity) {
+        uint32_t capacity = n + n / 2;
+        uint32_t *ends = br_reallocarray(self->id_ends, capacity, sizeof *ends);
+        self->id_ends = ends == NULL ? self->id_ends : ends;
+        uint64_t *id_keys = br_reallocarray(self->id_keys, capacity, sizeof *id_keys);
+        self->id_keys = id_keys == NULL ? self->id_keys : id_keys;
+        if (ends == NULL || id_keys == NULL) {
+            return br_no_memory("bonds", capacity);
+        }
+        self->id_capacity = capacity;
+    }
+    for (; self->n_ids < n; self->n_ids++) {
+        const char *id = br_market_bond_id(market, self->n_ids);
+        self->id_keys[self->n_ids] = first_bytes(id);
+        do {
+            br_buf_char(&self->ids, desk_folded(*id));
+        } while (*id++ != '\0');
+        self->id_ends[self->n_ids] = (uint32_t)self->ids.length;
+    }
+    return self->ids.failed ? br_no_memory("bonds", n) : BR_OK;
+}
+
 static br_status refresh_lists(desk *self)
 {
     uint64_t counts[4];
@@ -300,6 +347,9 @@ static br_status follow_ledger(desk *self)
         status = number_lists(self);
     }
     const uint64_t seen = held_notes_seen(self->held);
+    if (status == BR_OK) {
+        status = take_ids(self);
+    }
     pthread_rwlock_unlock(&self->lock);
     pthread_mutex_lock(&self->notes_lock);
     self->notes_head = seen;

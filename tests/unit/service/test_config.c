@@ -241,6 +241,8 @@ Test(service_config, wrong_files_are_refused_with_line_and_cause)
     expect_refusal("model:\n  hidden: []\n", "line 2", "model.hidden");
     expect_refusal("model:\n  hidden: 128\n", "line 2", "model.hidden");
     expect_refusal("http:\n  listen: localhost\n", "line 2", "numeric IPv4 or IPv6");
+    expect_refusal("http:\n  listen: unix:relative\n", "line 2", "or unix:/PATH");
+    expect_refusal("http:\n  telemetry_listen: unix:/run/x\n", "line 2", "numeric IPv4 or IPv6");
     expect_refusal("http:\n  port: 65536\n", "line 2", "65536");
     expect_refusal("work:\n  listen: ipc:///tmp/x\n", "line 2", "tcp://ADDRESS:PORT");
     expect_refusal("work:\n  listen: tcp://1.2.3.4\n", "line 2", "tcp://1.2.3.4");
@@ -253,6 +255,17 @@ Test(service_config, wrong_files_are_refused_with_line_and_cause)
     expect_refusal("explainers: 3\n---\nexplainers: 4\n", "line", "");
     expect_refusal("a: : b\n", "line", "");
     expect_refusal("\x01\xff\n", "line", "");
+}
+
+Test(service_config, the_page_may_listen_on_a_path)
+{
+    br_config config;
+    char text[200];
+    write_file("http:\n  listen: unix:/run/bookrunner/desk.socket\n");
+    cr_assert_eq(br_config_load(&config, directory), BR_OK, "%s", br_why(BR_ERR_INVALID));
+    cr_assert_str_eq(config.http.listen, "unix:/run/bookrunner/desk.socket");
+    snprintf(text, sizeof text, "http:\n  listen: unix:/%0120d\n", 1); // longer than the name of a socket may be
+    expect_refusal(text, "line 2", "or unix:/PATH");
 }
 
 Test(service_config, wrong_environment_is_refused_by_its_name)

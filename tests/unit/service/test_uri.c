@@ -70,3 +70,19 @@ Test(service_uri, if_none_match_is_a_list_of_weak_or_strong_tags)
         cr_assert_eq(br_etag_matches(cases[i].header, cases[i].tag), cases[i].same, "case %zu", i);
     }
 }
+
+Test(service_uri, gzip_is_taken_unless_its_weight_is_zero)
+{
+    static const struct {
+        const char *header;
+        bool taken;
+    } cases[] = {
+        {"gzip", true},           {"br, GZIP", true},     {"deflate,gzip;q=0.5", true}, {"*", true},
+        {"x-gzip", true},         {"gzip;q=0.001", true}, {"gzip;q=0", false},          {"gzip; q=0.000", false},
+        {"br;q=1, *;q=0", false}, {"gzipped", false},     {"identity", false},          {"", false},
+        {",,;", false},           {NULL, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cr_assert_eq(br_accepts_gzip(cases[i].header), cases[i].taken, "case %zu", i);
+    }
+}
