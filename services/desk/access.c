@@ -45,6 +45,7 @@ void handle_me(void *context, const br_http_request *request, br_http_answer *an
     const br_identity who = br_access_who(br_service_config(self->service), request);
     char token[BR_HASH_TEXT];
     br_access_token(&self->secret, who.user, token);
+    answer->cache_control = "no-store"; // of this user alone
     br_buf_char(&answer->body, '{');
     json_member(&answer->body, "user", who.user);
     br_buf_string(&answer->body, ", ");
