@@ -8,8 +8,8 @@
 /// which other pairs there are nor on the answers, a withdrawn answer brings the same question back, and anybody who has the seed can
 /// draw it all again.
 ///
-/// Source: 5.6: 660 pairs, two sets of six each, left and right at random, equal sets left out.
-/// Differs: there are ties and skips, and they are counted; the paper does not say what a rater without a preference did.
+/// Source: 5.6: 11 raters, 60 pairs each, two sets of six features, left and right at random, equal sets left out.
+/// Differs: there are ties and skips, and they are counted; the paper's raters had to choose.
 /// Choice: both sets are shown in the order of what the estimate loses without a reason, so that the order does not tell the method.
 
 #include "metrics/side_by_side.h"

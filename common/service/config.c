@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define MAX_FILE_BYTES (64u << 10)
-#define MAX_GROUPS     9
+#define MAX_GROUPS     16
 #define MAX_NAMES      512 ///< in one list
 #define FILE_NAME      "bookrunner.yaml"
 

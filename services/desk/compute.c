@@ -1,14 +1,19 @@
 #include "compute.h"
 
 #include "base/alloc.h"
+#include "pipeline/study.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-br_status desk_compute_new(desk_compute **out)
+br_status desk_compute_new(desk_compute **out, const char *study_methods)
 {
     *out = br_calloc(1, sizeof **out);
-    return *out == NULL ? br_no_memory("computing", 1) : BR_OK;
+    if (*out == NULL) {
+        return br_no_memory("computing", 1);
+    }
+    br_status status = br_study_methods((*out)->study, study_methods);
+    return status == BR_OK ? br_index_new(&(*out)->equal) : status;
 }
 
 static void forget_population(desk_compute *c)
@@ -35,6 +40,7 @@ void desk_compute_free(desk_compute **compute)
 {
     if (compute != NULL && *compute != NULL) {
         forget_snapshot(*compute);
+        br_index_free(&(*compute)->equal);
         br_free(*compute);
         *compute = NULL;
     }

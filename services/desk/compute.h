@@ -28,9 +28,12 @@ typedef struct desk_compute {
     uint32_t *id_order;  ///< [n]
     br_methods *methods; ///< of the served snapshot, for `n_reasons`
     uint32_t n_reasons;
+    br_method study[2];  ///< the two that people judge; read by all threads
+    br_index *equal;     ///< pairs whose two sets are equal, "version bond investor", each with its NUL
 } desk_compute;
 
-br_status desk_compute_new(desk_compute **out) BR_MUST_CHECK;
+/// study_methods: of the configuration. Errors: BR_ERR_INVALID (they are none), BR_ERR_NO_MEMORY.
+br_status desk_compute_new(desk_compute **out, const char *study_methods) BR_MUST_CHECK;
 void desk_compute_free(desk_compute **compute);
 
 /// A question about a list while it is worked.
@@ -74,6 +77,28 @@ void errand_leave(const errand *e, br_http_answer *answer);
 bool handle_investor_of_bond(desk *self, const br_http_request *request, br_http_answer *answer);
 void handle_what_if(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_investors(void *context, const br_http_request *request, br_http_answer *answer);
+
+void handle_study(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_study_example(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_study_question(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_study_answer(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_study_undo(void *context, const br_http_request *request, br_http_answer *answer);
+
+// --- ticket.c ---
+
+/// What a rater was asked, sealed for him: nobody else can use it, and it says nothing of methods and sides.
+typedef struct study_ticket {
+    char version[BR_VERSION_TEXT];
+    char bond[BR_MAX_ID_BYTES + 1];
+    char investor[BR_MAX_ID_BYTES + 1];
+    uint32_t dropped;
+} study_ticket;
+
+/// `subject`: the two methods. Appends the ticket's text.
+void ticket_write(br_buf *out, const study_ticket *ticket, const br_hash *secret, const char *user,
+                  const char *subject);
+/// False: it is none of this process, user and pair of methods.
+bool ticket_read(study_ticket *out, const char *text, const br_hash *secret, const char *user, const char *subject);
 
 // --- gates.c ---
 

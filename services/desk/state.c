@@ -78,7 +78,7 @@ br_status desk_open(desk *self)
         status = kept_lists_new(&self->kept_lists);
     }
     if (status == BR_OK) {
-        status = desk_compute_new(&self->compute);
+        status = desk_compute_new(&self->compute, br_service_config(self->service)->study.methods);
     }
     if (status == BR_OK) {
         status = br_follower_new(&self->follower);

@@ -12,21 +12,24 @@ import urllib.request
 from installation import Installation, simulate
 
 SAME = ("reasons", "against", "support", "certified", "probability", "rank")
-CONFIG = ""
+CONFIG = "access: {user_header: X-User, desk: [ann, bob], operators: [eve]}\n"
 
 
 class Desk:
-    def __init__(self, place):
+    """The API as one user sees it."""
+
+    def __init__(self, place, user):
+        self.user, self.n_asked = user, 0
         with open(place.path("run", "desk.http")) as file:
             self.base = f"http://{file.read().strip()}/api/v1/"
         self.token = ""
-        code, me, _ = self.ask("me")
-        self.token = me["token"] if code == 200 else ""
+        self.token = self.get("me")["token"]
 
     def ask(self, path, body=None, raw=None, headers=()):
         """(code, answer, headers)"""
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.base + path, data, dict(headers))
+        request.add_header("X-User", self.user)
         if data is not None:
             request.add_header("Content-Type", "application/json")
             request.add_header("X-Bookrunner-Token", self.token)
@@ -42,6 +45,12 @@ class Desk:
         code, answer, _ = self.ask(path)
         assert code == 200, (path, code, answer)
         return answer
+
+    def write(self, path, body, key=None):
+        """A POST that changes something: (code, answer)"""
+        self.n_asked += 1
+        key = key or f"{self.user}-{self.n_asked}"
+        return self.ask(path, body, headers={"Idempotency-Key": key})[:2]
 
     def what_if(self, bond, features, limit=50):
         code, answer, _ = self.ask(f"bonds/{bond}/what-if", {"features": features, "limit": limit})
@@ -165,6 +174,84 @@ def check_gates(desk, bond):
     assert desk.ask(f"bonds/{bond}/investors/{investor}/gates?hold=nothing")[0] == 422
 
 
+def question(rater):
+    code, answer, _ = rater.ask("study/question")
+    assert code == 200, (code, answer)
+    return answer
+
+
+def check_question(rater):
+    one, again = question(rater), question(rater)
+    assert one == again, "until it is answered the same question comes"
+    text = json.dumps(one)
+    assert "backed" not in text and "gumbel" not in text, "blind"
+    assert one["bond"]["features"] and len(one["left"]) == 6 and len(one["right"]) == 6
+    assert {r["field"] for r in one["left"]} != {r["field"] for r in one["right"]}
+    for side in ("left", "right"):
+        gains = [reason["gain"] for reason in one[side]]
+        assert gains == sorted(gains, reverse=True), "the order does not tell the method"
+    return one
+
+
+def check_answers(ann, bob):
+    first = check_question(ann)
+    assert first["n"] == 1
+    body = {"ticket": first["ticket"], "choice": "left", "milliseconds": 1234}
+    assert bob.write("study/answers", body)[0] == 409, "a ticket is its rater's"
+    for wrong in ({"choice": "up"}, {"choice": None}, {"milliseconds": -1}, {"milliseconds": "1"}):
+        assert ann.write("study/answers", {**body, **wrong})[0] == 422, wrong
+    for wrong in ("", "x" * 5000, first["ticket"][:-2], first["ticket"] + "00", "0" * 64 + first["ticket"][64:], 7):
+        assert ann.write("study/answers", {**body, "ticket": wrong})[0] == 409, wrong
+    code, answer = ann.write("study/answers", body, "one")
+    assert code == 201, (code, answer)
+    assert ann.write("study/answers", body, "one") == (200, answer), "the same key, the same answer"
+    assert ann.write("study/answers", {**body, "choice": "tie"}, "one")[0] == 409
+    second = check_question(ann)
+    assert second["n"] == 2 and (second["bond"]["id"], second["investor"]) != (first["bond"]["id"], first["investor"])
+    assert ann.write("study/answers", {"ticket": second["ticket"], "choice": "right"})[0] == 201
+    assert ann.write("study/undo", {}, "back") == (200, {"withdrawn": True})
+    assert ann.write("study/undo", {}, "back") == (200, {"withdrawn": True}), "the same key withdraws no more"
+    assert question(ann)["investor"] == second["investor"] and question(ann)["n"] == 2
+    assert ann.write("study/undo", {}) == (200, {"withdrawn": True})
+    assert ann.write("study/undo", {}) == (200, {"withdrawn": False}), "nothing is left"
+    back = question(ann)
+    assert (back["bond"]["id"], back["investor"], back["left"]) == (first["bond"]["id"], first["investor"], first["left"])
+    other = question(bob)
+    assert (other["bond"]["id"], other["investor"]) != (first["bond"]["id"], first["investor"]), "each rater has an order of his own"
+
+
+def check_study(place, reader):
+    ann, bob, eve = Desk(place, "ann"), Desk(place, "bob"), Desk(place, "eve")
+    assert reader.ask("study/question")[0] == 403 and reader.write("study/undo", {})[0] == 403
+    empty = reader.get("study")
+    assert empty["methods"] == ["backed", "gumbel"] and empty["answers"] == 0 and empty["share"] is None and not empty["shown"]
+    check_answers(ann, bob)
+    assert reader.get("study")["answers"] == 0, "a withdrawn answer does not count"
+    asked, sides = set(), []
+    for rater in (ann, bob):
+        for n, choice in enumerate(["left"] * 6 + ["right"] * 3 + ["tie", "skip"]):
+            one = question(rater)
+            pair = (rater.user, one["bond"]["id"], one["investor"])
+            assert one["n"] == n + 1 and pair not in asked
+            asked.add(pair)
+            assert rater.write("study/answers", {"ticket": one["ticket"], "choice": choice, "milliseconds": n})[0] == 201
+    notes = [note for note in eve.get("audit?limit=1000")["notes"] if note["topic"] == "choice" and note["value"]]
+    wins = 0
+    for note in notes[:22]:
+        winner, side, _, _ = note["value"].split()
+        assert note["subject"] == "backed:gumbel" and side in ("left", "right")
+        wins += winner == "backed"
+        sides.append(side)
+    assert len(set(sides)) == 2, "both sides come up"
+    study = reader.get("study")
+    assert (study["answers"], study["ties"], study["skips"], study["raters"], study["choices"]) == (22, 2, 2, 2, 18), study
+    assert study["first"] == wins and study["share"] == wins / 18 and study["interval"] == "t over raters"
+    assert study["low"] < study["share"] < study["high"] and not study["shown"] and study["verdict"] == "not shown"
+    example = reader.get("study/example")
+    assert (round(example["share"], 3), round(example["low"], 3), round(example["high"], 3), round(example["p"], 2)) == (0.521, 0.483, 0.559, 0.28)
+    assert example["answers"] == 660 and not example["shown"] and 4300 < example["needed"] < 4450
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="bookrunner-compute-") as root, Installation(config=CONFIG) as place:
         market = os.path.join(root, "market")
@@ -172,7 +259,7 @@ def main():
         place.begin(market)
         place.run("rank", "--test")
         place.wait_explained()
-        desk = Desk(place)
+        desk = Desk(place, "reader")
         bond = sorted(key.split()[0] for what, key in place.digest() if what == "backtest explanations")[0]
         features = desk.get(f"bonds/{bond}")["features"]
         check_what_if(desk, bond, features)
@@ -180,6 +267,7 @@ def main():
         check_refusals(desk, bond)
         check_crowd(desk, bond, features)
         check_gates(desk, bond)
+        check_study(place, desk)
 
 
 main()
