@@ -89,8 +89,8 @@ static void finish(br_side_by_side *s)
         return;
     }
     double off = fabs(s->share - 0.5);
-    double width = normal_quantile(LEVEL) * 0.5 +
-                   normal_quantile(2.0 * (1.0 - POWER)) * sqrt(s->share * (1.0 - s->share));
+    double width =
+        normal_quantile(LEVEL) * 0.5 + normal_quantile(2.0 * (1.0 - POWER)) * sqrt(s->share * (1.0 - s->share));
     s->needed = off > 0.0 ? ceil(width * width / (off * off) * s->design_effect) : (double)INFINITY;
     s->missing = s->needed > (double)s->n ? s->needed - (double)s->n : 0.0;
     s->shown = s->n_raters != 1 && (s->low > 0.5 || s->high < 0.5);

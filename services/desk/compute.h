@@ -28,8 +28,8 @@ typedef struct desk_compute {
     uint32_t *id_order;  ///< [n]
     br_methods *methods; ///< of the served snapshot, for `n_reasons`
     uint32_t n_reasons;
-    br_method study[2];  ///< the two that people judge; read by all threads
-    br_index *equal;     ///< pairs whose two sets are equal, "version bond investor", each with its NUL
+    br_method study[2]; ///< the two that people judge; read by all threads
+    br_index *equal;    ///< pairs whose two sets are equal, "version bond investor", each with its NUL
 } desk_compute;
 
 /// study_methods: of the configuration. Errors: BR_ERR_INVALID (they are none), BR_ERR_NO_MEMORY.

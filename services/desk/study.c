@@ -391,7 +391,8 @@ void handle_study_answer(void *context, const br_http_request *request, br_http_
     }
     br_json_value text = br_json_member(body, "ticket");
     if (text.kind != BR_JSON_TEXT || !ticket_read(t, text.text, &self->secret, request->user, subject)) {
-        br_http_problem(answer, 409, "Conflict", "this ticket is not yours or is of an earlier run; ask for the question again");
+        br_http_problem(answer, 409, "Conflict",
+                        "this ticket is not yours or is of an earlier run; ask for the question again");
         return;
     }
     br_study_draw draw =
@@ -422,7 +423,8 @@ void handle_study_undo(void *context, const br_http_request *request, br_http_an
 {
     desk *self = context;
     char subject[SUBJECT_BYTES];
-    char key[160]; // a key of its own kind: the same request once more is known by it, though another answer is the last one by then
+    char key
+        [160]; // a key of its own kind: the same request once more is known by it, though another answer is the last one by then
     subject_of(self, subject);
     snprintf(key, sizeof key, "%.100s undo", request->header(request, "Idempotency-Key"));
     answered done = {.user = request->user, .subject = subject};

@@ -17,7 +17,8 @@ Test(pipeline_study, two_methods_are_named)
     br_method read[2];
     cr_expect_eq(br_study_methods(read, "backed, gumbel"), BR_OK);
     cr_expect(read[0] == BR_METHOD_BACKED && read[1] == BR_METHOD_GUMBEL);
-    static const char *const wrong[] = {"", "backed", "backed,backed", "backed,gumbel,ig", "backed,magic", "backed,lime"};
+    static const char *const wrong[] = {"",           "backed", "backed,backed", "backed,gumbel,ig", "backed,magic",
+                                        "backed,lime"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         cr_expect_eq(br_study_methods(read, wrong[i]), BR_ERR_INVALID, "%s", wrong[i]);
     }
@@ -64,8 +65,8 @@ Test(pipeline_study, an_answer_comes_back_from_its_text)
     BR_AUTO_DEINIT(br_buf) text = {0};
     br_study_answer_write(&text, &(br_study_answer){BR_STUDY_SECOND, true, 1, 0}, methods);
     cr_expect_str_eq(br_buf_text(&text), "gumbel right 1 0");
-    static const char *const wrong[] = {"",  "backed", "plain left 1 0", "backed up 1 0", "backed left 1", "backed left 1 0 2",
-                                        "backed left x 0"};
+    static const char *const wrong[] = {
+        "", "backed", "plain left 1 0", "backed up 1 0", "backed left 1", "backed left 1 0 2", "backed left x 0"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         br_study_answer back;
         cr_expect_not(br_study_answer_read(&back, wrong[i], methods), "%s", wrong[i]);

@@ -44,8 +44,8 @@ static void set_up(stage *s, size_t max_bytes)
                             .n_population = N,
                             .investors = s->top,
                             .n_reasons = 6};
-    s->asked = (br_asked){.served = &s->served, .body = &s->body, .codes = s->test.codes, .ids = s->ids,
-                          .id_order = s->order};
+    s->asked =
+        (br_asked){.served = &s->served, .body = &s->body, .codes = s->test.codes, .ids = s->ids, .id_order = s->order};
     cr_assert_eq(br_halves_new(&s->asked.halves, s->test.collapsed, N, max_bytes), BR_OK);
     cr_assert_eq(br_halves_score(s->asked.halves, s->test.codes, s->test.bond_codes, s->scores), BR_OK);
     s->body.n_investors = br_rank_top(s->scores, s->test.eligible, s->order, N, N_TOP, s->top);
@@ -115,9 +115,17 @@ static char *others[] = {TEXT("BB"), TEXT("C")};
 static char *coupons[] = {TEXT("(missing)"), TEXT("up to 2"), TEXT("above 2")};
 static double cuts[] = {2.0};
 static br_field fields[] = {
-    {.name = TEXT("rating"), .kind = BR_KIND_ORDINAL, .n_values = 4, .value_names = ratings, .others = others,
+    {.name = TEXT("rating"),
+     .kind = BR_KIND_ORDINAL,
+     .n_values = 4,
+     .value_names = ratings,
+     .others = others,
      .n_others = 2},
-    {.name = TEXT("coupon"), .kind = BR_KIND_CONTINUOUS, .n_values = 3, .value_names = coupons, .cuts = cuts,
+    {.name = TEXT("coupon"),
+     .kind = BR_KIND_CONTINUOUS,
+     .n_values = 3,
+     .value_names = coupons,
+     .cuts = cuts,
      .n_cuts = 1},
     {.name = TEXT("org"), .n_values = 1, .value_names = ratings},
 };

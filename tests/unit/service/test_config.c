@@ -76,6 +76,9 @@ Test(service_config, every_default_is_in_its_range)
             memmove(plain, plain + 1, length);
             plain[length - 2] = '\0';
         }
+        if (keys[i].kind == BR_CONFIG_NAMES) { // written as a list, read as names with commas between
+            snprintf(plain, sizeof plain, "%s", (const char *)&standard + keys[i].offset);
+        }
         br_config config = standard;
         cr_assert_eq(br_config_set(&config, &keys[i], plain), BR_OK, "%s: %s", keys[i].path, br_why(BR_ERR_INVALID));
         cr_assert_eq(memcmp(&config, &standard, sizeof config), 0, "%s changed by its own default", keys[i].path);

@@ -72,8 +72,9 @@ static int ask(char which)
 {
     char request[160];
     int file = br_test_connect(br_http_port(server));
-    int n = snprintf(request, sizeof request,
-                     "POST /slow HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 1\r\n\r\n%c", which);
+    int n =
+        snprintf(request, sizeof request,
+                 "POST /slow HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 1\r\n\r\n%c", which);
     cr_assert(br_test_send(file, request, (size_t)n));
     return file;
 }
