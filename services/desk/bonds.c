@@ -428,6 +428,15 @@ static bool read_order(const br_http_request *request, br_http_answer *answer, b
     return false;
 }
 
+void bond_json(br_buf *out, const desk *self, uint32_t bond)
+{
+    br_buf_char(out, '{');
+    bond_members(out, self, bond);
+    br_buf_string(out, ", ");
+    features_json(out, br_follower_market(self->follower), bond);
+    br_buf_char(out, '}');
+}
+
 static void bonds_json(br_buf *out, const desk *self, const bond_filter *filter, const uint32_t *bonds, uint32_t n)
 {
     const br_market *market = br_follower_market(self->follower);

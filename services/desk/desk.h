@@ -149,6 +149,8 @@ char desk_folded(char c);
 const char *bond_state(const br_market *market, uint32_t bond);
 /// NULL when the bond has no list.
 const listed_bond *bond_listed(const desk *self, uint32_t bond);
+/// {"id": ..., "features": {...}}
+void bond_json(br_buf *out, const desk *self, uint32_t bond);
 /// Answers a path below /bonds/ID/.
 typedef void (*bond_handler)(desk *self, const br_http_request *request, br_http_answer *answer, const char *bond_id);
 

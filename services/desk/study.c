@@ -228,7 +228,7 @@ static void bond_of_question(br_buf *out, desk *self, const char *bond_id)
     if (bond == BR_INDEX_NONE) {
         br_buf_string(out, "null");
     } else {
-        bond_json(out, self, bond, true);
+        bond_json(out, self, bond);
     }
     pthread_rwlock_unlock(&self->lock);
 }
