@@ -23,7 +23,7 @@ const esbuild = createRequire(join(modules, "web.js"))("esbuild");
 function packagesOf(inputs) {
     const names = new Set();
     for (const input of inputs) {
-        const path = relative(modules, resolve(input));
+        const path = relative(modules, resolve(here, input));
         if (!path.startsWith("..")) {
             const [first, second] = path.split(sep);
             names.add(first.startsWith("@") ? `${first}/${second}` : first);
