@@ -15,6 +15,7 @@ export class Problem extends Error {
     }
 }
 
+const answered = new WeakMap(); // data -> when it came
 const kept = new Map(); // url -> {tag, data}, least recently used first
 let who = { user: "", role: "read", token: "" };
 
@@ -93,8 +94,11 @@ export async function get(name, params, signal) {
     if (answer.status === 304 && known) {
         return known.data;
     }
-    performance.mark("answer", { detail: name });
+    const came = performance.now();
     const data = parse(answer, text);
+    if (data !== null && typeof data === "object") {
+        answered.set(data, came);
+    }
     kept.delete(address);
     if (answer.headers.get("ETag")) {
         kept.set(address, { tag: answer.headers.get("ETag"), data });
@@ -105,12 +109,17 @@ export async function get(name, params, signal) {
     return data;
 }
 
+/** When the answer `data` had come, by performance.now(); undefined for what is none. */
+export function answeredAt(data) {
+    return data ? answered.get(data) : undefined;
+}
+
 function newKey() {
     return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** A POST. One that changes something carries a key, so that it is sent once more when no answer came: the desk does it once. */
-export async function post(name, body, { changes = true, signal } = {}) {
+export async function post(name, body, { changes = true, params, signal } = {}) {
     const headers = { "Content-Type": "application/json", "X-Bookrunner-Token": who.token };
     if (changes) {
         headers["Idempotency-Key"] = newKey();
@@ -119,7 +128,7 @@ export async function post(name, body, { changes = true, signal } = {}) {
     let last;
     for (let attempt = 0; attempt < 2; attempt++) {
         try {
-            const { answer, text } = await send(url(name), options, signal);
+            const { answer, text } = await send(url(name, params), options, signal);
             if (answer.status === 403 && attempt === 0) {
                 await loadMe(); // a desk that was started anew has another token
                 headers["X-Bookrunner-Token"] = who.token;
