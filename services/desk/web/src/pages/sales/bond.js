@@ -5,6 +5,7 @@ import { html } from "../../html.js";
 import { day, language, number, t } from "../../language.js";
 import { href } from "../../route.js";
 import { Icon } from "../../components/icons.js";
+import { Legend } from "../../components/reasons.js";
 import { Banner } from "../../components/states.js";
 import { CALLS } from "./notes.js";
 
@@ -68,7 +69,7 @@ export function Warnings({ bond, data, offline }) {
 }
 
 /** counts: {called: 3, ...}; onWhatIf, onWhyNot: undefined where there is no list. */
-export function BondHead({ bond, fields, data, changed, counts, marks, onMarks, onWhatIf, onWhyNot, readOnly, headingRef }) {
+export function BondHead({ bond, fields, data, changed, counts, marks, onMarks, onWhatIf, onWhyNot, headingRef }) {
     return html`<header class="bond-head">
         <div class="bond-line">
             <a class="back" href=${href(["bonds"])}>← ${t("bonds.title")}</a>
@@ -85,7 +86,10 @@ export function BondHead({ bond, fields, data, changed, counts, marks, onMarks, 
             </div>
         </div>
         <${Features} fields=${fields} changed=${changed} />
-        ${data && !readOnly && html`<div class="marks" role="group" aria-label=${t("marks")}>${MARK_FILTERS.map((name) => html`
-            <button key=${name} type="button" class="mark-filter" aria-pressed=${marks === name} onClick=${() => onMarks(name)}>${t(`marks.${name}`)} <b>${number(counts[name])}</b></button>`)}</div>`}
+        ${data && html`<div class="list-bar">
+            <div class="marks" role="group" aria-label=${t("marks")}>${MARK_FILTERS.map((name) => html`<button key=${name} type="button" class="mark-filter"
+                aria-pressed=${marks === name} onClick=${() => onMarks(name)}>${t(`marks.${name}`)} <b>${number(counts[name])}</b></button>`)}</div>
+            <${Legend} />
+        </div>`}
     </header>`;
 }

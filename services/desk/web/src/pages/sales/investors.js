@@ -77,8 +77,8 @@ class Row extends Component {
             <span role="cell" class="why">
                 ${investor.reasons.map((reason, i) => html`<${Tag} key=${i} reason=${reason} investor=${investor} verdict=${verdict(reason)}
                     fresh=${fields ? !fields.has(reason.field) : false} tabbable=${i === at} />`)}
-                ${investor.against && html`<span class="against-label">${t("against")}</span><${Tag} key="against" reason=${investor.against} investor=${investor}
-                    against verdict=${verdict(investor.against)} tabbable=${at === investor.reasons.length} />`}
+                ${investor.against && html`<span key="against" class="against-pair"><span class="against-label" aria-hidden="true">${t("against")}</span><${Tag}
+                    reason=${investor.against} investor=${investor} against verdict=${verdict(investor.against)} tabbable=${at === investor.reasons.length} /></span>`}
                 ${n === 0 && (pending ? html`<span class="bones" aria-hidden="true">${[0, 1, 2, 3, 4, 5].map((i) => html`<span key=${i} class="bone tag-bone"></span>`)}</span><span class="hidden">${t("reasons.pending")}</span>`
                     : html`<span class="no-reasons">${t("reasons.none")}</span>`)}
             </span>

@@ -3,7 +3,6 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { may, path, useGet } from "../../api.js";
 import { announce, notify } from "../../components/announce.js";
 import { isShortcut } from "../../components/help.js";
-import { Legend } from "../../components/reasons.js";
 import { Empty, Failure, Waiting } from "../../components/states.js";
 import { html } from "../../html.js";
 import { t, useLanguage } from "../../language.js";
@@ -106,13 +105,12 @@ function List({ bond, about, whatIf, changed, onWhatIf, wantFocus, actions }) {
     }
     return html`<div class="list-panel" ref=${panel}>
         <${BondHead} bond=${about} fields=${about.feature_fields ?? []} data=${data} changed=${changed} counts=${countMarks(investors, notes)} marks=${marks}
-            onMarks=${setMarks} onWhatIf=${actions.current.whatIf} onWhyNot=${actions.current.whyNot} readOnly=${readOnly} headingRef=${heading} />
+            onMarks=${setMarks} onWhatIf=${actions.current.whatIf} onWhyNot=${actions.current.whyNot} headingRef=${heading} />
         <${Warnings} bond=${about} data=${data} offline=${data && answer.problem} />
         ${whatIf.data && html`<p class="what-if-banner" data-what-if>${t("what_if.banner")}</p>`}
         ${!listed && html`<${Empty} title=${t("no_list")}><p>${t("no_list.hint")}</p><//>`}
         ${listed && !data && (answer.problem ? html`<${Failure} problem=${answer.problem} onRetry=${answer.reload} />` : html`<${Waiting} rows=${12} />`)}
-        ${data && html`<div class="list-legend"><${Legend} /></div>
-            <${Investors} id=${bond} data=${shownData} shown=${shown} before=${before} notes=${notes} pending=${data.pending} readOnly=${readOnly}
+        ${data && html`<${Investors} id=${bond} data=${shownData} shown=${shown} before=${before} notes=${notes} pending=${data.pending} readOnly=${readOnly}
                 onCall=${marking.call} onVerdict=${marking.verdict} language=${text} />
             ${shown.length === 0 && html`<${Empty} title=${t(investors.length === 0 ? "list.empty" : "marks.empty")} />`}`}
         ${asking && html`<${WhyNot} bond=${bond} onClose=${() => setAsking(false)} onShow=${show} />`}

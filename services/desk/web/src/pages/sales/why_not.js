@@ -1,5 +1,5 @@
 // Why an investor is not on the list, or where.
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { path, useGet } from "../../api.js";
 import { Dialog } from "../../components/dialog.js";
 import { Reasons, Tag } from "../../components/reasons.js";
@@ -32,6 +32,8 @@ function Answer({ bond, investor, onShow }) {
 export function WhyNot({ bond, onClose, onShow }) {
     const [q, setQ] = useState("");
     const [chosen, setChosen] = useState(null);
+    const search = useRef();
+    useEffect(() => search.current.focus(), []);
     const { data, problem } = useGet("/investors", { q: q.trim(), limit: FOUND });
     const found = data?.investors ?? [];
     const walk = (event) => {
@@ -47,9 +49,9 @@ export function WhyNot({ bond, onClose, onShow }) {
         }
     };
     return html`<${Dialog} title=${t("why_not.title")} subtitle=${html`<bdi>${bond}</bdi>`} wide onClose=${onClose}>
-        <${Reasons} id="why-reason"><div class="why">
+        <${Reasons} id="why-reason"><div class="why-not">
             <div class="why-search" onKeyDown=${walk}>
-                <input type="search" autofocus value=${q} onInput=${(event) => setQ(event.currentTarget.value)} placeholder=${t("why_not.search")} aria-label=${t("why_not.search")} autocomplete="off" />
+                <input type="search" ref=${search} value=${q} onInput=${(event) => setQ(event.currentTarget.value)} placeholder=${t("why_not.search")} aria-label=${t("why_not.search")} autocomplete="off" />
                 ${problem && html`<p class="bad">${problem.detail || t("problem.other")}</p>`}
                 <p class="hidden" role="status">${data ? t("why_not.found", { n: data.total }) : ""}</p>
                 <ul class="found">${found.map(({ id }) => html`<li key=${id}><button type="button" aria-pressed=${chosen === id} onClick=${() => setChosen(id)}><bdi>${id}</bdi></button></li>`)}</ul>
