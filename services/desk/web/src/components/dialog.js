@@ -7,9 +7,9 @@ export function Dialog({ title, subtitle, wide, onClose, children }) {
     const dialog = useRef();
     const id = useId();
     useEffect(() => {
-        const before = document.activeElement;
-        dialog.current.showModal();
-        return () => before?.focus?.({ preventScroll: true });
+        const element = dialog.current;
+        element.showModal();
+        return () => element.close(); // while it is still there: this is what gives the focus back
     }, []);
     const outside = (event) => {
         if (event.target === dialog.current) {
