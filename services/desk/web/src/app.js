@@ -33,7 +33,7 @@ function Languages() {
 
 function Header({ here, onHelp }) {
     return html`<header class="top">
-        <a class="brand" href=${href(["bonds"])}><${Mark} /><span>Bookrunner</span></a>
+        <a class="brand" href=${href(["bonds"])} aria-label="Bookrunner"><${Mark} /><span>Bookrunner</span></a>
         <nav aria-label=${t("pages")}>
             ${PAGES.filter(({ role }) => may(role)).map(({ name }) => html`
                 <a key=${name} class="page-link" href=${href([name])} aria-current=${here === name ? "page" : undefined}>${t(`page.${name}`)}</a>`)}
@@ -84,11 +84,11 @@ function App() {
     };
     let content;
     if (who.problem) {
-        content = html`<${Failure} problem=${who.problem} onRetry=${who.ask} />`;
+        content = html`<${Failure} problem=${who.problem} heading onRetry=${who.ask} />`;
     } else if (!who.known) {
         content = html`<${Waiting} />`;
     } else if (!found || !may(found.role)) {
-        content = html`<${Failure} problem=${new Problem(found ? 403 : 404, "", "")} />`;
+        content = html`<${Failure} problem=${new Problem(found ? 403 : 404, "", "")} heading />`;
     } else {
         content = html`<${found.page} parts=${parts.slice(1)} />`;
     }

@@ -9,8 +9,9 @@ export function Waiting({ rows = 6 }) {
         ${Array.from({ length: rows }, (_, i) => html`<div key=${i} class="bone" aria-hidden="true"></div>`)}</div>`;
 }
 
-export function Empty({ title, children }) {
-    return html`<div class="empty"><p class="empty-title">${title}</p>${children}</div>`;
+/** heading: it stands in the place of the page's first heading. */
+export function Empty({ title, heading, children }) {
+    return html`<div class="empty"><${heading ? "h1" : "p"} class="empty-title">${title}<//>${children}</div>`;
 }
 
 /** In words people can act on; the desk's own words below. */
@@ -22,10 +23,10 @@ export function problemText(problem) {
     return has(key) ? t(key) : t(problem.status >= 500 ? "problem.500" : "problem.other");
 }
 
-export function Failure({ problem, onRetry }) {
+export function Failure({ problem, heading, onRetry }) {
     return html`<div class="failure" role="alert">
         <${Icon} name="warning" />
-        <p class="empty-title">${problemText(problem)}</p>
+        <${heading ? "h1" : "p"} class="empty-title">${problemText(problem)}<//>
         ${problem.detail && html`<p class="detail">${problem.detail}</p>`}
         <p class="detail">${problem.status > 0 ? t("problem.code", { code: problem.status }) : ""}</p>
         ${onRetry && html`<button type="button" class="button" onClick=${onRetry}>${t("retry")}</button>`}

@@ -91,25 +91,24 @@ function itemsOf(row) {
     return [...row.querySelectorAll("[data-item]")];
 }
 
-/** Rows glide to their new places, unless people asked for less motion. Nothing moves when another bond is opened. */
+/** Rows whose place in the order has changed glide there, unless people asked for less motion. Nothing moves when another bond is opened. */
 function useGlide(list, key, investors) {
-    const former = useRef({ key: null, tops: new Map() });
+    const former = useRef({ key: null, places: new Map() });
     useLayoutEffect(() => {
-        const tops = new Map();
-        const rows = list.current?.querySelectorAll("[data-row]") ?? [];
-        const still = matchMedia("(prefers-reduced-motion: reduce)").matches || former.current.key !== key;
-        rows.forEach((row, i) => {
+        const places = new Map();
+        const still = matchMedia("(prefers-reduced-motion: reduce)").matches || former.current.key !== key || former.current.places.size === 0;
+        (list.current?.querySelectorAll("[data-row]") ?? []).forEach((row, i) => {
             const id = investors[i]?.id;
             const top = row.offsetTop;
-            tops.set(id, top);
-            const from = former.current.tops.get(id);
-            if (!still && from !== undefined && from !== top) {
-                row.animate([{ transform: `translateY(${from - top}px)` }, { transform: "none" }], { duration: MOVE_MS, easing: "ease-out" });
-            } else if (!still && from === undefined && former.current.tops.size > 0) {
+            const from = former.current.places.get(id);
+            places.set(id, { i, top });
+            if (!still && from && from.i !== i) {
+                row.animate([{ transform: `translateY(${from.top - top}px)` }, { transform: "none" }], { duration: MOVE_MS, easing: "ease-out" });
+            } else if (!still && !from) {
                 row.animate([{ opacity: 0 }, { opacity: 1 }], { duration: MOVE_MS });
             }
         });
-        former.current = { key, tops };
+        former.current = { key, places };
     }, [investors, key]);
 }
 

@@ -122,7 +122,7 @@ function Bond({ id, wantFocus, actions, changed, editing, onEdit, onAbout, whatI
     const about = useLast(id, data);
     useEffect(() => onAbout(about), [about]);
     if (problem && !about) {
-        return html`<${Failure} problem=${problem} onRetry=${reload} />`;
+        return html`<${Failure} problem=${problem} heading onRetry=${reload} />`;
     }
     return html`<${List} bond=${id} about=${about} whatIf=${whatIf} changed=${editing ? changed : NO_CHANGES} onWhatIf=${onEdit} wantFocus=${wantFocus} actions=${actions} />`;
 }
@@ -168,7 +168,7 @@ export function SalesPage({ parts }) {
             : html`<${BondsPanel} chosen=${chosen} filter=${filter} change=${setFilter} searchRef=${search} stepRef=${step}
                 onEnter=${(id) => { wantFocus.current = id; }} />`}
         <section class="chosen" aria-label=${t("investors.title")}>
-            ${chosen === null ? html`<${Empty} title=${t("choose")}><p>${t("choose.hint")}</p><//>`
+            ${chosen === null ? html`<${Empty} title=${t("choose")} heading><p>${t("choose.hint")}</p><//>`
                 : html`<${Bond} key=${chosen} id=${chosen} wantFocus=${wantFocus} actions=${actions} changed=${edit.changed} editing=${editing}
                     onEdit=${() => setEdit({ bond: chosen, changed: {} })} onAbout=${setAbout} whatIf=${whatIf} />`}
         </section>
