@@ -21,7 +21,7 @@ CONFIG = "access: {local_role: operator}\n"
 HOSTILE_INVESTORS = ["<script>document.title='taken'</script>", "<img src=x onerror=\"document.title='taken'\">",
                      "\u202egnp.rotsevni\u202c \u05d0\u05d1\u05d2 Ltd", "北京\"'&<b>投资</b>有限公司", "=cmd|' /C calc'!A0", "a/b?c#d%2e%2e;e",
                      "W" * 128]
-HOSTILE_BOND = "<svg onload=\"document.title='taken'\">/../\u202e?#%"
+HOSTILE_BOND = "<svg onload=\"document.title='taken'\">/notes/\u202e?#%2e"
 HOSTILE_ISSUER = "\u202e<b>issuer</b>\u202c " + "长" * 25
 
 

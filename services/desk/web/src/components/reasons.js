@@ -12,6 +12,10 @@ const CATEGORIES = new Set(["preference", "attribute", "ability"]);
 export const VERDICTS = ["useful", "wrong", "known"];
 const VERDICT_SIGNS = { useful: "✓", wrong: "✕", known: "=" };
 
+function categoryOf({ category }) {
+    return CATEGORIES.has(category) ? category : "attribute";
+}
+
 /** The odds of a bid without the reason, in per cent of those with it: what the sentence says of the gain, as a number. */
 function oddsLost(gain) {
     return typeof gain !== "number" ? "–" : `${number(Math.min(99, Math.abs(1 - Math.exp(-Math.abs(gain))) * 100))} %`;
@@ -22,7 +26,7 @@ function oddsLost(gain) {
  * screen; `tabbable`: the one of its row that Tab reaches.
  */
 export function Tag({ reason, investor, against = false, verdict = "", fresh = false, tabbable = true }) {
-    const category = CATEGORIES.has(reason.category) ? reason.category : "attribute";
+    const category = categoryOf(reason);
     const keep = (element) => {
         if (element) {
             element.reason = { reason, investor, against };
@@ -57,6 +61,7 @@ function Facts({ reason, investor, against }) {
 function Card({ tip, id, verdictOf, onVerdict, onEnter, onLeave }) {
     const card = useRef();
     const { reason, investor, against } = tip.reason;
+    const category = categoryOf(reason);
     useLayoutEffect(() => {
         const place = () => {
             const tag = tip.getBoundingClientRect();
@@ -79,7 +84,7 @@ function Card({ tip, id, verdictOf, onVerdict, onEnter, onLeave }) {
     const verdict = verdictOf?.(investor, reason) ?? "";
     return html`<div ref=${card} class="card" onPointerEnter=${onEnter} onPointerLeave=${onLeave}><div class="card-in">
         <div role="tooltip" id=${id}>
-            <p class="card-kind ${reason.category}"><${CategoryIcon} category=${reason.category} />${t(`category.${CATEGORIES.has(reason.category) ? reason.category : "attribute"}`)}${against ? ` · ${t("against.long")}` : ""}</p>
+            <p class="card-kind ${category}"><${CategoryIcon} category=${category} />${t(`category.${category}`)}${against ? ` · ${t("against.long")}` : ""}</p>
             <p class="sentence"><bdi>${reason.sentence}</bdi></p>
             <${Facts} reason=${reason} investor=${investor} against=${against} />
         </div>
