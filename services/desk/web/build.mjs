@@ -2,9 +2,10 @@
 //
 // Writes index.html, assets/NAME-HASH.{js,css} with a .gz twin of each, and THIRD_PARTY.txt with the licences of what was bundled. The same
 // sources and modules give the same bytes.
+import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { basename, dirname, join, relative, resolve, sep } from "node:path";
+import { basename, dirname, join, parse, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
@@ -44,8 +45,6 @@ const result = await esbuild.build({
     absWorkingDir: here,
     nodePaths: [modules],
     outdir: join(out, "assets"),
-    entryNames: "[name]-[hash]",
-    assetNames: "[name]-[hash]",
     bundle: true,
     minify: true,
     format: "esm",
@@ -61,9 +60,13 @@ rmSync(out, { recursive: true, force: true });
 mkdirSync(join(out, "assets"), { recursive: true });
 let index = readFileSync(join(here, "src/index.html"), "utf8");
 for (const { path, contents } of result.outputFiles) {
-    writeFileSync(path, contents);
-    writeFileSync(`${path}.gz`, gzipSync(contents, { level: 9 }));
-    index = index.replace(path.endsWith(".css") ? "STYLE" : "SCRIPT", `/assets/${basename(path)}`);
+    // By content alone: esbuild's own hash also takes in where the modules lie.
+    const { name, ext } = parse(path);
+    const hash = createHash("sha256").update(contents).digest("hex").slice(0, 12);
+    const file = join(out, "assets", `${name}-${hash}${ext}`);
+    writeFileSync(file, contents);
+    writeFileSync(`${file}.gz`, gzipSync(contents, { level: 9 }));
+    index = index.replace(ext === ".css" ? "STYLE" : "SCRIPT", `/assets/${basename(file)}`);
 }
 writeFileSync(join(out, "THIRD_PARTY.txt"), packagesOf(Object.keys(result.metafile.inputs)).map(licence).join("\n---\n\n"));
 writeFileSync(join(out, "index.html"), index);
