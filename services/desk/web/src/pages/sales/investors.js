@@ -12,16 +12,18 @@ import { CALLS } from "./notes.js";
 const CALL_KEYS = { c: "called", i: "interested", d: "declined" };
 const CALL_ICONS = { called: "call", interested: "yes", declined: "no" };
 const MOVE_MS = 320;
+const LIST = 50; // who was further down enters the list
 
 function Moved({ was, rank }) {
     if (was === undefined) {
         return null;
     }
-    const by = was === null ? 0 : was.rank - rank;
-    if (was !== null && by === 0) {
+    const enters = was === null || was.rank > LIST;
+    const by = enters ? 0 : was.rank - rank;
+    if (!enters && by === 0) {
         return html`<span class="moved same"><span aria-hidden="true">·</span><span class="hidden">${t("moved.same")}</span></span>`;
     }
-    if (was === null) {
+    if (enters) {
         return html`<span class="moved enters">${t("moved.new")}</span>`;
     }
     return html`<span class=${`moved ${by > 0 ? "rises" : "falls"}`}><span aria-hidden="true">${by > 0 ? "▲" : "▼"}${Math.abs(by)}</span>
