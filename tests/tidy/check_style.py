@@ -11,7 +11,7 @@ import sys
 
 MAX_FUNCTION_LINES = 70
 TOPS = ("common", "services", "tests", "proto", "deploy", "scripts")
-TEXTS = {".c", ".h", ".inc", ".proto", ".py", ".sh", ".cmake", ".txt", ".md", ".yaml", ".yml", ".json", ".js", ".css", ".html",
+TEXTS = {".c", ".h", ".inc", ".proto", ".py", ".sh", ".cmake", ".txt", ".md", ".yaml", ".yml", ".json", ".js", ".mjs", ".css", ".html",
          ".service", ".target", ".conf", ".toml", ""}
 # Written so that this file does not hold them itself.
 FORBIDDEN = re.compile(r"\bTO" + r"DO\b|\bFIX" + r"ME\b|\bXX" + r"X\b|/wor" + r"k/")
