@@ -5,6 +5,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { html } from "../html.js";
 import { t, useLanguage } from "../language.js";
+import { useMedia } from "./media.js";
 import { Table } from "./table.js";
 
 const HEIGHT = 220;
@@ -14,22 +15,11 @@ const LOOKS = {
     third: { stroke: "#6b4a9e", forced: "Highlight", dash: [2, 3], band: "#6b4a9e20", mark: "ring" },
     guide: { stroke: "#586474", forced: "GrayText", dash: [3, 5], band: "none", mark: "none" },
 };
-const forcedColours = matchMedia("(forced-colors: active)");
-
-function useForced() {
-    const [forced, setForced] = useState(forcedColours.matches);
-    useEffect(() => {
-        const changed = () => setForced(forcedColours.matches);
-        forcedColours.addEventListener("change", changed);
-        return () => forcedColours.removeEventListener("change", changed);
-    }, []);
-    return forced;
-}
+const CROWDED = 60; // so many points are a line
 
 function points(look, colour, values) {
     const known = values.filter((value) => value !== null).length;
-    const size = known > 90 ? 4 : 7;
-    return { show: look.mark !== "none" || known < 2, size, width: 1.5, stroke: colour, fill: look.mark === "ring" ? "#fff" : colour };
+    return { show: known < 2 || (look.mark !== "none" && known <= CROWDED), size: 7, width: 1.5, stroke: colour, fill: look.mark === "ring" ? "#fff" : colour };
 }
 
 /** Every line, and the two borders of each band behind it. */
@@ -64,7 +54,7 @@ function options({ x, y, series, width, forced, onAt }) {
         data: [x.values, ...data],
         settings: {
             width, height: HEIGHT, series: all, bands,
-            padding: [10, 14, 0, 0],
+            padding: [10, 36, 0, 0],
             legend: { show: false },
             cursor: { drag: { x: false, y: false }, y: false, points: { size: 9 }, focus: { prox: -1 } },
             scales: { x: { time: false, range: (_, low, high) => (low === high ? [low - 1, high + 1] : [x.min ?? low, x.max ?? high]) },
@@ -76,10 +66,10 @@ function options({ x, y, series, width, forced, onAt }) {
     };
 }
 
-function Swatch({ look: name }) {
+function Swatch({ look: name, band }) {
     const look = LOOKS[name];
     return html`<svg class="swatch" viewBox="0 0 34 12" aria-hidden="true" focusable="false">
-        ${look.band !== "none" && html`<rect class="swatch-band" x="0" y="1" width="34" height="10" fill=${look.band} />`}
+        ${band && html`<rect class="swatch-band" x="0" y="1" width="34" height="10" fill=${look.band} />`}
         <line x1="1" x2="33" y1="6" y2="6" stroke=${look.stroke} stroke-width="2" stroke-dasharray=${look.dash.join(" ")} />
         ${look.mark !== "none" && html`<circle cx="17" cy="6" r="3.2" fill=${look.mark === "ring" ? "#fff" : look.stroke} stroke=${look.stroke} stroke-width="1.5" />`}
     </svg>`;
@@ -113,7 +103,7 @@ function tableOf({ x, y, series }) {
  */
 export function Chart({ title, summary, x, y, series, level = "h3" }) {
     const language = useLanguage();
-    const forced = useForced();
+    const forced = useMedia("(forced-colors: active)");
     const id = useId();
     const box = useRef();
     const plot = useRef(null);
@@ -154,7 +144,7 @@ export function Chart({ title, summary, x, y, series, level = "h3" }) {
     const rows = x.values.map((_, i) => i).reverse();
     return html`<figure class="chart" aria-labelledby=${id}>
         <figcaption><${level} id=${id} class="chart-title">${title}<//>${summary && html`<p class="chart-summary">${summary}</p>`}</figcaption>
-        <ul class="chart-legend">${series.map(({ label, look }) => html`<li key=${label}><${Swatch} look=${look} />${label}</li>`)}</ul>
+        <ul class="chart-legend">${series.map(({ label, look, low }) => html`<li key=${label}><${Swatch} look=${look} band=${Boolean(low)} />${label}</li>`)}</ul>
         <p class="chart-unit" aria-hidden="true">${y.label}</p>
         <div class="chart-box" ref=${box} tabindex="0" role="slider" aria-label=${t("chart.point", { title })} aria-valuemin="0" aria-valuemax=${Math.max(0, last)}
             aria-valuenow=${here ?? last} aria-valuetext=${text || told(given, last)} onKeyDown=${move}></div>

@@ -13,7 +13,7 @@ function role(name) {
 
 function ProcessTable({ rows }) {
     const columns = [
-        { key: "name", label: t("ops.process"), head: true, cell: (row) => html`<bdi class="name-cell">${row.name}</bdi><span class="does">${role(row.name)}</span>` },
+        { key: "name", label: t("ops.process"), head: true, cell: (row) => html`<bdi>${row.name}</bdi><span class="does">${role(row.name)}</span>` },
         { key: "state", label: t("ops.state"), cell: (row) => html`<${State} kind=${KINDS[row.state] ?? "none"}>${has(`ops.state.${row.state}`) ? t(`ops.state.${row.state}`) : row.state}<//>` },
         { key: "ready", label: t("ops.ready"), cell: (row) => html`<${State} kind=${row.ready ? "good" : "care"}>${t(row.ready ? "ops.yes" : "ops.no")}<//>${row.reason && html`<bdi class="reason">${row.reason}</bdi>`}` },
         { key: "since", label: t("ops.since"), cell: (row) => html`<span class="nowrap">${row.since ? moment(row.since) : "–"}</span>` },

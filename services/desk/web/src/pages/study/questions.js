@@ -4,6 +4,7 @@ import { get, path, post, Problem, useGet } from "../../api.js";
 import { announce, notify } from "../../components/announce.js";
 import { isShortcut } from "../../components/help.js";
 import { CategoryIcon } from "../../components/icons.js";
+import { useMedia } from "../../components/media.js";
 import { Legend } from "../../components/reasons.js";
 import { Empty, Failure, problemText, Waiting } from "../../components/states.js";
 import { html } from "../../html.js";
@@ -11,6 +12,7 @@ import { day, number, percent, t, useLanguage } from "../../language.js";
 import { href } from "../../route.js";
 
 const UNREAD_MS = 300; // a key pressed sooner was meant for the question before
+const ANSWERS = [["left", "1", "study.choose.left"], ["right", "2", "study.choose.right"], ["tie", "T", "study.tie"], ["skip", "S", "study.skip"]];
 const KEYS = { 1: "left", 2: "right", t: "tie", s: "skip", u: "undo" };
 
 /** Milliseconds that a question has been seen: the time in a hidden window is none. */
@@ -73,6 +75,7 @@ function valueText(value, kind) {
 /** What is asked about: the investor and the bond with all its features. */
 function Case({ question }) {
     const { bond, investor, probability } = question;
+    const wide = useMedia("(min-width: 1101px)");
     const detail = useGet(path("bonds", bond.id)).data;
     const fields = bond.feature_fields ?? detail?.feature_fields
         ?? Object.entries(bond.features).map(([name, value]) => ({ name, label: name, value }));
@@ -83,8 +86,8 @@ function Case({ question }) {
         <div class="case-who"><span class="case-label">${t("study.bond")}</span><strong><bdi>${bond.id}</bdi></strong></div>
         <div class="case-who"><span class="case-label">${t("study.issuer")}</span><strong><bdi>${bond.issuer}</bdi></strong></div>
         ${issue && html`<div class="case-who"><span class="case-label">${t("study.issue")}</span><strong>${day(issue)}</strong></div>`}
-        <dl class="case-features">${fields.map(({ name, label, value, kind }) => html`<div key=${name}>
-            <dt><bdi>${label}</bdi></dt><dd><bdi>${valueText(value, kind)}</bdi></dd></div>`)}</dl>
+        <details class="case-more" open=${wide}><summary>${t("features.all", { n: number(fields.length) })}</summary><dl class="case-features">${fields.map(({ name, label, value, kind }) => html`<div key=${name}>
+            <dt><bdi>${label}</bdi></dt><dd><bdi>${valueText(value, kind)}</bdi></dd></div>`)}</dl></details>
     </section>`;
 }
 
@@ -94,7 +97,7 @@ function restOf({ tag, sentence }) {
     return rest === "" ? sentence : rest;
 }
 
-function Side({ side, reasons, others, busy, onChoose }) {
+function Side({ side, reasons, others }) {
     const id = useId();
     const category = (reason) => (["preference", "attribute", "ability"].includes(reason.category) ? reason.category : "attribute");
     return html`<section class="panel side" aria-labelledby=${id}>
@@ -105,8 +108,6 @@ function Side({ side, reasons, others, busy, onChoose }) {
             ${others.has(reason.tag) && html`<span class="in-both">${t("study.both")}</span>`}
             <p class="side-sentence"><bdi>${restOf(reason)}</bdi></p>
         </li>`)}</ol>
-        <button type="button" class="button choose" aria-disabled=${busy} onClick=${() => onChoose(side)}>
-            <kbd aria-hidden="true">${side === "left" ? 1 : 2}</kbd>${t(`study.choose.${side}`)}</button>
     </section>`;
 }
 
@@ -129,15 +130,15 @@ function Question({ question, busy, failure, headingRef, onChoose, onUndo }) {
         </header>
         <${Case} question=${question} />
         <div class="sides">
-            <${Side} side="left" reasons=${question.left} others=${right} busy=${busy} onChoose=${onChoose} />
-            <${Side} side="right" reasons=${question.right} others=${left} busy=${busy} onChoose=${onChoose} />
+            <${Side} side="left" reasons=${question.left} others=${right} />
+            <${Side} side="right" reasons=${question.right} others=${left} />
         </div>
         ${failure && html`<p class="not-saved" role="alert">${t("study.failed")} ${problemText(failure)} ${failure.detail}</p>`}
-        <div class="question-bar" role="group" aria-label=${t("study.other")}>
-            <button type="button" class="button" aria-disabled=${busy} onClick=${() => onChoose("tie")}><kbd aria-hidden="true">T</kbd>${t("study.tie")}</button>
-            <button type="button" class="button" aria-disabled=${busy} onClick=${() => onChoose("skip")}><kbd aria-hidden="true">S</kbd>${t("study.skip")}</button>
+        <div class="question-bar" role="group" aria-label=${t("study.answers")}>
+            ${ANSWERS.map(([choice, key, word]) => html`<button key=${choice} type="button" class=${`button ${choice === "left" || choice === "right" ? "choose" : ""}`}
+                aria-disabled=${busy} onClick=${() => onChoose(choice)}><kbd aria-hidden="true">${key}</kbd>${t(word)}</button>`)}
             <button type="button" class="button" disabled=${question.n <= 1} aria-disabled=${busy} onClick=${onUndo}><kbd aria-hidden="true">U</kbd>${t("study.undo")}</button>
-            <span class="bar-note">${t("study.saved")}</span>
+            <p class="bar-note">${t("study.saved")}</p>
         </div>
     </div>`;
 }

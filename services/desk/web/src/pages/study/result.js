@@ -31,7 +31,7 @@ function Figures({ data, methods, needed }) {
         ["by", has(`study.by.${data.interval}`) ? t(`study.by.${data.interval}`) : data.interval],
         ["p", number(data.p, 2)],
         ["needed", typeof data.needed === "number" ? t("about", { n: number(data.needed) }) : t("study.needed.unknown")],
-        ["missing", needed === null ? "–" : t("about", { n: number(needed) })],
+        ["missing", needed === null || data.shown ? "–" : t("about", { n: number(needed) })],
         ["raters", number(data.raters)],
         ["ties", number(data.ties)],
         ["skips", number(data.skips)],
@@ -55,8 +55,8 @@ export function Result({ data, example = false }) {
         <p class="verdict"><${State} kind=${data.shown ? "good" : "none"}>${t(data.shown ? "study.shown" : "study.unshown")}<//></p>
         <p class="result-text">${text} ${t(verdict, methods)}</p>
         <${Bar} data=${data} text=${text} />
-        <p class="result-text">${example ? t("study.example.text", { p: number(data.p * 100, 0), needed: number(data.needed) })
-            : needed === null ? t("study.missing.unknown") : needed === 0 ? t("study.missing.none") : t("study.missing", { n: needed, missing: number(needed) })}</p>
+        ${(example || !data.shown) && html`<p class="result-text">${example ? t("study.example.text", { p: number(data.p * 100, 0), needed: number(data.needed) })
+            : needed === null ? t("study.missing.unknown") : needed === 0 ? t("study.missing.none") : t("study.missing", { n: needed, missing: number(needed) })}</p>`}
         <${Figures} data=${data} methods=${methods} needed=${needed} />
         <p class="result-note">${t("study.interval.about")}</p>
     </div>`;
