@@ -19,7 +19,7 @@ const CROWDED = 60; // so many points are a line
 
 function points(look, colour, values) {
     const known = values.filter((value) => value !== null).length;
-    return { show: known < 2 || (look.mark !== "none" && known <= CROWDED), size: 7, width: 1.5, stroke: colour, fill: look.mark === "ring" ? "#fff" : colour };
+    return { show: known < 2 || (look.mark !== "none" && known <= CROWDED), size: 7, width: 1.5, stroke: colour, fill: look.mark === "ring" ? "Canvas" : colour };
 }
 
 /** Every line, and the two borders of each band behind it. */
@@ -27,6 +27,7 @@ function lines(series, forced) {
     const all = [{}];
     const data = [];
     const bands = [];
+    const borders = new Set();
     for (const { look: name, values, low, high } of series) {
         const look = LOOKS[name];
         const colour = forced ? look.forced : look.stroke;
@@ -34,21 +35,22 @@ function lines(series, forced) {
             // a fill would hide the lines where there are few colours: the borders say it
             const border = { points: { show: false }, spanGaps: true, ...(forced ? { width: 1, stroke: "GrayText", dash: [1, 3] } : { width: 0, stroke: "transparent" }) };
             bands.push({ series: [all.length, all.length + 1], fill: forced ? "transparent" : look.band });
+            borders.add(all.length).add(all.length + 1);
             all.push(border, border);
             data.push(high, low);
         }
         all.push({ stroke: colour, width: name === "guide" ? 1.25 : 2, dash: look.dash, spanGaps: true, points: points(look, colour, values) });
         data.push(values);
     }
-    return { all, data, bands };
+    return { all, data, bands, borders };
 }
 
 function options({ x, y, series, width, forced, onAt }) {
     const font = `12px ${getComputedStyle(document.body).fontFamily}`;
     const ink = forced ? "CanvasText" : "#434f5f";
-    const grid = { stroke: forced ? "GrayText" : "#e3e7ec", width: 1 };
-    const axis = { font, stroke: ink, grid, ticks: { ...grid, size: 5 } };
-    const { all, data, bands } = lines(series, forced);
+    const grid = { stroke: forced ? "GrayText" : "#e3e7ec", width: 1, dash: forced ? [1, 5] : [] };
+    const axis = { font, stroke: ink, grid, ticks: { ...grid, dash: [], size: 5 } };
+    const { all, data, bands, borders } = lines(series, forced);
     const widest = Math.max(...[y.min ?? 0, y.max ?? 1].map((value) => y.format(value).length));
     return {
         data: [x.values, ...data],
@@ -56,7 +58,7 @@ function options({ x, y, series, width, forced, onAt }) {
             width, height: HEIGHT, series: all, bands,
             padding: [10, 36, 0, 0],
             legend: { show: false },
-            cursor: { drag: { x: false, y: false }, y: false, points: { size: 9 }, focus: { prox: -1 } },
+            cursor: { drag: { x: false, y: false }, y: false, points: { size: (_, i) => (borders.has(i) ? 0 : 9) } },
             scales: { x: { time: false, range: (_, low, high) => (low === high ? [low - 1, high + 1] : [x.min ?? low, x.max ?? high]) },
                 y: { range: (_, low, high) => [y.min ?? Math.min(0, low), y.max ?? (high > 0 ? high * 1.08 : 1)] } },
             axes: [{ ...axis, grid: { show: false }, incrs: x.steps, space: x.space ?? 70, size: 30, values: (_, all) => all.map((value) => x.format(value)) },
@@ -71,7 +73,7 @@ function Swatch({ look: name, band }) {
     return html`<svg class="swatch" viewBox="0 0 34 12" aria-hidden="true" focusable="false">
         ${band && html`<rect class="swatch-band" x="0" y="1" width="34" height="10" fill=${look.band} />`}
         <line x1="1" x2="33" y1="6" y2="6" stroke=${look.stroke} stroke-width="2" stroke-dasharray=${look.dash.join(" ")} />
-        ${look.mark !== "none" && html`<circle cx="17" cy="6" r="3.2" fill=${look.mark === "ring" ? "#fff" : look.stroke} stroke=${look.stroke} stroke-width="1.5" />`}
+        ${look.mark !== "none" && html`<circle cx="17" cy="6" r="3.2" class=${look.mark} fill=${look.mark === "ring" ? "#fff" : look.stroke} stroke=${look.stroke} stroke-width="1.5" />`}
     </svg>`;
 }
 

@@ -10,7 +10,7 @@ import { language, number, percent, t } from "../../language.js";
 const Z = 1.959964;
 
 /** Wilson's interval of a rate among n, 95 %. */
-export function wilson(rate, n) {
+function wilson(rate, n) {
     const d = 1 + Z * Z / n;
     const centre = (rate + Z * Z / (2 * n)) / d;
     const half = Z * Math.sqrt(rate * (1 - rate) / n + Z * Z / (4 * n * n)) / d;

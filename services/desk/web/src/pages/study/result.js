@@ -2,7 +2,7 @@
 import { html } from "../../html.js";
 import { has, number, percent, t } from "../../language.js";
 import { Empty } from "../../components/states.js";
-import { State } from "../../components/panel.js";
+import { Glossary, State } from "../../components/panel.js";
 import { Table } from "../../components/table.js";
 
 const WIDTH = 560;
@@ -59,5 +59,6 @@ export function Result({ data, example = false }) {
             : needed === null ? t("study.missing.unknown") : needed === 0 ? t("study.missing.none") : t("study.missing", { n: needed, missing: number(needed) })}</p>`}
         <${Figures} data=${data} methods=${methods} needed=${needed} />
         <p class="result-note">${t("study.interval.about")}</p>
+        ${!example && html`<${Glossary} terms=${data.methods.map((name) => [name, has(`study.method.${name}`) ? t(`study.method.${name}`) : t("study.method.other")])} />`}
     </div>`;
 }
