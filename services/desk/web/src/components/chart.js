@@ -51,7 +51,7 @@ function options({ x, y, series, width, forced, onAt }) {
     const grid = { stroke: forced ? "GrayText" : "#e3e7ec", width: 1, dash: forced ? [1, 5] : [] };
     const axis = { font, stroke: ink, grid, ticks: { ...grid, dash: [], size: 5 } };
     const { all, data, bands, borders } = lines(series, forced);
-    const widest = Math.max(...[y.min ?? 0, y.max ?? 1].map((value) => y.format(value).length));
+    const widest = Math.max(...[y.min ?? 0, y.max ?? 1].map((value) => (y.tick ?? y.format)(value).length));
     return {
         data: [x.values, ...data],
         settings: {
@@ -62,7 +62,7 @@ function options({ x, y, series, width, forced, onAt }) {
             scales: { x: { time: false, range: (_, low, high) => (low === high ? [low - 1, high + 1] : [x.min ?? low, x.max ?? high]) },
                 y: { range: (_, low, high) => [y.min ?? Math.min(0, low), y.max ?? (high > 0 ? high * 1.08 : 1)] } },
             axes: [{ ...axis, grid: { show: false }, incrs: x.steps, space: x.space ?? 70, size: 30, values: (_, all) => all.map((value) => x.format(value)) },
-                { ...axis, size: Math.max(40, widest * 7 + 16), space: 36, values: (_, all) => all.map((value) => y.format(value)) }],
+                { ...axis, size: Math.max(40, widest * 7 + 16), space: 36, values: (_, all) => all.map((value) => (y.tick ?? y.format)(value)) }],
             hooks: { setCursor: [(plot) => onAt(plot.cursor.idx ?? null)] },
         },
     };
@@ -99,7 +99,8 @@ function tableOf({ x, y, series }) {
 }
 
 /**
- * title, summary: what is drawn and what it comes to, in words. x: {label, values, format, long, steps, min, max}; y: {label, format, min, max};
+ * title, summary: what is drawn and what it comes to, in words. x: {label, values, format, long, steps, min, max}; y: {label, format, tick, min, max}, tick
+ * being the short form at the axis;
  * series: [{label, look: "first" | "second" | "third" | "guide", values, low, high}], values with null where there is none. A guide is no data: a
  * line to compare with, in the legend only.
  */

@@ -23,6 +23,10 @@ class Guard extends Component {
     }
 }
 
+function Inside({ content, data }) {
+    return content(data);
+}
+
 /** answer: what useGet gave; content(data) is drawn once there is data, and stays with a word of warning when the desk no longer answers. */
 export function Panel({ title, about, actions, answer, rows = 4, content, children }) {
     const id = useId();
@@ -35,7 +39,7 @@ export function Panel({ title, about, actions, answer, rows = 4, content, childr
         ${problem && data && html`<p class="panel-old"><${Icon} name="warning" />${t("panel.old")} ${problemText(problem)}</p>`}
         ${problem && !data && html`<${Failure} problem=${problem} onRetry=${reload} />`}
         ${loading && html`<${Waiting} rows=${rows} />`}
-        <${Guard}>${data && content && content(data)}${children}<//>
+        <${Guard}>${data && content && html`<${Inside} content=${content} data=${data} />`}${children}<//>
     </section>`;
 }
 

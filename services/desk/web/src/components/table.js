@@ -16,7 +16,7 @@ export function Table({ caption, columns, rows, keyOf = (_, i) => i, classOf }) 
         watch.observe(box.current.firstElementChild);
         return () => watch.disconnect();
     }, []);
-    const scroll = wide ? { tabindex: 0, role: "region", "aria-label": caption } : {};
+    const scroll = wide ? { tabindex: 0, role: "group", "aria-label": caption } : {};
     const cell = (column, row) => (column.head ? html`<th key=${column.key} scope="row" class=${column.number ? "number" : ""}>${column.cell(row)}</th>`
         : html`<td key=${column.key} class=${column.number ? "number" : ""}>${column.cell(row)}</td>`);
     return html`<div class="table" ref=${box} ...${scroll}><table>

@@ -1,13 +1,13 @@
 // Everything people did, newest first, and whether the chain that ties it together holds.
 import { useState } from "preact/hooks";
-import { may, useGet } from "../../api.js";
+import { may } from "../../api.js";
 import { Panel, State } from "../../components/panel.js";
 import { Empty } from "../../components/states.js";
 import { Table } from "../../components/table.js";
 import { html } from "../../html.js";
 import { has, moment, number, t } from "../../language.js";
 import { href } from "../../route.js";
-import { refresh } from "./refresh.js";
+import { useLive } from "./refresh.js";
 
 const PAGE = 20;
 
@@ -32,7 +32,7 @@ function Notes({ data }) {
 
 function Trail() {
     const [offset, setOffset] = useState(0);
-    const answer = useGet("/audit", { limit: PAGE, offset }, refresh);
+    const answer = useLive("/audit", { limit: PAGE, offset });
     const [shown, setShown] = useState(null);
     const data = answer.data ?? shown;
     if (answer.data && answer.data !== shown) {

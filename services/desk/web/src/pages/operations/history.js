@@ -1,6 +1,6 @@
 // Snapshots: which is served, how it came to that, and the way back.
-import { useState } from "preact/hooks";
-import { may, me, useGet } from "../../api.js";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { may, me } from "../../api.js";
 import { Dialog } from "../../components/dialog.js";
 import { Panel, State } from "../../components/panel.js";
 import { Empty } from "../../components/states.js";
@@ -9,12 +9,14 @@ import { html } from "../../html.js";
 import { has, moment, t } from "../../language.js";
 import { Version } from "../quality/snapshots.js";
 import { act } from "./jobs.js";
-import { refresh } from "./refresh.js";
+import { useLive } from "./refresh.js";
 
 const KINDS = { published: "good", refused: "bad", rolled_back: "care" };
 
 function Confirm({ version, served, onClose, onDone }) {
     const [busy, setBusy] = useState(false);
+    const cancel = useRef();
+    useEffect(() => cancel.current.focus(), []); // the safe answer
     const go = async () => {
         if (busy) {
             return;
@@ -31,7 +33,7 @@ function Confirm({ version, served, onClose, onDone }) {
         <p>${t("rollback.what", { from: served.slice(0, 8), to: version.slice(0, 8) })}</p>
         <ul class="consequences">${["lists", "training", "audit", "back"].map((name) => html`<li key=${name}>${t(`rollback.${name}`, { user: me().user })}</li>`)}</ul>
         <div class="dialog-actions">
-            <button type="button" class="button" autofocus onClick=${onClose}>${t("cancel")}</button>
+            <button type="button" class="button" ref=${cancel} onClick=${onClose}>${t("cancel")}</button>
             <button type="button" class="button primary" aria-disabled=${busy} onClick=${go}>${t("rollback.go")}</button>
         </div>
     <//>`;
@@ -62,7 +64,7 @@ function HistoryTable({ data, onRollback }) {
 }
 
 export function History() {
-    const answer = useGet("/snapshots", {}, refresh);
+    const answer = useLive("/snapshots");
     const [version, setVersion] = useState(null);
     return html`<${Panel} title=${t("history.title")} about=${t("history.about")} answer=${answer}
         content=${(data) => html`${data.history.length === 0 ? html`<${Empty} title=${t("history.empty")}><p>${t("history.empty.hint")}</p><//>` : html`<${HistoryTable} data=${data} onRollback=${setVersion} />`}

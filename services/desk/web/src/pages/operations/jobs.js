@@ -1,6 +1,6 @@
 // Explanations that failed for good, and how they are asked for again.
 import { useState } from "preact/hooks";
-import { may, post, useGet } from "../../api.js";
+import { may, post } from "../../api.js";
 import { notify } from "../../components/announce.js";
 import { Panel } from "../../components/panel.js";
 import { Empty, problemText } from "../../components/states.js";
@@ -8,7 +8,7 @@ import { Table } from "../../components/table.js";
 import { html } from "../../html.js";
 import { number, t } from "../../language.js";
 import { href } from "../../route.js";
-import { refresh } from "./refresh.js";
+import { useLive } from "./refresh.js";
 
 /** Send; say what came of it, or why not. true when it was done. */
 export async function act(name, body, said) {
@@ -22,7 +22,7 @@ export async function act(name, body, said) {
 }
 
 export function Jobs() {
-    const answer = useGet("/jobs", { state: "dead" }, refresh);
+    const answer = useLive("/jobs", { state: "dead" });
     const [busy, setBusy] = useState(null);
     const retry = async (job) => {
         if (busy === null) {
@@ -42,5 +42,5 @@ export function Jobs() {
     ];
     return html`<div class="half"><${Panel} title=${t("jobs.title")} about=${t("jobs.about")} answer=${answer}
         actions=${jobs.length > 1 && may("operator") && html`<button type="button" class="button" aria-disabled=${busy !== null} onClick=${() => retry("")}>${t("jobs.retry.all", { n: number(jobs.length) })}</button>`}
-        content=${() => (jobs.length === 0 ? html`<${Empty} title=${t("jobs.empty")} />` : html`<${Table} caption=${t("jobs.title")} columns=${columns} rows=${jobs} keyOf=${({ job }) => job} />`)} /></div>`;
+        content=${({ jobs: rows }) => (rows.length === 0 ? html`<${Empty} title=${t("jobs.empty")} />` : html`<${Table} caption=${t("jobs.title")} columns=${columns} rows=${rows} keyOf=${({ job }) => job} />`)} /></div>`;
 }

@@ -1,10 +1,9 @@
-import { useGet } from "../../api.js";
 import { Panel, State } from "../../components/panel.js";
 import { Empty } from "../../components/states.js";
 import { Table } from "../../components/table.js";
 import { html } from "../../html.js";
 import { duration, number, t } from "../../language.js";
-import { refresh } from "./refresh.js";
+import { useLive } from "./refresh.js";
 
 const SILENT_MS = 10000;
 
@@ -19,7 +18,7 @@ function Workers({ rows }) {
 }
 
 export function Queue() {
-    const answer = useGet("/queue", {}, refresh);
+    const answer = useLive("/queue");
     return html`<div class="half"><${Panel} title=${t("queue.title")} about=${t("queue.about")} answer=${answer}
         content=${(data) => html`<dl class="counts">${["todo", "in_flight", "done", "dead"].map((name) => html`<div key=${name} class=${name === "dead" && data.dead > 0 ? "count-bad" : ""}><dt>${t(`queue.${name}`)}</dt><dd>${number(data[name])}</dd></div>`)}</dl>
             ${data.workers.length === 0 ? html`<${Empty} title=${t("queue.nobody")}><p>${data.reason || t("queue.nobody.hint")}</p><//>` : html`<${Workers} rows=${data.workers} />`}`} /></div>`;

@@ -1,19 +1,18 @@
 // Rows that were not taken, with the column and the reason.
 import { useState } from "preact/hooks";
-import { useGet } from "../../api.js";
 import { Panel } from "../../components/panel.js";
 import { Empty } from "../../components/states.js";
 import { Table } from "../../components/table.js";
 import { html } from "../../html.js";
 import { moment, number, t } from "../../language.js";
-import { refresh } from "./refresh.js";
+import { useLive } from "./refresh.js";
 
 const FIRST = 20;
 const ALL = 1000;
 
 export function Rejects() {
     const [limit, setLimit] = useState(FIRST);
-    const answer = useGet("/rejects", { limit }, refresh);
+    const answer = useLive("/rejects", { limit });
     const [shown, setShown] = useState(null); // stays while more is asked for
     const data = answer.data ?? shown;
     if (answer.data && answer.data !== shown) {

@@ -34,7 +34,7 @@ function Diagram({ bins }) {
     return html`<${Chart} title=${t("calibration.chart")} series=${series}
         summary=${`${t("calibration.summary", { off: percent(off, 2), n: number(n) })} ${t("calibration.top", { said: percent(top.mean_probability), came: percent(top.rate) })}`}
         x=${{ label: t("calibration.said"), values: bins.map((bin) => bin.mean_probability), min: 0, max: max * 1.03, format: short, long: (value) => t("calibration.at", { p: percent(value) }) }}
-        y=${{ label: t("calibration.unit"), min: 0, format: short }} />`;
+        y=${{ label: t("calibration.unit"), min: 0, format: (value) => percent(value), tick: short }} />`;
 }
 
 export function Calibration() {

@@ -21,7 +21,7 @@ function GateChart({ title, curves, of, steps, summary }) {
     const series = useMemo(() => curves.map((curve, i) => ({ label: curve.tag, look: i === 0 ? "first" : "second", values: curve[of] })), [curves, language()]);
     return html`<${Chart} title=${title} summary=${summary} series=${series}
         x=${{ label: t("gates.step"), values: steps, steps: [1, 5, 10, 20, 25, 50, 100, 200, 500], format: (value) => number(value), long: (value) => t("gates.at", { step: number(value) }) }}
-        y=${{ label: t("gates.unit"), min: 0, max: 1, format: (value) => number(value, Math.round(value * 1000) % 100 === 0 ? 1 : 2) }} />`;
+        y=${{ label: t("gates.unit"), min: 0, max: 1, format: (value) => number(value, 2), tick: (value) => number(value, 1) }} />`;
 }
 
 /** The curve that is given up first, and the one that is held shut second. */

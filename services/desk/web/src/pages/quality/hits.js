@@ -73,7 +73,7 @@ function HitsChart({ name, rows, top, period }) {
     const { back, words, steps } = AXES[period];
     return html`<${Chart} title=${t(`quality.${name}`, { top })} summary=${summaryOf(series, rows, period)} series=${series}
         x=${{ label: t(`quality.${period}`), values: rows.map(([x]) => x), steps, format: (value) => (Number.isInteger(value) ? words(back(value), period === "day") : ""), long: (value) => words(back(value)), space: 76 }}
-        y=${{ label: t(`quality.${name}.unit`), min: 0, format: (value) => percent(value, Math.round(value * 1000) % 10 === 0 ? 0 : 1) }} />`;
+        y=${{ label: t(`quality.${name}.unit`), min: 0, format: (value) => percent(value), tick: (value) => percent(value, Math.round(value * 1000) % 10 === 0 ? 0 : 1) }} />`;
 }
 
 function Content({ period, live, hindsight, top }) {

@@ -42,7 +42,7 @@ function ReasonsChart({ rows }) {
     return html`<${Chart} title=${t("quality.reasons")} series=${series}
         summary=${t("quality.reasons.summary", { snapshot: newest.snapshot.slice(0, SHORT), hrd: number(newest.hrd, 3), aesv: number(newest.aesv, 3), n: known.length, count: number(known.length) })}
         x=${{ label: t("quality.snapshot"), values: known.map((_, i) => i), steps: [1, 2, 5, 10, 20, 50, 100], format: (i) => (Number.isInteger(i) ? name(i) : ""), long: (i) => `${known[i].snapshot.slice(0, SHORT)}, ${name(i)}` }}
-        y=${{ label: t("quality.reasons.unit"), min: 0, max: 1, format: (one) => number(one, Math.round(one * 1000) % 100 === 0 ? 1 : 3) }} />`;
+        y=${{ label: t("quality.reasons.unit"), min: 0, max: 1, format: (one) => number(one, 3), tick: (one) => number(one, 1) }} />`;
 }
 
 export function Snapshots() {
