@@ -44,7 +44,7 @@ export function OperationsPage() {
     const status = useLive("/status");
     const processes = useLive("/processes");
     return html`<div class="page operations">
-        <header class="page-head"><div><h1>${t("page.operations")}</h1><p class="page-about">${t("ops.about")} ${t(paused ? "ops.paused" : "ops.live")}
+        <header class="page-head"><div><h1>${t("page.operations")}</h1><p class="page-about">${t("ops.about")} ${t(paused ? "ops.paused" : "ops.live")}${" "}
                 <button type="button" class="link pause" aria-pressed=${paused} onClick=${pause}>${t("ops.pause")}</button></p></div>
             ${status.data && html`<${Facts} data=${status.data} />`}</header>
         <${Alarms} status=${status} processes=${processes} />

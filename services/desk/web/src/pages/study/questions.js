@@ -76,7 +76,7 @@ function valueText(value, kind) {
 function Case({ question }) {
     const { bond, investor, probability } = question;
     const wide = useMedia("(min-width: 1101px)");
-    const detail = useGet(bond.feature_fields ? null : path("bonds", bond.id)).data;
+    const detail = useGet(bond.feature_fields && bond.issue_date ? null : path("bonds", bond.id)).data;
     const fields = bond.feature_fields ?? detail?.feature_fields
         ?? Object.entries(bond.features).map(([name, value]) => ({ name, label: name, value }));
     const issue = bond.issue_date ?? detail?.issue_date;
