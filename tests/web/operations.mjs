@@ -9,7 +9,7 @@ const note = (record, changes = {}) => ({ record, id: "9a", time: "2026-11-22T08
 const FULL = {
     "/status": { ledger_head: 62180, market: "simulated", business_day: "2024-11-29", bonds: 2666, investors: 1000, bids: 58512, snapshot: SERVED, lists: 34, todo: 3, results: 34, dead: 2, ranker_offset: 62180, evaluator_offset: 62180 },
     "/processes": { processes: ["ingester", "trainer", "ranker", "evaluator", "desk", "explainer-1"].map((name) => process(name)) },
-    "/queue": { todo: 3, in_flight: 2, done: 1712, dead: 2, workers: [{ name: "explainer-1", credit: 2, held: 1, heard_ms: 120 }, { name: "explainer-2", credit: 2, held: 1, heard_ms: 42000 }] },
+    "/queue": { todo: 3, in_flight: 2, done: 1712, dead: 2, workers: [{ name: "explainer-1", credit: 2, held: 1, heard_ms: 120, engine: 4 }, { name: "explainer-2", credit: 2, held: 1, heard_ms: 42000, engine: 4 }] },
     "/jobs": { total: 2, jobs: [{ job: "9f3a", bond: "B1", reason: "ran out of time", attempts: 3 }, { job: "77aa", bond: null, reason: "no memory", attempts: 2 }] },
     "/snapshots": { served: SERVED, history: [{ event: "published", snapshot: OLD, parent: "", reason: "the first snapshot", time_s: 1795162510 },
         { event: "refused", snapshot: "bbbb1111222233334444555566667777", parent: OLD, reason: "worse log loss", time_s: 1795248910 }, { event: "published", snapshot: SERVED, parent: OLD, reason: "better", time_s: 1795335310 }] },
@@ -24,7 +24,7 @@ test("processes, queue, jobs, snapshots, rejected rows and the trail are there",
     await standIn(page, FULL);
     await go(page, "#/operations", ".table");
     assert.match(await panel(page, "Processes").innerText(), /All 6 run and are ready\.[\s\S]*ranker\s*makes the lists\s+runs\s+yes\s+22 Nov 2026.*\s+0\s+13 s\s+48 MB\s+4000/);
-    assert.match(await panel(page, "Explanations at work").innerText(), /Waiting\s+3[\s\S]*Being worked on\s+2[\s\S]*Done\s+1,712[\s\S]*Failed for good\s+2[\s\S]*explainer-1\s+1 of 2\s+0\.1 s ago[\s\S]*explainer-2\s+1 of 2\s+42 s ago/);
+    assert.match(await panel(page, "Explanations at work").innerText(), /Waiting\s+3[\s\S]*Being worked on\s+2[\s\S]*Done\s+1,712[\s\S]*Failed for good\s+2[\s\S]*explainer-1\s+4\s+1 of 2\s+0\.1 s ago[\s\S]*explainer-2\s+4\s+1 of 2\s+42 s ago/);
     assert.match(await panel(page, "Rows that were not taken").innerText(), /The newest 20 of 37 rows\.[\s\S]*bids\.csv[\s\S]*D0\s+bid_date\s+a bid after the issue day/);
     await page.click("text=Show all that are kept");
     await until(page, () => [...document.querySelectorAll("tbody")].some((body) => body.rows.length === 37));
@@ -136,11 +136,11 @@ test("who is no operator sees everything but the trail, and why nothing can be d
 });
 
 test("a part that fails leaves the others; a broken chain is told", async (page) => {
-    await standIn(page, { ...FULL, "/queue": { status: 500, body: { title: "No", status: 500, detail: "made to fail" } }, "/jobs": { jobs: null }, "/audit": { ...FULL["/audit"](null, new URL("http://x/?offset=0")), intact: false } });
+    await standIn(page, { ...FULL, "/queue": { status: 500, body: { title: "No", status: 500, detail: "made to fail" } }, "/jobs": { jobs: null }, "/audit": { ...FULL["/audit"](null, new URL("http://x/?offset=0")), intact: false, broken_record: 1234 } });
     await go(page, "#/operations", ".table");
     assert.match(await panel(page, "Explanations at work").locator(".failure").innerText(), /made to fail/);
     await panel(page, "Jobs that failed for good").locator(".failure").waitFor();
-    await panel(page, "Who did what").locator(".state.bad", { hasText: "The chain is broken" }).waitFor();
+    await panel(page, "Who did what").locator(".state.bad", { hasText: "The chain is broken at record 1,234" }).waitFor();
     assert.equal(await panel(page, "Processes").locator("tbody tr").count(), 6);
 }, { expected: [/status of 500/] });
 

@@ -112,6 +112,21 @@ test("an answer that is not saved keeps its question and says so; one of elsewhe
     assert.equal(sent.length, 3);
 }, { expected: [/status of (503|409)/] });
 
+test("a desk that is busy is asked once more; where nothing is left to undo it says so", async (page) => {
+    let asked = 0;
+    await page.clock.install();
+    await standIn(page, { "/study/question": () => (++asked < 3 ? { status: 429, body: { title: "Busy", status: 429, detail: "" } } : question(5)), "/study/undo": { withdrawn: false } });
+    await go(page, "#/study", "[role=status]");
+    while (asked < 3) {
+        await page.clock.runFor(1000);
+        await page.evaluate(() => new Promise((done) => requestAnimationFrame(done)));
+    }
+    await shows(page, 5);
+    await page.keyboard.press("u");
+    await page.waitForSelector(".note:has-text('There is no answer to withdraw.')");
+    await shows(page, 5);
+}, { expected: [/status of 429/] });
+
 test("nothing that comes or stands on the page names a method before the vote", async (page) => {
     const { methods } = await api("/study");
     const seen = [];
@@ -151,10 +166,10 @@ test("a result says its share, interval and whether it is shown", async (page) =
     for (const row of [/Choices of a side\s+212/, /People who chose\s+9/, /Both alike\s+17/, /Skipped\s+5/, /both sets equal\s+31/, /bootstrap/]) {
         assert.match(await first.locator("table").innerText(), row);
     }
-    data = { ...RESULT, answers: 20, share: 0.55, low: 0.34, high: 0.74, needed: 780, raters: 1, interval: "Wilson", shown: false };
+    data = { ...RESULT, answers: 25, choices: 20, missing: 760, design_effect: 2, share: 0.55, low: 0.34, high: 0.74, needed: 780, raters: 1, interval: "Wilson", shown: false };
     await page.reload();
     await page.waitForSelector(".state.none");
-    assert.match(await first.innerText(), /Not shown[\s\S]*chance alone[\s\S]*About 760 more answers are needed/);
+    assert.match(await first.innerText(), /Not shown[\s\S]*chance alone[\s\S]*About 760 more answers are needed[\s\S]*Worth as many independent choices as\s+about 10/);
     data = { ...RESULT, answers: 0, raters: 0, share: null, low: null, high: null, p: null, interval: "none", needed: null, shown: false };
     await page.reload();
     await page.waitForSelector("text=No answers yet");

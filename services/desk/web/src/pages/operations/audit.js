@@ -41,7 +41,7 @@ function Trail() {
     const total = data?.total ?? 0;
     const last = Math.min(total, offset + PAGE);
     return html`<${Panel} title=${t("audit.title")} about=${t("audit.about")} answer=${{ ...answer, data, loading: answer.loading && !data }}
-        actions=${data && html`<${State} kind=${data.intact ? "good" : "bad"}>${t(data.intact ? "audit.intact" : "audit.broken")}<//>`}
+        actions=${data && html`<${State} kind=${data.intact ? "good" : "bad"}>${data.intact ? t("audit.intact") : typeof data.broken_record === "number" ? t("audit.broken.at", { record: number(data.broken_record) }) : t("audit.broken")}<//>`}
         content=${() => (total === 0 ? html`<${Empty} title=${t("audit.empty")} />` : html`<${Notes} data=${data} />
             <div class="pages"><span>${t("audit.range", { from: number(offset + 1), to: number(last), total: number(total) })}</span>
                 <button type="button" class="button" disabled=${offset === 0} onClick=${() => setOffset(Math.max(0, offset - PAGE))}>${t("audit.newer")}</button>

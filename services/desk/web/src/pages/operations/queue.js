@@ -10,7 +10,7 @@ const SILENT_MS = 10000;
 function Workers({ rows }) {
     const columns = [
         { key: "name", label: t("queue.worker"), head: true, cell: (row) => html`<bdi class="name-cell">${row.name}</bdi>` },
-        ...(rows.some(({ engine }) => engine) ? [{ key: "engine", label: t("queue.engine"), cell: (row) => html`<bdi>${row.engine}</bdi>` }] : []),
+        ...(rows.some(({ engine }) => engine !== undefined) ? [{ key: "engine", label: t("queue.engine"), cell: (row) => html`<bdi>${row.engine}</bdi>` }] : []),
         { key: "held", label: t("queue.held"), number: true, cell: (row) => t("queue.of", { held: number(row.held), credit: number(row.credit) }) },
         { key: "heard", label: t("queue.heard"), number: true, cell: (row) => (row.heard_ms > SILENT_MS ? html`<${State} kind="care">${t("queue.ago", { time: duration(row.heard_ms / 1000) })}<//>` : t("queue.ago", { time: duration(row.heard_ms / 1000) })) },
     ];

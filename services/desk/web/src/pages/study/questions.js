@@ -12,6 +12,8 @@ import { day, number, percent, t, useLanguage } from "../../language.js";
 import { href } from "../../route.js";
 
 const UNREAD_MS = 300; // a key pressed sooner was meant for the question before
+const TRIES = 4; // of a desk that is busy, or whose list was just made again
+const MAX_WAIT_S = 5;
 const ANSWERS = [["left", "1", "study.choose.left"], ["right", "2", "study.choose.right"], ["tie", "T", "study.tie"], ["skip", "S", "study.skip"]];
 const KEYS = { 1: "left", 2: "right", t: "tie", s: "skip", u: "undo" };
 
@@ -36,6 +38,20 @@ function useClock(question) {
     return () => Math.round(clock.current.seen + (clock.current.since > 0 ? performance.now() - clock.current.since : 0));
 }
 
+/** Ask for a question; a desk that says "once more" is asked once more. */
+async function askFor(language, current) {
+    for (let attempt = 1; ; attempt++) {
+        try {
+            return await get("/study/question", { lang: language });
+        } catch (problem) {
+            if (![409, 429, 503].includes(problem.status) || attempt === TRIES || !current()) {
+                throw problem;
+            }
+            await new Promise((resolve) => setTimeout(resolve, 1000 * Math.min(MAX_WAIT_S, problem.retryAfter || 1)));
+        }
+    }
+}
+
 /** The question at hand: {question, problem, loading, ask}; question null: all are answered. */
 function useQuestion(language) {
     const [state, setState] = useState({ question: null, problem: null, loading: true });
@@ -44,7 +60,7 @@ function useQuestion(language) {
         const mine = ++turn.current;
         let next;
         try {
-            next = { question: await get("/study/question", { lang: language }), problem: null, loading: false };
+            next = { question: await askFor(language, () => mine === turn.current), problem: null, loading: false };
         } catch (error) {
             next = { problem: error instanceof Problem ? error : new Problem(-1, "", String(error)), loading: false };
         }
@@ -112,7 +128,7 @@ function Side({ side, reasons, others }) {
 }
 
 function Done({ count, busy, onUndo, headingRef }) {
-    return html`<section class="panel done"><h2 ref=${headingRef} tabindex="-1">${t("study.done")}</h2>
+    return html`<section class="panel done"><h2 ref=${headingRef} tabindex="-1">${t(count > 0 ? "study.done" : "study.done.nothing")}</h2>
         <p>${count > 0 ? t("study.done.count", { n: count }) : t("study.done.none")}</p>
         <p class="done-actions"><a class="button primary" href=${href(["study", "result"])}>${t("study.done.result")}</a>
             <button type="button" class="button" aria-disabled=${busy} onClick=${onUndo}><kbd aria-hidden="true">U</kbd>${t("study.undo")}</button></p>
@@ -160,7 +176,11 @@ export function Questions() {
         setBusy(true);
         setFailure(null);
         try {
-            await post(name, body);
+            const answer = await post(name, body);
+            if (answer?.withdrawn === false) {
+                notify(t("study.undo.none"));
+                return;
+            }
             setCount((n) => Math.max(0, n + (name === "/study/undo" ? -1 : 1)));
             const next = await ask();
             if (!next.problem) {

@@ -25,9 +25,10 @@ const interval = ({ low, high }) => t("interval", { low: percent(low), high: per
 
 function Figures({ data, methods, needed }) {
     const rows = [
-        ["answers", number(data.answers)],
+        ["answers", number(data.choices ?? data.answers)],
         ["share", percent(data.share)],
         ["interval", interval(data)],
+        ...(data.design_effect > 1 ? [["worth", t("about", { n: number((data.choices ?? data.answers) / data.design_effect) })]] : []),
         ["by", has(`study.by.${data.interval}`) ? t(`study.by.${data.interval}`) : data.interval],
         ["p", number(data.p, 2)],
         ["needed", typeof data.needed === "number" ? t("about", { n: number(data.needed) }) : t("study.needed.unknown")],
@@ -42,14 +43,15 @@ function Figures({ data, methods, needed }) {
         { key: "value", label: t("study.value"), number: true, cell: ([, value]) => value }]} />`;
 }
 
-/** example: the paper's, which has no method of ours to name. */
+/** example: of the paper, which has no figures of raters. */
 export function Result({ data, example = false }) {
-    const methods = { a: example ? t("study.method.first") : data.methods[0], b: example ? t("study.method.second") : data.methods[1] };
+    const methods = { a: data.methods[0], b: data.methods[1] };
+    const choices = data.choices ?? data.answers;
     if (typeof data.share !== "number") {
         return html`<${Empty} title=${t("study.empty")}><p>${t("study.empty.hint")}</p><//>`;
     }
-    const needed = typeof data.needed === "number" ? Math.max(0, Math.ceil(data.needed) - data.answers) : null;
-    const text = t("study.share", { ...methods, n: data.answers, answers: number(data.answers), share: percent(data.share), interval: interval(data) });
+    const needed = typeof data.needed === "number" ? Math.max(0, Math.ceil(data.missing ?? data.needed - choices)) : null;
+    const text = t("study.share", { ...methods, n: choices, answers: number(choices), share: percent(data.share), interval: interval(data) });
     const verdict = !data.shown ? "study.not_shown" : data.share > 0.5 ? "study.shown.a" : "study.shown.b";
     return html`<div class="result">
         <p class="verdict"><${State} kind=${data.shown ? "good" : "none"}>${t(data.shown ? "study.shown" : "study.unshown")}<//></p>
