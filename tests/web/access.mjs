@@ -1,22 +1,8 @@
 // axe in every state of the page, and what axe does not see: how many stops Tab makes, headings, landmarks, that updates take no focus.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { api, go, hashOf, listedBonds, require, run, test, until } from "./page.mjs";
+import { api, assertAccessible, go, hashOf, listedBonds, run, test, until } from "./page.mjs";
 
 const [bond] = await listedBonds();
-const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-
-/** axe runs in a world of its own: the page's policy lets no script in, and this goes past it by the browser's debugger, not by the page. */
-async function assertAccessible(page, state) {
-    const session = await page.context().newCDPSession(page);
-    await session.send("Runtime.evaluate", { expression: axe });
-    const violations = await page.evaluate(async () => {
-        const { violations } = await window.axe.run(document, { resultTypes: ["violations"] });
-        return violations.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((node) => `${node.target} ${node.failureSummary}`).join(" | ")}`);
-    });
-    assert.deepEqual(violations, [], state);
-}
-
 test("axe finds nothing in any state", async (page) => {
     await go(page, "#/bonds", ".bond");
     await assertAccessible(page, "no bond chosen");

@@ -65,6 +65,44 @@ export async function saved(page, action) {
     assert.equal((await acknowledged).status(), 201);
 }
 
+/** axe runs in a world of its own: the page's policy lets no script in, and this goes past it by the browser's debugger, not by the page. */
+export async function assertAccessible(page, state) {
+    const session = await page.context().newCDPSession(page);
+    await session.send("Runtime.evaluate", { expression: readFileSync(require.resolve("axe-core/axe.min.js"), "utf8") });
+    const violations = await page.evaluate(async () => {
+        const { violations } = await window.axe.run(document, { resultTypes: ["violations"] });
+        return violations.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((node) => `${node.target} ${node.failureSummary}`).join(" | ")}`);
+    });
+    assert.deepEqual(violations, [], state);
+}
+
+/**
+ * Let `answers` stand in for what the desk says: {"/queue": body, "/study": (request, url) => body or {status, body}}. A body of undefined is 204. Returns
+ * what was sent: [{path, body}] of the POSTs.
+ */
+export async function standIn(page, answers) {
+    const sent = [];
+    await page.route("**/api/v1/**", async (route) => {
+        const request = route.request();
+        const url = new URL(request.url());
+        const path = decodeURIComponent(url.pathname.slice("/api/v1".length));
+        if (!Object.hasOwn(answers, path)) {
+            await route.fallback();
+            return;
+        }
+        if (request.method() === "POST") {
+            sent.push({ path, body: request.postDataJSON(), key: request.headers()["idempotency-key"] });
+        }
+        const answer = typeof answers[path] === "function" ? await answers[path](request, url) : answers[path];
+        const { status, body } = answer !== undefined && Object.hasOwn(answer, "status") ? answer : { status: answer === undefined ? 204 : 200, body: answer };
+        await route.fulfill(body === undefined ? { status } : { status, json: body });
+    });
+    return sent;
+}
+
+/** Scripts and markup in names that must stay text. */
+export const HOSTILE = ["<script>document.title='taken'</script>", "<img src=x onerror=\"document.title='taken'\">", "\u202egnp.rotsevni\u202c \u05d0\u05d1\u05d2", "W".repeat(10000)];
+
 function watch(page, expected) {
     const seen = [];
     page.on("console", (message) => {

@@ -162,8 +162,9 @@ export function useGet(name, params, every) {
         }
         const stopped = new AbortController();
         let timer = 0;
+        let last = null;
         const ask = async () => {
-            if (document.hidden && timer !== 0) {
+            if (timer !== 0 && (document.hidden || !(period.current?.(last) > 0))) {
                 return;
             }
             let data = null;
@@ -181,6 +182,7 @@ export function useGet(name, params, every) {
                 return before.wanted === wanted && before.data === shown && before.problem === problem ? before
                     : { wanted, data: shown, problem };
             });
+            last = data;
             const wait = period.current?.(data) ?? 0;
             if (wait > 0 && !stopped.signal.aborted) {
                 timer = setTimeout(ask, wait);

@@ -10,10 +10,10 @@ import { Announcer } from "./components/announce.js";
 import { Help, isShortcut } from "./components/help.js";
 import { Mark } from "./components/icons.js";
 import { Failure, Waiting } from "./components/states.js";
-import { OperationsPage } from "./pages/operations.js";
-import { QualityPage } from "./pages/quality.js";
+import { OperationsPage } from "./pages/operations/page.js";
+import { QualityPage } from "./pages/quality/page.js";
 import { SalesPage } from "./pages/sales/page.js";
-import { StudyPage } from "./pages/study.js";
+import { StudyPage } from "./pages/study/page.js";
 
 const PAGES = [
     { name: "bonds", page: SalesPage, role: "read" },

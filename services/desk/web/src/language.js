@@ -103,6 +103,33 @@ export function day(text, short = false) {
     }).format(date);
 }
 
+/** A month "2024-11" in words: Nov 2024. */
+export function month(text) {
+    const date = new Date(`${text}-01T00:00:00Z`);
+    return !text || Number.isNaN(date.getTime()) ? text ?? "–"
+        : format(Intl.DateTimeFormat, { month: "short", year: "numeric", timeZone: "UTC" }).format(date);
+}
+
+/** Bytes as megabytes, or gigabytes from one on. */
+export function bytes(value) {
+    return typeof value !== "number" ? "–" : value >= 1e9 ? `${number(value / 1e9, 1)} GB` : `${number(value / 1e6, value < 1e7 ? 1 : 0)} MB`;
+}
+
+/** Seconds as people say them: 0.2 s, 45 s, 12 min, 3 h 5 min, 2 d 4 h. */
+export function duration(seconds) {
+    if (typeof seconds !== "number") {
+        return "–";
+    }
+    const whole = (value, unit) => t(`unit.${unit}`, { n: number(value) });
+    const minutes = Math.floor(seconds / 60);
+    const hours = Math.floor(minutes / 60);
+    if (seconds < 60) {
+        return t("unit.s", { n: number(seconds, seconds < 10 ? 1 : 0) });
+    }
+    return minutes < 60 ? whole(minutes, "min") : hours < 24 ? `${whole(hours, "h")} ${whole(minutes % 60, "min")}`
+        : `${whole(Math.floor(hours / 24), "d")} ${whole(hours % 24, "h")}`;
+}
+
 /** A moment in the reader's own time zone. */
 export function moment(text) {
     const date = new Date(text);
