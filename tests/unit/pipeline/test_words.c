@@ -90,8 +90,7 @@ Test(pipeline_words, a_sentence_tells_a_loss_as_a_loss_and_a_gain_as_none)
 {
     br_reason reason = {.field = 0, .code = 4, .gain = 0.35f, .backing = 17.8f, .bids = 412};
     const char *text = sentence(reason, BR_LANGUAGE_EN);
-    cr_expect(strstr(text, "the odds of a bid fall by 30 %.") != NULL, "%s",
-              text);
+    cr_expect(strstr(text, "the odds of a bid fall by 30 %.") != NULL, "%s", text);
     cr_expect(strstr(text, "bid 2.8 times as often") != NULL && strstr(text, "2.5 to 3.1; 412 bids") != NULL, "%s",
               text);
     reason.gain = -0.07f;
