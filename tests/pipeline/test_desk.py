@@ -28,6 +28,7 @@ def own_programs(root):
     for name in PROGRAMS:
         shutil.copy(os.path.join(installation.BIN, name), os.path.join(root, "bin"))
     installation.BIN = os.path.join(root, "bin")
+    os.environ["BOOKRUNNER_BIN"] = installation.BIN  # where the supervisor looks for the others
 
 
 def ask(place, path, **headers):
@@ -204,7 +205,7 @@ def check_stale(place, markets):
 
 def check_without_page(place):
     code, headers, text = ask(place, "/")
-    assert code == 200 and headers["Content-Type"] == "text/html; charset=utf-8" and b"/api/v1/openapi.json" in text, text
+    assert code == 200 and headers["Content-Type"] == "text/html; charset=utf-8" and b"BOOKRUNNER_WEB=OFF" in text and b"/api/v1/openapi.json" in text, text
     assert ask(place, "/assets/app-1.js")[0] == 404
 
 

@@ -166,6 +166,9 @@ def killed(place, desk, bond, investor):
     for i, key in enumerate(keys):
         if i % 10 == 4:
             place.kill("ingester")
+        elif i == 17:  # it has the note, and dies before it says so
+            place.wait_ready()
+            assert place.signal("ingester", signal.SIGSTOP)
         code, answer = desk.ask("POST", "/notes", call(bond, investor, "called" if i % 2 else "declined"), {"Idempotency-Key": key})
         assert code in (201, 503), f"{key}: {code} {answer}"
         if code == 201:
@@ -173,7 +176,9 @@ def killed(place, desk, bond, investor):
         else:
             assert "ingester" in answer["detail"], answer
             open_keys.add(key)
-    assert open_keys, "no note met a killed ingester"
+        if i == 17:
+            assert place.kill("ingester")
+    assert "kill-17" in open_keys, "a note is acknowledged that a stopped ingester took"
     place.wait_ready()
     for key in sorted(open_keys):
         i = keys.index(key)
