@@ -424,6 +424,12 @@ br_status br_recommendations_live_list(br_recommendations *store, br_arena *aren
     return read_list(store, arena, bond_id, as_of, LIVE_LIST, out);
 }
 
+br_status br_recommendations_shown_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_list *out)
+{
+    br_status status = read_list(store, arena, bond_id, BR_DAY_MAX, LIVE_LIST, out);
+    return status == BR_ERR_NOT_FOUND ? read_list(store, arena, bond_id, BR_DAY_MAX, ANY_LIST, out) : status;
+}
+
 typedef struct list_walk {
     br_recommendations *store;
     br_arena *arena;

@@ -80,6 +80,9 @@ br_status br_recommendations_list(br_recommendations *store, br_arena *arena, co
 /// The same among the lists that are no backtests: the one that the desk had before it on that day.
 br_status br_recommendations_live_list(br_recommendations *store, br_arena *arena, const char *bond_id, br_day as_of,
                                        br_list *out) BR_MUST_CHECK;
+/// The list that people are shown: the newest that is no backtest; where there is none, the newest backtest.
+br_status br_recommendations_shown_list(br_recommendations *store, br_arena *arena, const char *bond_id,
+                                        br_list *out) BR_MUST_CHECK;
 /// Each bond's newest list in order of bond id. The list lives during the call.
 typedef br_status (*br_list_visitor)(void *context, const br_list *list);
 br_status br_recommendations_visit(br_recommendations *store, br_list_visitor visitor, void *context) BR_MUST_CHECK;

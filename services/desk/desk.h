@@ -160,7 +160,7 @@ typedef void (*bond_handler)(desk *self, const br_http_request *request, br_http
 br_status kept_lists_new(kept_lists **out) BR_MUST_CHECK;
 void kept_lists_free(kept_lists **kept);
 
-/// A bond's list and what has become of its explanation, in the arena. Errors: BR_ERR_NOT_FOUND without a list.
+/// The list that people are shown of a bond and what has become of its explanation, in the arena. Errors: BR_ERR_NOT_FOUND without a list.
 typedef struct stored_list {
     br_list list;
     br_outcome outcome;

@@ -11,7 +11,7 @@
 
 br_status stored_list_read(const desk *self, br_arena *arena, const char *bond_id, stored_list *out)
 {
-    br_status status = br_recommendations_list(self->recommendations, arena, bond_id, BR_DAY_MAX, &out->list);
+    br_status status = br_recommendations_shown_list(self->recommendations, arena, bond_id, &out->list);
     return status == BR_OK ? br_recommendations_outcome(self->recommendations, arena, &out->list, &out->outcome)
                            : status;
 }

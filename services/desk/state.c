@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ARENA_BYTES (32u << 20)
+
 static br_status open_stores(desk *self)
 {
     const char *directory = br_service_directory(self->service);
@@ -177,6 +179,14 @@ static br_status grow(listing *l)
     return BR_OK;
 }
 
+static void set_list(listing *l, uint32_t number, const br_list *list)
+{
+    l->bonds[number] = (listed_bond){
+        .identity = identity_of(list), .as_of = list->as_of, .n_entries = list->n_entries, .backtest = list->backtest};
+    l->jobs[number] = list->job_id;
+    l->has_job[number] = list->has_job ? 1 : 0;
+}
+
 static br_status note_list(void *context, const br_list *list)
 {
     listing *l = context;
@@ -188,12 +198,28 @@ static br_status note_list(void *context, const br_list *list)
     if (status != BR_OK) {
         return status;
     }
-    l->bonds[number] = (listed_bond){
-        .identity = identity_of(list), .as_of = list->as_of, .n_entries = list->n_entries, .backtest = list->backtest};
-    l->jobs[number] = list->job_id;
-    l->has_job[number] = list->has_job ? 1 : 0;
+    set_list(l, number, list);
     l->n = br_index_count(l->ids);
     return BR_OK;
+}
+
+// What was visited is the newest list; a backtest gives way to a list that was there before its day.
+static br_status prefer_live(const desk *self, listing *l)
+{
+    BR_AUTO(br_arena) *arena = NULL;
+    br_status status = br_arena_new(&arena, ARENA_BYTES);
+    for (uint32_t i = 0; i < l->n && status == BR_OK; i++) {
+        if (!l->bonds[i].backtest) {
+            continue;
+        }
+        br_list list;
+        br_arena_reset(arena);
+        status = br_recommendations_shown_list(self->recommendations, arena, br_index_text(l->ids, i), &list);
+        if (status == BR_OK) {
+            set_list(l, i, &list);
+        }
+    }
+    return status;
 }
 
 static br_status note_dead(void *context, const br_dead_job *dead)
@@ -210,6 +236,9 @@ static br_status make_listing(const desk *self, listing *l)
     br_status status = br_index_new(&l->ids);
     if (status == BR_OK) {
         status = br_recommendations_visit(self->recommendations, note_list, l);
+    }
+    if (status == BR_OK) {
+        status = prefer_live(self, l);
     }
     for (uint32_t i = 0; i < l->n && status == BR_OK; i++) {
         if (l->has_job[i] != 0) {

@@ -124,7 +124,7 @@ static br_status read_lists(drawing *d)
     br_day newest = BR_DAY_NONE;
     br_status status = BR_OK;
     for (uint32_t i = 0; i < d->n_lists && status == BR_OK; i++) {
-        status = br_recommendations_list(self->recommendations, d->arena, d->bonds[i], BR_DAY_MAX, &d->lists[i]);
+        status = br_recommendations_shown_list(self->recommendations, d->arena, d->bonds[i], &d->lists[i]);
         if (status == BR_OK && (version == NULL || d->lists[i].as_of > newest)) {
             version = d->lists[i].version;
             newest = d->lists[i].as_of;

@@ -261,6 +261,8 @@ Test(store_recommendations, a_backtest_never_stands_before_the_list_that_was_liv
         found = list_of(store, "bond-1", BR_DAY_MAX);
         cr_assert(found.backtest, "the newest is the backtest");
         cr_assert_str_eq(found.entries[0].investor_id, later.ids[0]);
+        cr_assert_eq(br_recommendations_shown_list(store, arena, "bond-1", &found), BR_OK);
+        cr_assert(!found.backtest && found.as_of == 18000, "people are shown the live one");
         cr_assert_eq(br_recommendations_live_list(store, arena, "bond-1", BR_DAY_MAX, &found), BR_OK);
         cr_assert(!found.backtest && found.as_of == 18000);
         cr_assert_str_eq(found.entries[0].investor_id, live.ids[0]);
@@ -273,6 +275,9 @@ Test(store_recommendations, a_backtest_never_stands_before_the_list_that_was_liv
     later.list.backtest = true;
     put(store, &later);
     cr_assert_eq(br_recommendations_live_list(store, arena, "bond-2", BR_DAY_MAX, &found), BR_ERR_NOT_FOUND);
+    cr_assert_eq(br_recommendations_shown_list(store, arena, "bond-2", &found), BR_OK);
+    cr_assert(found.backtest, "better than none");
+    cr_assert_eq(br_recommendations_shown_list(store, arena, "bond-10", &found), BR_ERR_NOT_FOUND);
     cr_assert_eq(br_recommendations_live_list(store, arena, "bond-10", BR_DAY_MAX, &found), BR_ERR_NOT_FOUND);
     br_recommendations_free(&store);
 }

@@ -106,6 +106,15 @@ export function BondsPanel({ chosen, filter, change, searchRef, onEnter, stepRef
         shown.current = data; // the former answer stays until the next is there
     }
     const answer = shown.current;
+    const fallen = useRef(false);
+    useEffect(() => { // once: where nothing is upcoming there may still be something to look at
+        if (data && !fallen.current) {
+            fallen.current = true;
+            if (data.total === 0 && filter === FIRST_FILTER) {
+                change({ ...filter, state: "", sort: "-issue" });
+            }
+        }
+    }, [data]);
     const bonds = answer?.bonds ?? [];
     const tabbed = bonds.some(({ id }) => id === walked) ? walked : bonds.some(({ id }) => id === chosen) ? chosen : bonds[0]?.id;
 
