@@ -112,7 +112,7 @@ Test(service_later, long_work_waits_in_a_short_queue_and_holds_up_nobody)
     cr_expect_str_eq(br_test_header(&answer, "Retry-After"), "1");
     cr_expect_eq(atomic_load(&n_released), 1, "what is refused is released");
     for (int i = 0; i < 3; i++) {
-        char wanted[16];
+        char wanted[24];
         sem_post(&may_leave);
         cr_expect_eq(answer_of(files[i], &answer), 201);
         snprintf(wanted, sizeof wanted, "worked %d", i + 1);
