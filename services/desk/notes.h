@@ -20,7 +20,7 @@ struct desk;
 #define DESK_HELD_MAX      (1u << 20)
 #define DESK_AUDIT_MAX     (1u << 24) ///< notes that /audit finds, the newest; 8 bytes each
 #define DESK_NOTE_MS       3000       ///< a note waits so long for its commit
-#define DESK_NOTES_AT_ONCE 3          ///< so that one of the server's four threads is left for those who read
+#define DESK_NOTES_AT_ONCE 3          ///< with an action and a question to the ranker that leaves one of the server's six threads to those who read
 
 // --- notes.c ---
 
