@@ -27,7 +27,7 @@ def own_programs(root):
     os.makedirs(os.path.join(root, "bin"))
     for name in PROGRAMS:
         shutil.copy(os.path.join(installation.BIN, name), os.path.join(root, "bin"))
-    installation.BIN = os.path.join(root, "bin")
+    installation.BIN = os.environ["BOOKRUNNER_BIN"] = os.path.join(root, "bin")  # the supervisor looks there, too
 
 
 def ask(place, path, **headers):
