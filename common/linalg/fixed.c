@@ -178,7 +178,7 @@ SEVERAL_WIDTHS static void logs(float *out, const float *x, size_t n)
         memcpy(&bits, &x[i], sizeof bits);
         // x = m 2^k with m in [0.707, 1.414): 0x3f3504f3 is sqrt(1/2).
         int32_t k = (bits - 0x3f3504f3) >> 23;
-        bits -= k << 23;
+        bits -= k * (1 << 23);
         float m;
         memcpy(&m, &bits, sizeof m);
         // log m = 2 atanh(s), |s| < 0.1716: five terms leave 1e-9 of the result.

@@ -44,6 +44,7 @@ struct br_http {
     size_t n_slots;
     route_slot nowhere; // requests without a route
     br_later *later;    // NULL: no handler answers later
+    atomic_bool stopping;
 };
 
 typedef struct argument {
@@ -343,6 +344,11 @@ static route_slot *find_work(br_http *http, exchange *e, const upload *body, con
     if (is_ambiguous(e->connection)) {
         e->close = true;
         br_http_problem(answer, 400, "Bad Request", "Content-Length or Transfer-Encoding: chunked, once");
+        return &http->nowhere;
+    }
+    if (atomic_load(&http->stopping)) {
+        e->close = true;
+        br_http_problem(answer, 503, "Service Unavailable", "the service is stopping");
         return &http->nowhere;
     }
     read_target(e, e->connection, url);
@@ -746,6 +752,10 @@ void br_http_free(br_http **http)
     if (http == NULL || *http == NULL) {
         return;
     }
+    // Nobody is in a handler, and none comes to one, so that what is given up now is all that was left for later.
+    atomic_store(&(*http)->stopping, true);
+    pthread_rwlock_wrlock(&(*http)->lock);
+    pthread_rwlock_unlock(&(*http)->lock);
     br_later_free(&(*http)->later); // resumes every connection, as the library wants
     if ((*http)->daemon != NULL) {
         MHD_stop_daemon((*http)->daemon); // closes the listening socket as well

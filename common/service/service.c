@@ -179,7 +179,7 @@ static br_status start_http(br_service *service, const char *instance)
         .listen = page ? config->listen : config->telemetry_listen,
         .port = page ? config->port : telemetry_port(service, instance),
         .max_connections = page ? 512 : 0,
-        .n_threads = page ? 4 : 1,
+        .n_threads = page ? 6 : 1,
         .n_waiting = page ? 4 : 0,
     };
     br_status status = br_http_start(&service->http, &options);

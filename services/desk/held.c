@@ -122,6 +122,12 @@ static br_status link_to_bond(held_notes *notes, uint32_t subject, const char *b
     return status;
 }
 
+// Actions are an operator's few, and he must be able to act whatever others have written.
+static bool has_room_for_more(const held_notes *notes, br_topic topic)
+{
+    return topic == BR_TOPIC_ACTION || br_index_count(notes->subjects) < DESK_HELD_MAX;
+}
+
 static br_status hold(held_notes *notes, uint64_t record, const br_row *row)
 {
     const br_note *note = row->note;
@@ -134,7 +140,7 @@ static br_status hold(held_notes *notes, uint64_t record, const br_row *row)
         return br_no_memory("notes", 1);
     }
     uint32_t subject = br_index_find(notes->subjects, br_buf_text(&notes->key), notes->key.length);
-    if (subject == BR_INDEX_NONE && br_index_count(notes->subjects) >= DESK_HELD_MAX) {
+    if (subject == BR_INDEX_NONE && !has_room_for_more(notes, note->topic)) {
         return BR_OK; // only another desk's; this one has refused it
     }
     BR_AUTO_DEINIT(br_buf) texts = {0};
@@ -212,7 +218,7 @@ br_status held_notes_take(void *context, uint64_t record, const br_row *row)
 
 bool held_notes_has_room(const held_notes *notes, const desk_note_text *text)
 {
-    if (br_index_count(notes->subjects) < DESK_HELD_MAX) {
+    if (has_room_for_more(notes, text->topic)) {
         return true;
     }
     BR_AUTO_DEINIT(br_buf) key = {0};

@@ -62,7 +62,7 @@ static br_status take_result(const br_row_result *result, desk_noted *out)
 // Until the answer to this one request; its connection knows no other.
 static br_status wait_for_reply(br_client *client, br_arena *arena, desk_noted *out)
 {
-    br_message message = {0};
+    BR_AUTO_DEINIT(br_message) message = {0};
     br_status status = br_client_receive(client, &message, DESK_NOTE_MS);
     if (status == BR_ERR_TIMEOUT) {
         return br_fail(BR_ERR_UNREACHABLE, "the ingester has not answered within %d ms", DESK_NOTE_MS);

@@ -16,11 +16,11 @@
 
 struct desk;
 
-/// Things that notes may speak of; a note about one more is refused. At most 1.7 KiB each, 200 bytes as a rule.
+/// Things that notes may speak of; a note about one more is refused, unless it is of an operator's action. At most 1.7 KiB each, 200 bytes as a rule.
 #define DESK_HELD_MAX      (1u << 20)
 #define DESK_AUDIT_MAX     (1u << 24) ///< notes that /audit finds, the newest; 8 bytes each
 #define DESK_NOTE_MS       3000       ///< a note waits so long for its commit
-#define DESK_NOTES_AT_ONCE 3          ///< so that one of the server's four threads is left for those who read
+#define DESK_NOTES_AT_ONCE 3          ///< with an action and a question to the ranker: one of six threads stays free
 
 // --- notes.c ---
 

@@ -105,7 +105,8 @@ static br_status take_change(void *context, const char *name, const br_json_valu
         return refuse(c, br_why(BR_ERR_INVALID));
     }
     br_status status = read_from(c, &encoder->fields[field], &wanted.from);
-    if (status == BR_OK && !same_value(&wanted.from, &wanted.to)) {
+    // A bond that was revised since has its own value by now, and the list another.
+    if (status == BR_OK && (!same_value(&wanted.from, &wanted.to) || c->codes[field] != code)) {
         c->codes[field] = code;
         c->changes[c->n++] = wanted;
     }

@@ -27,8 +27,7 @@ def own_programs(root):
     os.makedirs(os.path.join(root, "bin"))
     for name in PROGRAMS:
         shutil.copy(os.path.join(installation.BIN, name), os.path.join(root, "bin"))
-    installation.BIN = os.path.join(root, "bin")
-    os.environ["BOOKRUNNER_BIN"] = installation.BIN  # where the supervisor looks for the others
+    installation.BIN = os.environ["BOOKRUNNER_BIN"] = os.path.join(root, "bin")  # the supervisor looks there, too
 
 
 def ask(place, path, **headers):

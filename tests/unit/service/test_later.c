@@ -1,16 +1,20 @@
 // Goal: what takes long is answered later and holds up nobody. Method: one server thread, work that waits until it is let go; more requests
-// than there is room for; routes taken away meanwhile; a client that leaves.
+// than there is room for; routes taken away meanwhile; a client that leaves; clients that go on asking while the server stops.
 
 #include "helpers.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "service/http.h"
 
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static br_http *server;
@@ -108,7 +112,7 @@ Test(service_later, long_work_waits_in_a_short_queue_and_holds_up_nobody)
     cr_expect_str_eq(br_test_header(&answer, "Retry-After"), "1");
     cr_expect_eq(atomic_load(&n_released), 1, "what is refused is released");
     for (int i = 0; i < 3; i++) {
-        char wanted[16];
+        char wanted[24];
         sem_post(&may_leave);
         cr_expect_eq(answer_of(files[i], &answer), 201);
         snprintf(wanted, sizeof wanted, "worked %d", i + 1);
@@ -153,4 +157,74 @@ Test(service_later, what_waits_is_given_up_when_the_routes_go)
     cr_expect_eq(answer_of(first, &answer), 201);
     int code = answer_of(second, &answer);
     cr_expect(code == 503 || code == 201, "%d: given up, unless it had begun", code);
+}
+
+// --- stopping ---
+
+enum { N_ASKING = 6, WORK_MS = 3, STOPS = 20 };
+
+static atomic_bool stopped;
+static atomic_int n_given, n_ended;
+
+static void short_work(void *state, br_http_answer *answer)
+{
+    (void)state;
+    if (answer != NULL) {
+        usleep(WORK_MS * 1000);
+        br_buf_string(&answer->body, "worked");
+    }
+    atomic_fetch_add(&n_ended, 1);
+}
+
+static void give(void *context, const br_http_request *request, br_http_answer *answer)
+{
+    (void)context;
+    (void)request;
+    atomic_fetch_add(&n_given, 1);
+    answer->later = short_work;
+}
+
+static void *go_on_asking(void *context)
+{
+    static const char request[] = "GET /give HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(*(const uint16_t *)context)};
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    BR_AUTO_DEINIT(br_buf) answer = {0};
+    while (!atomic_load(&stopped)) {
+        int file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        br_buf_clear(&answer);
+        if (connect(file, (const struct sockaddr *)&name, sizeof name) == 0 &&
+            br_test_send(file, request, sizeof request - 1)) {
+            br_test_receive(file, &answer, BR_TEST_DEADLINE_MS);
+        }
+        close(file);
+    }
+    return NULL;
+}
+
+Test(service_later, it_stops_while_clients_go_on_asking)
+{
+    static const br_http_route given[] = {{.path = "/give", .handler = give}};
+    static const br_http_options options = {
+        .listen = "127.0.0.1", .routes = given, .n_routes = 1, .n_threads = 4, .n_waiting = 4};
+    for (int round = 0; round < STOPS; round++) {
+        br_http *asked = NULL;
+        pthread_t threads[N_ASKING];
+        cr_assert_eq(br_http_start(&asked, &options), BR_OK);
+        uint16_t port = br_http_port(asked);
+        atomic_store(&stopped, false);
+        for (int i = 0; i < N_ASKING; i++) {
+            cr_assert_eq(pthread_create(&threads[i], NULL, go_on_asking, &port), 0);
+        }
+        usleep(10 * WORK_MS * 1000);
+        const int64_t since_ms = br_clock_ms();
+        br_http_free(&asked);
+        cr_expect_lt(br_clock_ms() - since_ms, 5000, "no new work comes in while it stops");
+        atomic_store(&stopped, true);
+        for (int i = 0; i < N_ASKING; i++) {
+            pthread_join(threads[i], NULL);
+        }
+        cr_expect_eq(atomic_load(&n_given), atomic_load(&n_ended), "each is released once");
+    }
+    cr_expect_gt(atomic_load(&n_given), 0);
 }
