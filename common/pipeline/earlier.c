@@ -161,6 +161,24 @@ br_status br_earlier_read(br_earlier *out, br_earlier_reader *reader, br_arena *
     return status == BR_OK ? fill(out, arena, body, &result, map, n_map) : status;
 }
 
+br_status br_earlier_of_list(br_earlier *out, br_earlier_reader *reader, br_arena *arena, const br_list *list,
+                             const br_job_body *body)
+{
+    bool found = false;
+    br_hash before;
+    *out = (br_earlier){.as_of = BR_DAY_NONE};
+    br_status status = BR_OK;
+    if (list->has_job && !list->backtest) {
+        status = br_earlier_job(reader->store, arena, list->bond_id, list->as_of, &before, &found);
+    }
+    if (status == BR_OK && found) {
+        status = br_earlier_read(out, reader, arena, body, &before);
+        out->awaited = out->n == 0;
+        status = status == BR_ERR_NO_MEMORY ? status : BR_OK;
+    }
+    return status;
+}
+
 static bool is_whole(const uint32_t *set, uint32_t k)
 {
     for (uint32_t i = 0; i < k; i++) {

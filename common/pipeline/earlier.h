@@ -33,6 +33,7 @@ typedef struct br_earlier {
     uint32_t *fields; ///< [n, n_reasons] of the job's snapshot, or BR_FIELD_GONE; BR_NO_FIELD: he had no reasons
     uint32_t n;       ///< investors of the job; 0: there is nothing to begin or compare with
     uint32_t n_reasons;
+    bool awaited; ///< of br_earlier_of_list(): there is a list before whose reasons are not there, or not yet
 } br_earlier;
 
 /// The job of the bond's last live list of an earlier day; *found_out: false if there is none. Lists are made in ledger order, so this is the
@@ -44,6 +45,11 @@ br_status br_earlier_job(br_recommendations *store, br_arena *arena, const char 
 /// A field is the same if its name is. Errors: BR_ERR_AGAIN (it is still to do), those of the store and of br_snapshots_load().
 br_status br_earlier_read(br_earlier *out, br_earlier_reader *reader, br_arena *arena, const br_job_body *body,
                           const br_hash *before) BR_MUST_CHECK;
+
+/// What a stored list's reasons are compared with, whether its search began there or not; nothing for a backtest, or if it cannot be read: the
+/// list is there all the same. `body`: of the list's job. Errors: those of br_earlier_job(), BR_ERR_NO_MEMORY.
+br_status br_earlier_of_list(br_earlier *out, br_earlier_reader *reader, br_arena *arena, const br_list *list,
+                             const br_job_body *body) BR_MUST_CHECK;
 
 /// As a job's warm start, in the arena: the sets of which every field is there, once. *out = NULL if no investor has one.
 br_status br_earlier_start(const uint32_t **out, br_arena *arena, const br_earlier *earlier) BR_MUST_CHECK;

@@ -21,7 +21,6 @@ br_job_body br_asked_for(const br_asked *asked, const uint32_t *investor)
     br_job_body body = *asked->body;
     body.investors = investor;
     body.n_investors = 1;
-    body.has_after = false;
     return body;
 }
 
@@ -93,7 +92,6 @@ br_status br_what_if(br_list *list_out, br_job_body *body_out, br_arena *arena, 
     body.bond_codes.data = codes;
     body.investors = top;
     body.n_investors = br_rank_top(scores, body.eligible, asked->id_order, n, n_top, top);
-    body.has_after = false;
     *list_out = (br_list){.bond_id = "", .as_of = body.as_of, .version = body.version, .population = body.population};
     for (uint32_t i = 0; i < n; i++) {
         list_out->n_eligible += body.eligible[i] != 0;

@@ -2,7 +2,8 @@
 #define BR_PIPELINE_WHAT_IF_H
 
 /// What a stored list's job can still be asked: where an investor stands who is not on the list, and who would be on it if the bond were
-/// another. The job's body and its population are all that is needed; br_job_work() gives the reasons.
+/// another. The job's body and its population are all that is needed; br_job_work() gives the reasons, begun where the job's own began
+/// (body.after), so that an unchanged bond has the list's.
 ///
 ///     br_asked asked = {.served = served, .body = &body, .codes = codes, .halves = halves, .ids = ids, .id_order = order};
 ///     uint32_t rank = br_asked_place(&asked, investor);                       // why not Z
@@ -48,7 +49,7 @@ br_status br_bond_value_code(const br_encoder *encoder, const br_bond_value *val
                              uint8_t *code_out) BR_MUST_CHECK;
 
 /// The list of at most `n_top` that a bond with these codes would have, and the job that explains it. What they point to lives in the arena and
-/// in `asked`. The job starts from no earlier explanation.
+/// in `asked`.
 /// Errors: BR_ERR_NO_MEMORY, BR_ERR_LIMIT (arena), BR_ERR_INVALID (a logit that is no number).
 br_status br_what_if(br_list *list_out, br_job_body *body_out, br_arena *arena, const br_asked *asked,
                      const uint8_t *bond_codes, uint32_t n_top) BR_MUST_CHECK;

@@ -7,23 +7,12 @@
 
 #define ARENA_BYTES (32u << 20)
 
-/// Whether this one began with them or not. Nothing if they cannot be read: the list is there all the same.
 static br_status read_earlier(explained *out, stores *s)
 {
-    bool found = false;
-    br_hash before;
-    out->earlier = (br_earlier){.as_of = BR_DAY_NONE};
-    br_status status = BR_OK;
-    if (out->list.has_job && !out->list.backtest) {
-        status = br_earlier_job(s->recommendations, out->arena, out->list.bond_id, out->list.as_of, &before, &found);
-    }
-    if (status != BR_OK || !found) {
-        return status;
-    }
     br_earlier_reader reader = {.store = s->recommendations, .models = s->models};
-    status = br_earlier_read(&out->earlier, &reader, out->arena, &out->job, &before);
+    br_status status = br_earlier_of_list(&out->earlier, &reader, out->arena, &out->list, &out->job);
     br_earlier_reader_deinit(&reader);
-    return status == BR_ERR_NO_MEMORY ? status : BR_OK;
+    return status;
 }
 
 br_status explained_read(explained *out, stores *s, const char *bond_id)

@@ -207,12 +207,29 @@ br_status compute_open(desk *self, br_arena *arena, const char *bond_id, list_qu
     return BR_OK;
 }
 
-br_status compute_work(const list_question *question, br_arena *arena, const br_job_body *body, br_result *out)
+// As the list's job had it, or will. What cannot be read any more is no reason to give no answer.
+static br_status find_start(desk *self, const list_question *q, br_arena *arena, br_job *job)
 {
-    const br_job job = {.job_id = question->stored.list.job_id, .body = *body};
+    br_earlier earlier;
+    const br_outcome *outcome = &q->stored.outcome;
+    bool warm = job->body.has_after && (outcome->state != BR_JOB_DONE || outcome->result.warm);
+    br_status status = desk_earlier_read(self, arena, &job->body, warm ? &job->body.after : NULL, &earlier);
+    if (status == BR_ERR_NO_MEMORY || status == BR_ERR_IO) {
+        return status;
+    }
+    return status == BR_OK ? br_earlier_start(&job->warm_start, arena, &earlier) : BR_OK;
+}
+
+br_status compute_work(desk *self, const list_question *question, br_arena *arena, const br_job_body *body,
+                       br_result *out)
+{
+    br_job job = {.job_id = question->stored.list.job_id, .body = *body};
     const br_served *served = question->asked.served;
-    br_status status = br_job_work(out, arena, served, &job, question->asked.codes,
-                                   br_encoder_n_investor_fields(served->snapshot->encoder), NULL, NULL);
+    br_status status = find_start(self, question, arena, &job);
+    if (status == BR_OK) {
+        status = br_job_work(out, arena, served, &job, question->asked.codes,
+                             br_encoder_n_investor_fields(served->snapshot->encoder), NULL, NULL);
+    }
     return status == BR_OK && out->failure[0] != '\0' ? br_fail(BR_ERR_INVALID, "%.400s", out->failure) : status;
 }
 

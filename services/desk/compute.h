@@ -47,8 +47,9 @@ typedef struct list_question {
 /// The newest list of a bond with all that is needed to ask it. On the computing thread. Errors: BR_ERR_NOT_FOUND (no list), BR_ERR_INVALID (its job
 /// cannot be asked; br_why() says why), those of the stores.
 br_status compute_open(desk *self, br_arena *arena, const char *bond_id, list_question *out) BR_MUST_CHECK;
-/// The explanations of a job, worked here. Errors: BR_ERR_INVALID (the result's failure), BR_ERR_NO_MEMORY.
-br_status compute_work(const list_question *question, br_arena *arena, const br_job_body *body,
+/// The explanations of a job, worked here; they begin where those of the list began. Errors: BR_ERR_INVALID (the result's failure), BR_ERR_IO,
+/// BR_ERR_NO_MEMORY.
+br_status compute_work(desk *self, const list_question *question, br_arena *arena, const br_job_body *body,
                        br_result *out) BR_MUST_CHECK;
 /// The methods of the snapshot that the question is about. Errors: those of br_methods_new().
 br_status compute_methods(desk *self, const list_question *question, br_methods **out) BR_MUST_CHECK;

@@ -2,6 +2,7 @@
 
 #include "desk.h"
 
+#include "base/index.h"
 #include "input/encode.h"
 
 #include <stdio.h>
@@ -20,6 +21,13 @@ enum {
     COLUMN_SENTENCE,
     COLUMN_MARKED
 };
+
+/// What an investor may be marked as.
+static const struct {
+    const char *value;
+    const char *words[2];
+} marks[] = {
+    {"called", {"called", "已联系"}}, {"interested", {"interested", "有意向"}}, {"declined", {"declined", "已拒绝"}}};
 
 /// A spreadsheet takes a cell that begins so for a formula; the wide forms are those of Chinese keyboards.
 static bool begins_formula(const char *text)
@@ -74,7 +82,7 @@ static void put_reason(br_buf *out, const br_presented *presented, const br_reas
     out->failed = out->failed || text.failed;
 }
 
-static void put_investor(br_buf *out, const br_presented *presented, uint32_t i, uint32_t n_reasons)
+static void put_investor(br_buf *out, const br_presented *presented, uint32_t i, uint32_t n_reasons, const char *mark)
 {
     const br_list_entry *entry = &presented->list->entries[i];
     const br_explanation *explanation = br_present_explanation(presented, i);
@@ -90,10 +98,47 @@ static void put_investor(br_buf *out, const br_presented *presented, uint32_t i,
     for (uint32_t k = 0; k < n_reasons; k++) {
         put_reason(out, presented, k < n ? &explanation->reasons[k] : NULL, true);
     }
-    br_buf_string(out, ",\r\n"); // nobody has marked it
+    br_buf_printf(out, ",%s\r\n", mark);
 }
 
-static void put_list(br_buf *out, const br_presented *presented, uint32_t n_reasons)
+// --- marks ---
+
+typedef struct marking {
+    br_index *investors; ///< ids in the order of the list
+    const char **marks;  ///< [n] words, "" = none
+    int language;
+} marking;
+
+static void take_mark(void *context, const desk_held *note)
+{
+    const marking *m = context;
+    uint32_t i = note->topic == BR_TOPIC_CALL ? br_index_find(m->investors, note->investor, strlen(note->investor))
+                                              : BR_INDEX_NONE;
+    for (size_t k = 0; k < sizeof marks / sizeof *marks && i != BR_INDEX_NONE; k++) {
+        m->marks[i] = strcmp(note->value, marks[k].value) == 0 ? marks[k].words[m->language] : m->marks[i];
+    }
+}
+
+/// As the notes are now; in the arena but for m->investors, which the caller frees.
+static br_status read_marks(marking *m, desk *self, br_arena *arena, const br_list *list)
+{
+    m->marks = br_arena_calloc(arena, list->n_entries + 1u, sizeof *m->marks);
+    br_status status = m->marks == NULL ? br_no_memory("marks", list->n_entries) : br_index_new(&m->investors);
+    for (uint32_t i = 0; i < list->n_entries && status == BR_OK; i++) {
+        const char *id = list->entries[i].investor_id;
+        uint32_t number;
+        m->marks[i] = "";
+        status = br_index_add(m->investors, id, strlen(id), &number, NULL);
+    }
+    if (status == BR_OK) {
+        pthread_rwlock_rdlock(&self->lock);
+        held_notes_of_bond(self->held, list->bond_id, take_mark, m);
+        pthread_rwlock_unlock(&self->lock);
+    }
+    return status;
+}
+
+static void put_list(br_buf *out, const br_presented *presented, const marking *m, uint32_t n_reasons)
 {
     for (uint32_t i = 0; i < presented->list->n_entries; i++) {
         const br_explanation *explanation = br_present_explanation(presented, i);
@@ -101,7 +146,7 @@ static void put_list(br_buf *out, const br_presented *presented, uint32_t n_reas
     }
     put_titles(out, n_reasons, presented->language == BR_LANGUAGE_ZH ? 1 : 0);
     for (uint32_t i = 0; i < presented->list->n_entries; i++) {
-        put_investor(out, presented, i, n_reasons);
+        put_investor(out, presented, i, n_reasons, m->marks[i]);
     }
 }
 
@@ -118,6 +163,23 @@ static const char *disposition_of(const char *bond_id)
     return text;
 }
 
+static br_status render(desk *self, br_buf *out, const char *bond_id, br_language language)
+{
+    open_list list;
+    marking m = {.language = language == BR_LANGUAGE_ZH ? 1 : 0};
+    br_status status = list_open(self, bond_id, language, &list);
+    if (status != BR_OK) {
+        return status;
+    }
+    status = read_marks(&m, self, list.arena, &list.stored.list);
+    if (status == BR_OK) {
+        put_list(out, &list.presented, &m, br_service_config(self->service)->n_reasons);
+    }
+    br_index_free(&m.investors);
+    list_close(self, &list);
+    return status;
+}
+
 void answer_csv(desk *self, const br_http_request *request, br_http_answer *answer, const char *bond_id)
 {
     const char *encoding = request->query(request, "encoding");
@@ -126,18 +188,13 @@ void answer_csv(desk *self, const br_http_request *request, br_http_answer *answ
         br_http_problem(answer, 400, "Wrong parameter", "encoding must be utf-8 or gb18030");
         return;
     }
-    open_list list;
     BR_AUTO_DEINIT(br_buf) text = {0};
-    br_status status = list_open(self, bond_id, request_language(request), &list);
-    if (status == BR_OK) {
-        put_list(&text, &list.presented, br_service_config(self->service)->n_reasons);
-        list_close(self, &list);
-        if (gb18030) {
-            status = br_encode_gb18030(&answer->body, br_buf_text(&text), text.length);
-        } else {
-            br_buf_string(&answer->body, "\xEF\xBB\xBF");
-            br_buf_append(&answer->body, text.data, text.length);
-        }
+    br_status status = render(self, &text, bond_id, request_language(request));
+    if (status == BR_OK && gb18030) {
+        status = br_encode_gb18030(&answer->body, br_buf_text(&text), text.length);
+    } else if (status == BR_OK) {
+        br_buf_string(&answer->body, "\xEF\xBB\xBF");
+        br_buf_append(&answer->body, text.data, text.length);
     }
     if (status != BR_OK) {
         answer_failed(answer, status);

@@ -85,6 +85,8 @@ typedef struct desk {
     pthread_mutex_t cache_lock;
     cached_snapshot cache[DESK_SNAPSHOTS];
     uint64_t cache_clock;
+    pthread_mutex_t earlier_lock;
+    br_earlier_reader earlier; ///< under earlier_lock: what reasons are compared and begun with
     kept_lists *kept_lists;
     assets *assets;
 
@@ -132,6 +134,11 @@ void desk_close(desk *self);
 /// The snapshot of a version, loaded once; give it back with desk_release(). Errors: those of br_snapshots_load().
 br_status desk_borrow(desk *self, const char *version, cached_snapshot **out) BR_MUST_CHECK;
 void desk_release(desk *self, cached_snapshot *snapshot);
+/// br_earlier_of_list() and br_earlier_read(), which read few snapshots more than once this way.
+br_status desk_earlier_of_list(desk *self, br_arena *arena, const br_list *list, const br_job_body *body,
+                               br_earlier *out) BR_MUST_CHECK;
+br_status desk_earlier_read(desk *self, br_arena *arena, const br_job_body *body, const br_hash *before,
+                            br_earlier *out) BR_MUST_CHECK;
 /// The version that is served now; "" = none.
 void desk_served(desk *self, char out[BR_VERSION_TEXT]);
 

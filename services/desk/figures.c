@@ -142,17 +142,28 @@ static br_status wanted_version(desk *self, const br_http_request *request, char
     if (wanted == NULL) {
         return br_snapshots_served(self->snapshots, version_out);
     }
-    if (strlen(wanted) >= BR_VERSION_TEXT) {
-        return br_fail(BR_ERR_NOT_FOUND, "no snapshot has a name of %zu bytes", strlen(wanted));
+    if (strlen(wanted) != BR_VERSION_TEXT - 1 || strspn(wanted, "0123456789abcdef") != BR_VERSION_TEXT - 1) {
+        return br_fail(BR_ERR_NOT_FOUND, "no snapshot has this name: one has %d hexadecimal digits",
+                       BR_VERSION_TEXT - 1);
     }
-    memcpy(version_out, wanted, strlen(wanted) + 1);
+    memcpy(version_out, wanted, BR_VERSION_TEXT);
     return BR_OK;
+}
+
+/// null where none is served yet.
+static void version_json(br_buf *out, const char *version)
+{
+    if (version[0] == '\0') {
+        br_buf_string(out, "\"snapshot\": null");
+    } else {
+        json_member(out, "snapshot", version);
+    }
 }
 
 static void calibration_json(br_buf *out, const char *version, const br_calibration_bins *bins)
 {
     br_buf_char(out, '{');
-    json_member(out, "snapshot", version);
+    version_json(out, version);
     br_buf_string(out, ", \"bins\": [");
     for (uint32_t i = 0; i < bins->n_bins; i++) {
         const br_reliability_bin *bin = &bins->bins[i];
@@ -260,12 +271,14 @@ void handle_drift(void *context, const br_http_request *request, br_http_answer 
     if (status == BR_OK) {
         status = wanted_version(self, request, version);
     }
-    if (status == BR_OK) {
-        status = br_quality_drift(self->quality, arena, version, &drift);
+    if (status != BR_OK) {
+        answer_failed(answer, status);
+        return;
     }
+    status = br_quality_drift(self->quality, arena, version, &drift);
     if (status == BR_ERR_NOT_FOUND) { // not evaluated, or nothing came after its training range
         br_buf_char(&answer->body, '{');
-        json_member(&answer->body, "snapshot", version);
+        version_json(&answer->body, version);
         br_buf_string(&answer->body,
                       ", \"from\": null, \"until\": null, \"bonds\": 0, \"scores_psi\": null, \"fields\": []}\n");
         answer_finish(answer);

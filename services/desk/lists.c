@@ -199,13 +199,34 @@ void list_close(desk *self, open_list *list)
     br_arena_free(&list->arena);
 }
 
-static br_status render(desk *self, br_buf *out, const char *bond_id, const list_view *view, br_language language)
+/// What its reasons are compared with. Nothing if it cannot be read: the list is there all the same.
+static br_earlier read_earlier(desk *self, open_list *list)
+{
+    br_job_body body;
+    br_earlier earlier = {.as_of = BR_DAY_NONE};
+    const stored_list *stored = &list->stored;
+    if (stored->outcome.state != BR_JOB_DONE || !stored->list.has_job) {
+        return earlier;
+    }
+    br_status status = br_recommendations_job(self->recommendations, list->arena, &stored->list.job_id, &body);
+    if (status == BR_OK) {
+        status = desk_earlier_of_list(self, list->arena, &stored->list, &body, &earlier);
+    }
+    return status == BR_OK ? earlier : (br_earlier){.as_of = BR_DAY_NONE, .awaited = true};
+}
+
+/// *settled_out: it says the same as long as the view is the same.
+static br_status render(desk *self, br_buf *out, const char *bond_id, const list_view *view, br_language language,
+                        bool *settled_out)
 {
     open_list list;
     br_status status = list_open(self, bond_id, language, &list);
     if (status != BR_OK) {
         return status;
     }
+    const br_earlier earlier = read_earlier(self, &list);
+    list.presented.earlier = &earlier;
+    *settled_out = !earlier.awaited; // a job that was given up may be done after all
     br_buf_char(out, '{');
     br_present_members(out, &list.presented);
     br_buf_printf(
@@ -230,13 +251,14 @@ void answer_recommendations(desk *self, const br_http_request *request, br_http_
     if (answer->kept != NULL) {
         return;
     }
-    br_status status = render(self, &answer->body, bond_id, &view, language);
+    bool settled = false;
+    br_status status = render(self, &answer->body, bond_id, &view, language, &settled);
     if (status != BR_OK) {
         answer_failed(answer, status);
         return;
     }
     answer_finish(answer);
-    if (view.listed && answer->code == 0) {
+    if (view.listed && settled && answer->code == 0) {
         BR_AUTO_DEINIT(br_buf) gzip = {0};
         status = desk_gzip(&gzip, &answer->body);
         answer_keep(answer, status == BR_OK ? &gzip : NULL);

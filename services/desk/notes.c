@@ -434,7 +434,7 @@ void handle_audit(void *context, const br_http_request *request, br_http_answer 
     uint64_t records[1000];
     uint32_t limit = 100, offset = 0;
     if (!request_whole(request, answer, "limit", 1000, &limit) ||
-        !request_whole(request, answer, "offset", DESK_AUDIT_MAX, &offset)) {
+        !request_whole(request, answer, "offset", 100000000, &offset)) {
         return;
     }
     const uint32_t n = audit_page(self, &answer->body, limit, offset, records);

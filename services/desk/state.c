@@ -71,8 +71,10 @@ br_status desk_open(desk *self)
         return br_fail(BR_ERR_IO, "cannot make a lock");
     }
     pthread_mutex_init(&self->notes_lock, NULL);
+    pthread_mutex_init(&self->earlier_lock, NULL);
     pthread_cond_init(&self->notes_seen, NULL);
     self->locks_made = true;
+    self->earlier = (br_earlier_reader){.store = self->recommendations, .models = self->models};
     self->secret = br_hash_secret();
     self->ranker_heard_ms = br_clock_ms();
     status = assets_load(&self->assets);
@@ -111,6 +113,7 @@ void desk_close(desk *self)
     self->id_keys = NULL;
     br_free(self->list_of);
     self->list_of = NULL;
+    br_earlier_reader_deinit(&self->earlier);
     assets_free(&self->assets);
     kept_lists_free(&self->kept_lists);
     br_follower_free(&self->follower);
@@ -125,6 +128,7 @@ void desk_close(desk *self)
         pthread_rwlock_destroy(&self->lock);
         pthread_mutex_destroy(&self->cache_lock);
         pthread_mutex_destroy(&self->notes_lock);
+        pthread_mutex_destroy(&self->earlier_lock);
         pthread_cond_destroy(&self->notes_seen);
         pthread_mutex_destroy(&self->workers.lock);
         self->locks_made = false;
@@ -477,6 +481,24 @@ void desk_release(desk *self, cached_snapshot *snapshot)
     pthread_mutex_lock(&self->cache_lock);
     snapshot->readers--;
     pthread_mutex_unlock(&self->cache_lock);
+}
+
+br_status desk_earlier_of_list(desk *self, br_arena *arena, const br_list *list, const br_job_body *body,
+                               br_earlier *out)
+{
+    pthread_mutex_lock(&self->earlier_lock);
+    br_status status = br_earlier_of_list(out, &self->earlier, arena, list, body);
+    pthread_mutex_unlock(&self->earlier_lock);
+    return status;
+}
+
+br_status desk_earlier_read(desk *self, br_arena *arena, const br_job_body *body, const br_hash *before,
+                            br_earlier *out)
+{
+    pthread_mutex_lock(&self->earlier_lock);
+    br_status status = br_earlier_read(out, &self->earlier, arena, body, before);
+    pthread_mutex_unlock(&self->earlier_lock);
+    return status;
 }
 
 void desk_served(desk *self, char out[BR_VERSION_TEXT])

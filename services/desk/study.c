@@ -422,9 +422,14 @@ void handle_study_answer(void *context, const br_http_request *request, br_http_
 void handle_study_undo(void *context, const br_http_request *request, br_http_answer *answer)
 {
     desk *self = context;
+    BR_AUTO(br_json_object) *body = NULL;
     char subject[SUBJECT_BYTES];
-    char key
-        [160]; // a key of its own kind: the same request once more is known by it, though another answer is the last one by then
+    // A key of its own kind: the same request once more is known by it, though another answer is the last one by then.
+    char key[160];
+    if (br_json_object_read(&body, request->body, request->n_body) != BR_OK) {
+        br_http_problem(answer, 400, "Malformed body", br_why(BR_ERR_INVALID));
+        return;
+    }
     subject_of(self, subject);
     snprintf(key, sizeof key, "%.100s undo", request->header(request, "Idempotency-Key"));
     answered done = {.user = request->user, .subject = subject};

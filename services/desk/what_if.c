@@ -161,22 +161,13 @@ static void investor_json(br_buf *out, const changing *c, const br_list *list, c
     br_buf_string(out, "}}");
 }
 
-/// The list and its reasons: those that are stored when nothing has changed, so that both agree to the byte.
 static br_status find_list(const changing *c, br_list *list, br_result *result)
 {
     const list_question *q = c->question;
-    br_job_body body = q->body;
-    if (memcmp(c->codes, q->body.bond_codes.data, q->body.bond_codes.n) != 0) {
-        uint32_t n = c->errand->limit < q->stored.list.n_entries ? c->errand->limit : q->stored.list.n_entries;
-        br_status status = br_what_if(list, &body, c->arena, &q->asked, c->codes, n);
-        return status == BR_OK ? compute_work(q, c->arena, &body, result) : status;
-    }
-    *list = q->stored.list;
-    if (q->stored.outcome.state == BR_JOB_DONE && q->stored.outcome.result.n_explanations == list->n_entries) {
-        *result = q->stored.outcome.result;
-        return BR_OK;
-    }
-    return compute_work(q, c->arena, &body, result);
+    br_job_body body;
+    uint32_t n = c->errand->limit < q->stored.list.n_entries ? c->errand->limit : q->stored.list.n_entries;
+    br_status status = br_what_if(list, &body, c->arena, &q->asked, c->codes, n);
+    return status == BR_OK ? compute_work(c->errand->desk, q, c->arena, &body, result) : status;
 }
 
 static void what_if_json(const changing *c, const br_list *list, const br_result *result, int64_t started_ns)
@@ -193,7 +184,7 @@ static void what_if_json(const changing *c, const br_list *list, const br_result
     br_buf_printf(out, ", \"eligible\": %u", stored->n_eligible);
     changes_json(out, c);
     br_buf_string(out, ", \"investors\": [");
-    for (uint32_t i = 0; i < list->n_entries && i < c->errand->limit; i++) {
+    for (uint32_t i = 0; i < list->n_entries; i++) {
         investor_json(out, c, list, result, i);
     }
     br_buf_string(out, "], \"milliseconds\": ");

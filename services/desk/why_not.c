@@ -85,7 +85,7 @@ static void work_why_not(const errand *e, br_arena *arena, br_http_answer *answe
     }
     if (status == BR_OK) {
         br_job_body body = br_asked_for(&q.asked, &investor);
-        status = compute_work(&q, arena, &body, &result);
+        status = compute_work(self, &q, arena, &body, &result);
     }
     if (status != BR_OK) {
         compute_failed(answer, status);

@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import uuid
 
 import installation
 from installation import Installation, cut_market, simulate
@@ -39,6 +40,19 @@ def ask(place, path, **headers):
             return answer.status, answer.headers, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.headers, error.read()
+
+
+def post(place, path, body):
+    """(code, answer) of a POST that nobody has sent before."""
+    with open(place.path("run", "desk.http")) as file:
+        address = file.read().strip()
+    headers = {"Content-Type": "application/json", "X-Bookrunner-Token": api(place, "me")["token"], "Idempotency-Key": uuid.uuid4().hex}
+    request = urllib.request.Request(f"http://{address}/api/v1/{path}", json.dumps(body).encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
 
 
 def api(place, path):
@@ -150,6 +164,29 @@ def check_csv(place, bond):
     assert ask(place, "/api/v1/bonds/none/recommendations.csv")[0] == 404
 
 
+def marked(place, bond, lang):
+    _, headers, data = ask(place, f"/api/v1/bonds/{bond}/recommendations.csv?lang={lang}")
+    return headers["ETag"], [row[-1] for row in csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))][1:]
+
+
+def check_marks(place, bond):
+    """Each row says what the investor holds as now: called, another word, nothing."""
+    investors = [investor["id"] for investor in api(place, f"bonds/{bond}/recommendations")["investors"]]
+    tag, cells = marked(place, bond, "en")
+    assert cells == [""] * len(investors)
+    for i, value in ((0, "called"), (3, "interested"), (4, "declined"), (0, "declined")):
+        assert post(place, "notes", {"topic": "call", "bond": bond, "investor": investors[i], "value": value})[0] == 201
+    field = api(place, f"bonds/{bond}/recommendations")["investors"][1]["reasons"][0]["field"]
+    note = {"topic": "reason", "bond": bond, "investor": investors[1], "subject": field, "value": "useful"}
+    assert post(place, "notes", note)[0] == 201
+    now, cells = marked(place, bond, "en")
+    assert now != tag and cells == ["declined", "", "", "interested", "declined"] + [""] * (len(investors) - 5), cells
+    assert marked(place, bond, "zh")[1][:5] == ["已拒绝", "", "", "有意向", "已拒绝"]
+    for i in (0, 3, 4):
+        assert post(place, "notes", {"topic": "call", "bond": bond, "investor": investors[i], "value": ""})[0] == 201
+    assert marked(place, bond, "en") == (tag, [""] * len(investors))
+
+
 # --- kept lists ---
 
 def check_kept(place, bond):
@@ -200,6 +237,30 @@ def check_stale(place, markets):
     return took
 
 
+# --- the list before ---
+
+def check_earlier(place):
+    """The second day's reasons begin with the first day's: the desk says what was kept, as the command does, and what it works out itself
+    begins there, too: a bond that is changed into what it is has the list that it has."""
+    place.wait_explained()
+    lists = {key.split()[0] for what, key in place.digest() if what == "list"}
+    n_with = n_moved = 0
+    for bond in sorted(lists):
+        shown, told = api(place, f"bonds/{bond}/recommendations"), place.json("explain", bond)
+        assert shown["investors"] == told["investors"] and shown.get("stability") == told.get("stability"), bond
+        if "stability" not in shown:
+            continue
+        n_with += sum("kept" in investor for investor in shown["investors"])
+        n_moved += shown["stability"]["jaccard"] < 1
+        code, answer = post(place, f"bonds/{bond}/what-if", {"features": {}})
+        assert code == 200 and len(answer["investors"]) == len(shown["investors"]), (code, bond)
+        for now, was in zip(answer["investors"], shown["investors"]):
+            was.pop("kept", None)
+            assert now.pop("was") == {"rank": was["rank"], "probability": was["probability"]} and now == was, (bond, now, was)
+    assert n_with > 100 and n_moved > 0, (n_with, n_moved)
+    return n_with
+
+
 # --- the page ---
 
 def check_without_page(place):
@@ -245,7 +306,7 @@ def main():
     markets = [os.path.join(root, day) for day in DAYS]
     for day, market in zip(DAYS, markets):
         cut_market(whole, market, day)
-    with Installation() as place:
+    with Installation(config="access: {local_role: desk}\n") as place:
         place.begin(markets[0])
         place.run("close-day", DAYS[0])
         place.run("rank", "--test")
@@ -256,11 +317,14 @@ def main():
         n = check_bonds(place, markets[0])
         check_features(place, bond)
         check_csv(place, bond)
+        check_marks(place, bond)
         check_kept(place, bond)
         took = check_stale(place, markets)
+        n_with = check_earlier(place)
         check_page(place, root)
     shutil.rmtree(root)
-    print(f"{n} bonds found and in order, CSV in two encodings, a stopped ranker told after {took:.1f} s, the page's files")
+    print(f"{n} bonds found and in order, CSV in two encodings, a stopped ranker told after {took:.1f} s, {n_with} investors "
+          "as on the day before, the page's files")
 
 
 main()

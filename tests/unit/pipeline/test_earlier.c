@@ -206,3 +206,26 @@ Test(pipeline_earlier, a_job_waits_for_the_one_before_but_not_for_a_dead_one, .i
     cr_expect_eq(earlier.n, 0u);
     br_earlier_reader_deinit(&reader);
 }
+
+Test(pipeline_earlier, a_list_is_compared_with_the_one_before_once_that_is_done, .init = set_up, .fini = tear_down)
+{
+    static made_list before, after, backtest;
+    br_earlier_reader reader = {.store = store, .models = directory};
+    br_earlier earlier;
+    put(&before, 100, 0, false);
+    put(&after, 102, 1, false);
+    put(&backtest, 103, 0, true);
+    cr_assert_eq(br_earlier_of_list(&earlier, &reader, arena, &before.list, &before.job), BR_OK);
+    cr_expect(earlier.n == 0 && !earlier.awaited, "nothing is before it");
+    cr_assert_eq(br_earlier_of_list(&earlier, &reader, arena, &after.list, &after.job), BR_OK);
+    cr_expect(earlier.n == 0 && earlier.awaited, "it is to do");
+    finish(&before);
+    cr_assert_eq(br_earlier_of_list(&earlier, &reader, arena, &after.list, &after.job), BR_OK);
+    cr_expect(earlier.n == N && earlier.as_of == 100 && !earlier.awaited);
+    cr_assert_eq(br_earlier_of_list(&earlier, &reader, arena, &backtest.list, &backtest.job), BR_OK);
+    cr_expect(earlier.n == 0 && !earlier.awaited, "nobody saw what was before it");
+    after.job.version = "ffeeddccbbaa99887766554433221100"; // a snapshot that is not there
+    cr_assert_eq(br_earlier_of_list(&earlier, &reader, arena, &after.list, &after.job), BR_OK);
+    cr_expect_eq(earlier.n, 0u);
+    br_earlier_reader_deinit(&reader);
+}
