@@ -19,7 +19,7 @@ static br_status has_job(stores *s, const char *bond_id, bool *out)
     br_status status = br_arena_new(&arena, ARENA_BYTES);
     br_list list;
     if (status == BR_OK) {
-        status = br_recommendations_shown_list(s->recommendations, arena, bond_id, &list);
+        status = br_recommendations_list(s->recommendations, arena, bond_id, BR_DAY_MAX, &list);
     }
     *out = status == BR_OK && list.has_job;
     return status == BR_ERR_NOT_FOUND ? BR_OK : status;

@@ -22,7 +22,7 @@ br_status explained_read(explained *out, stores *s, const char *bond_id)
         return status;
     }
     br_arena_reset(out->arena);
-    status = br_recommendations_shown_list(s->recommendations, out->arena, bond_id, &out->list);
+    status = br_recommendations_list(s->recommendations, out->arena, bond_id, BR_DAY_MAX, &out->list);
     if (status == BR_OK) {
         status = br_recommendations_outcome(s->recommendations, out->arena, &out->list, &out->outcome);
     }

@@ -60,12 +60,15 @@ def ranked_afterwards(place, market, bonds):
 
 
 def check_shown(place, live, later):
+    """The command tells of the list that was asked for; the desk goes on with the one that was there before its day, where there was one."""
     for bond, explained in later.items():
         assert explained["backtest"] and "made in hindsight" in place.run("explain", bond).stdout, explained
-        place.wait("the desk has seen it", lambda _: api(place, f"bonds/{bond}")["list"]["backtest"])
-        assert api(place, f"bonds/{bond}/recommendations")["backtest"]
         if bond in live:
             assert not live[bond]["backtest"] and live[bond]["snapshot"] != explained["snapshot"], bond
+        shown = live.get(bond, explained)
+        place.wait("the desk has seen it", lambda _: (api(place, f"bonds/{bond}")["list"] or {}).get("backtest") == shown["backtest"])
+        told = api(place, f"bonds/{bond}/recommendations")
+        assert all(told[name] == shown[name] for name in ("backtest", "snapshot", "as_of")), bond
 
 
 def check_figures(place, market, bonds, live, later):
