@@ -40,12 +40,33 @@ static const char *chinese_value(const br_field *field, uint8_t code)
     return field->value_names[code];
 }
 
-static const char *value_of(const br_field *field, uint8_t code, br_language language)
+// Bins are named by the system, too: "up to 2", "2 to 4", "above 4".
+static void put_chinese_bin(br_buf *out, const char *name)
+{
+    const char *middle = strstr(name, " to ");
+    if (strncmp(name, "up to ", 6) == 0) {
+        br_buf_printf(out, "至多 %s", name + 6);
+    } else if (strncmp(name, "above ", 6) == 0) {
+        br_buf_printf(out, "高于 %s", name + 6);
+    } else if (middle != NULL) {
+        br_buf_append(out, name, (size_t)(middle - name));
+        br_buf_printf(out, " 至 %s", middle + 4);
+    } else {
+        br_buf_string(out, name);
+    }
+}
+
+static void put_value(br_buf *out, const br_field *field, uint8_t code, br_language language)
 {
     if (code >= field->n_values) {
-        return "?";
+        br_buf_char(out, '?');
+    } else if (language == BR_LANGUAGE_EN) {
+        br_buf_string(out, field->value_names[code]);
+    } else if (field->kind == BR_KIND_CONTINUOUS) {
+        put_chinese_bin(out, field->value_names[code]);
+    } else {
+        br_buf_string(out, chinese_value(field, code));
     }
-    return language == BR_LANGUAGE_ZH ? chinese_value(field, code) : field->value_names[code];
 }
 
 // How an investor's bids of the window went to bonds with the value: by code, the value's place is %s.
@@ -72,7 +93,7 @@ static void preference_tag(br_buf *out, const br_encoder *encoder, const br_fiel
     br_language language = chinese ? BR_LANGUAGE_ZH : BR_LANGUAGE_EN;
     br_buf_string(out, label_of(bond_field, language));
     br_buf_string(out, chinese ? "：" : bond_field->kind == BR_KIND_FLAG ? ": " : " ");
-    br_buf_string(out, value_of(bond_field, (uint8_t)field->bond_code, language));
+    put_value(out, bond_field, (uint8_t)field->bond_code, language);
     br_buf_string(out, text + before + 2);
     if (!chinese) {
         br_buf_printf(out, ", %s", window);
@@ -89,7 +110,7 @@ void br_reason_tag(br_buf *out, const br_encoder *encoder, uint32_t investor_fie
     }
     br_buf_string(out, label_of(field, language));
     br_buf_string(out, chinese ? "：" : ": ");
-    br_buf_string(out, value_of(field, code, language));
+    put_value(out, field, code, language);
 }
 
 // A record within two sigmas of chance says nothing.

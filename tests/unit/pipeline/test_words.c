@@ -11,6 +11,7 @@
 static char *levels[] = {TEXT("(no bids)"), TEXT("none"), TEXT("low"), TEXT("medium"), TEXT("high"), TEXT("very high")};
 static char *types[] = {TEXT("(missing)"), TEXT("bank"), TEXT("fund")};
 static char *ratings[] = {TEXT("(missing)"), TEXT("AAA")};
+static char *bins[] = {TEXT("(missing)"), TEXT("up to 2.5"), TEXT("2.5 to 4"), TEXT("above 4")};
 static char *lengths[] = {TEXT("(no bids)"), TEXT("very short"), TEXT("short"),
                           TEXT("medium"),    TEXT("long"),       TEXT("very long")};
 
@@ -44,8 +45,15 @@ static br_field fields[] = {
      .window_days = -1,
      .bond_field = UINT32_MAX,
      .label = {.en = TEXT("time since the last bid"), .zh = TEXT("距上次投标")}},
+    {.name = TEXT("assets"),
+     .kind = BR_KIND_CONTINUOUS,
+     .group = BR_GROUP_ABILITY,
+     .n_values = 4,
+     .value_names = bins,
+     .window_days = -1,
+     .bond_field = UINT32_MAX},
 };
-static const br_encoder encoder = {.fields = fields, .n_fields = 4, .n_bond_fields = 1};
+static const br_encoder encoder = {.fields = fields, .n_fields = 5, .n_bond_fields = 1};
 
 static const char *tag(uint32_t field, uint8_t code, br_language language)
 {
@@ -67,6 +75,10 @@ Test(pipeline_words, a_tag_is_label_and_value)
 {
     cr_expect_str_eq(tag(2, 2, BR_LANGUAGE_EN), "time since the last bid: short");
     cr_expect_str_eq(tag(2, 2, BR_LANGUAGE_ZH), "距上次投标：短");
+    cr_expect_str_eq(tag(3, 2, BR_LANGUAGE_EN), "assets: 2.5 to 4");
+    cr_expect_str_eq(tag(3, 1, BR_LANGUAGE_ZH), "assets：至多 2.5");
+    cr_expect_str_eq(tag(3, 2, BR_LANGUAGE_ZH), "assets：2.5 至 4");
+    cr_expect_str_eq(tag(3, 3, BR_LANGUAGE_ZH), "assets：高于 4");
     cr_expect_str_eq(tag(1, 2, BR_LANGUAGE_EN), "org: fund", "without a label the name serves");
     cr_expect_str_eq(tag(1, 2, BR_LANGUAGE_ZH), "org：fund", "the data's own words stay as they are");
 }
