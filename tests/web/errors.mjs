@@ -80,6 +80,20 @@ for (const [what, change, words] of [
     });
 }
 
+test("where nothing is upcoming all bonds with a list are there, and where none is the page says when there will be some", async (page) => {
+    const none = { json: { total: 0, limit: 100, offset: 0, business_day: null, bonds: [] } };
+    await page.route("**/api/v1/bonds?*state=upcoming*", (route) => route.fulfill(none));
+    await go(page, "#/bonds", ".bond");
+    assert.equal(await page.locator(".filters select").first().inputValue(), "");
+    await page.selectOption(".filters select >> nth=0", "upcoming");
+    await page.waitForSelector(".bonds .empty");
+    assert.equal(await page.locator(".filters select").first().inputValue(), "upcoming", "what is chosen by hand stays");
+    assert.match(await page.locator(".bonds .empty").textContent(), /No bonds found/);
+    await page.route("**/api/v1/bonds?*", (route) => route.fulfill(none));
+    await page.reload();
+    await page.waitForSelector(".bonds .empty >> text=No lists yet");
+});
+
 test("a bond without a list says when there will be one", async (page) => {
     await page.route(`**/api/v1/bonds/${bond}?*`, async (route) => {
         const answer = await route.fetch();

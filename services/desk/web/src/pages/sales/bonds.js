@@ -173,6 +173,7 @@ export function BondsPanel({ chosen, filter, change, searchRef, onEnter, stepRef
     }, [chosen]);
 
     const byDay = asked.sort.endsWith("issue");
+    const nothing = asked.q || asked.state || asked.from || asked.until ? "bonds.empty" : "bonds.none";
     return html`<section class="bonds" aria-labelledby="bonds-title">
         <div class="bonds-top">
             <h2 id="bonds-title">${t("bonds.title")} <span class="count" role="status">${answer ? number(answer.total) : ""}</span></h2>
@@ -181,7 +182,7 @@ export function BondsPanel({ chosen, filter, change, searchRef, onEnter, stepRef
         <div class=${loading && answer ? "bonds-list waits" : "bonds-list"} ref=${list} onKeyDown=${walk} onFocusIn=${(event) => setWalked(event.target.dataset.bond ?? walked)}>
             ${!answer && !problem && html`<${Waiting} rows=${9} />`}
             ${problem && html`<${Failure} problem=${problem} onRetry=${reload} />`}
-            ${answer && !problem && bonds.length === 0 && html`<${Empty} title=${t("bonds.empty")}><p>${t("bonds.empty.hint")}</p><//>`}
+            ${answer && !problem && bonds.length === 0 && html`<${Empty} title=${t(nothing)}><p>${t(`${nothing}.hint`)}</p><//>`}
             ${runsOf(bonds, byDay).map((run) => html`<div class="run" key=${run.day ?? "all"}>
                 ${run.day && html`<h3 class="run-day"><span>${day(run.day)}</span><span>${away(run.day, answer.business_day)}</span></h3>`}
                 <ul>${run.bonds.map((bond) => html`<${BondRow} key=${bond.id} bond=${bond} chosen=${bond.id === chosen} tabbable=${bond.id === tabbed} />`)}</ul>
