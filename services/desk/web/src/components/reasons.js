@@ -154,7 +154,7 @@ export function Reasons({ id = "reason", verdictOf, onVerdict, children }) {
             return undefined;
         }
         const escape = (event) => {
-            if (event.key === "Escape") {
+            if (event.key === "Escape" && !document.querySelector("dialog[open]")) { // a dialog above the card takes the key
                 event.preventDefault();
                 event.stopPropagation();
                 clearTimeout(timer.current);
