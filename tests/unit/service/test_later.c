@@ -170,7 +170,10 @@ static void short_work(void *state, br_http_answer *answer)
 {
     (void)state;
     if (answer != NULL) {
-        usleep(WORK_MS * 1000);
+        sem_post(&entered);
+        const int64_t until_ns = br_clock_ns() + WORK_MS * 1000000;
+        while (br_clock_ns() < until_ns) {
+        }
         br_buf_string(&answer->body, "worked");
     }
     atomic_fetch_add(&n_ended, 1);
@@ -209,6 +212,7 @@ Test(service_later, it_stops_while_clients_go_on_asking)
         .listen = "127.0.0.1", .routes = given, .n_routes = 1, .n_threads = 4, .n_waiting = 4};
     for (int round = 0; round < STOPS; round++) {
         br_http *asked = NULL;
+        sem_init(&entered, 0, 0);
         pthread_t threads[N_ASKING];
         cr_assert_eq(br_http_start(&asked, &options), BR_OK);
         uint16_t port = br_http_port(asked);
@@ -216,7 +220,9 @@ Test(service_later, it_stops_while_clients_go_on_asking)
         for (int i = 0; i < N_ASKING; i++) {
             cr_assert_eq(pthread_create(&threads[i], NULL, go_on_asking, &port), 0);
         }
-        usleep(10 * WORK_MS * 1000);
+        for (int i = 0; i < N_ASKING; i++) {
+            sem_wait(&entered); // now requests are in every place that they can be in
+        }
         const int64_t since_ms = br_clock_ms();
         br_http_free(&asked);
         cr_expect_lt(br_clock_ms() - since_ms, 5000, "no new work comes in while it stops");
