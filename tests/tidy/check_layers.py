@@ -16,14 +16,15 @@ LAYERS = {
     "input": {"base", "market"},
     "market": {"base", "linalg"},
     "metrics": {"base", "linalg"},
-    "model": {"base", "linalg", "market", "metrics"},
+    "itembased": {"base", "linalg", "metrics"},
+    "model": {"base", "linalg", "market", "metrics", "itembased"},
     "rank": {"base", "linalg", "market", "model"},
     "explain": {"base", "linalg", "market", "model"},
     "attribution": {"base", "linalg", "market", "model"},
-    "codec": {"base", "market", "metrics", "model", "explain"},
+    "codec": {"base", "market", "metrics", "itembased", "model", "explain"},
     "transport": {"base"},
-    "store": {"base", "market", "model", "codec"},
-    "pipeline": {"base", "linalg", "input", "market", "metrics", "model", "rank", "explain", "attribution", "codec", "store"},
+    "store": {"base", "market", "itembased", "model", "codec"},
+    "pipeline": {"base", "linalg", "input", "market", "metrics", "itembased", "model", "rank", "explain", "attribution", "codec", "store"},
     "service": {"base", "codec", "transport", "model", "explain"},  # the last two: options in the configuration
 }
 
@@ -41,7 +42,7 @@ WRAPPED = [
 ]
 
 # Same inputs, same bytes: no files, sockets, clocks, environment, no randomness of the process.
-PURE = {"market", "metrics", "model", "rank", "explain", "attribution"}
+PURE = {"market", "metrics", "itembased", "model", "rank", "explain", "attribution"}
 IMPURE_HEADER = re.compile(r"time\.h|unistd\.h|fcntl\.h|signal\.h|dirent\.h|sys/(?!types\.h)|net|arpa/|base/(clock|log)\.h")
 IMPURE_CALL = re.compile(r"\b(fopen|fread|fwrite|getenv|secure_getenv|setenv|rand|srand|random|time|clock_gettime|"
                          r"printf|fprintf|puts|setlocale)\s*\(")
