@@ -33,7 +33,8 @@ typedef enum br_stream {
     BR_STREAM_TOPICS,      ///< documents and first words of topics
     BR_STREAM_ATTRIBUTION, ///< what attributions sample
     BR_STREAM_GUMBEL,      ///< gates of the search by gradient
-    BR_STREAM_STUDY        ///< order and sides of what raters are asked
+    BR_STREAM_STUDY,       ///< order and sides of what raters are asked
+    BR_STREAM_PAIRS        ///< pairs of items: Random, and the order of equal scores
 } br_stream;
 
 typedef struct br_rng {
