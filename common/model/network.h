@@ -10,8 +10,8 @@
 /// gathered), per part a copy of the parameters that meet the cross layers and the tower, and the tables, n floats per value of a tabled
 /// field, d n per field; a gradient of all parameters, one number per row of a gathered field.
 
+#include "base/workers.h"
 #include "model/layers.h"
-#include "model/workers.h"
 
 #define BR_MAX_PARTS 16
 

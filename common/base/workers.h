@@ -1,8 +1,7 @@
-#ifndef BR_MODEL_WORKERS_H
-#define BR_MODEL_WORKERS_H
+#ifndef BR_BASE_WORKERS_H
+#define BR_BASE_WORKERS_H
 
 /// Threads that wait for work in numbered items. Which thread takes which item is left to chance, so items must not depend on it.
-/// Private to the module.
 
 #include "base/status.h"
 

@@ -1,4 +1,4 @@
-#include "model/workers.h"
+#include "base/workers.h"
 
 #include "base/alloc.h"
 
