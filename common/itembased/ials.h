@@ -17,14 +17,18 @@
 
 typedef struct br_ials_options {
     uint32_t n_factors;    ///< 1 to BR_IALS_MAX_FACTORS; default 32
-    double regularization; ///< above 0
-    double confidence;     ///< alpha, above 0
-    uint32_t n_sweeps;     ///< 1 to 1,000
+    double regularization; ///< BR_IALS_MIN_STRENGTH to BR_IALS_MAX_STRENGTH
+    double confidence;     ///< alpha, likewise
+    uint32_t n_sweeps;     ///< 1 to BR_IALS_MAX_SWEEPS
     uint64_t seed;         ///< of the first item factors
-    uint32_t n_threads;    ///< 1 to 64; the result does not depend on it
+    uint32_t n_threads;    ///< 1 to BR_IALS_MAX_THREADS; the result does not depend on it
 } br_ials_options;
 
-#define BR_IALS_MAX_FACTORS 256
+#define BR_IALS_MAX_FACTORS  256
+#define BR_IALS_MIN_STRENGTH 1e-4
+#define BR_IALS_MAX_STRENGTH 1e6
+#define BR_IALS_MAX_SWEEPS   1000
+#define BR_IALS_MAX_THREADS  64
 
 br_ials_options br_ials_options_default(void);
 /// Errors: BR_ERR_INVALID with the member and its range.
@@ -48,13 +52,14 @@ typedef bool (*br_ials_watcher)(void *context, uint32_t sweep, double loss);
 /// Errors: BR_ERR_INVALID (options), BR_ERR_NO_MEMORY, BR_ERR_CANCELLED by the watcher, BR_ERR_LIMIT (threads).
 br_status br_ials_train(br_ials **out, const br_history *history, const br_ials_options *options,
                         br_ials_watcher watcher, void *context) BR_MUST_CHECK;
-/// From stored item factors [n_items, n_factors], which are copied; the Gram matrix is made here. Errors: BR_ERR_INVALID (not finite), BR_ERR_NO_MEMORY.
+/// From stored item factors [n_items, n_factors], which are copied; the Gram matrix is made here, without BLAS: a part of the answer path.
+/// Errors: BR_ERR_INVALID (not finite, out of range), BR_ERR_NO_MEMORY.
 br_status br_ials_of(br_ials **out, const float *items, uint32_t n_items, uint32_t n_factors, double regularization,
                      double confidence) BR_MUST_CHECK;
 void br_ials_free(br_ials **model);
 
 /// One user as the model sees it: W_u and x_u. Answer path: no BLAS, double precision in a fixed order, the same bytes on every machine.
-/// Cost: n n_factors^2 + n_factors^3 / 3.
+/// W_u stays a Cholesky factor. Cost: n n_factors^2 + n_factors^3 / 3. Memory: 8 n_factors^2 + 12 n_items bytes.
 typedef struct br_ials_user br_ials_user;
 br_status br_ials_user_new(br_ials_user **out, const br_ials *model) BR_MUST_CHECK; ///< room for one after the other
 void br_ials_user_free(br_ials_user **user);
@@ -62,7 +67,7 @@ void br_ials_user_free(br_ials_user **user);
 void br_ials_user_set(br_ials_user *user, const uint32_t *items, const float *weights, uint32_t n);
 /// x_u . y_i
 double br_ials_user_score(const br_ials_user *user, uint32_t item);
-/// parts_out[n] in the order of `items`: s_ij c_uj. Their sum is the score.
+/// parts_out[n] in the order of `items`: s_ij c_uj. Their sum is the score. Cost: 2 n_factors^2 + n n_factors.
 void br_ials_user_parts(br_ials_user *user, uint32_t item, double *parts_out);
 /// The `n_top` items with the highest scores that are not among the user's own (nor have skip[item] != 0; skip may be NULL), best first, ties by the lower
 /// number. items_out [n_top]; returns how many.

@@ -1,6 +1,7 @@
 #include "linalg/fixed.h"
 
 #include "linalg/fixed_tables.h"
+#include "linalg/fixed_widths.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -136,14 +137,7 @@ double br_fixed_logit(double p)
 
 // --- of many floats ---
 //
-// Without branches, so that compilers work several at once; each element has the same operations in every width. Static, behind a
-// plain function: what is called from other files has no such name with clang.
-
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define SEVERAL_WIDTHS __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define SEVERAL_WIDTHS
-#endif
+// Without branches, so that compilers work several at once; each element has the same operations in every width.
 
 SEVERAL_WIDTHS static void sigmoids(float *out, const float *x, size_t n)
 {

@@ -1,7 +1,7 @@
 #ifndef BR_LINALG_GEMM_H
 #define BR_LINALG_GEMM_H
 
-/// OpenBLAS behind two functions; the only place that includes cblas.h. One thread per call everywhere: threads
+/// Products by OpenBLAS, whose headers only this module includes. One thread per call everywhere: threads
 /// are ours, over fixed shards, so that results do not depend on how many there are.
 
 #include "base/status.h"

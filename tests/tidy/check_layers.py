@@ -30,7 +30,7 @@ LAYERS = {
 
 # The only modules that include a library's header.
 WRAPPED = [
-    (r"cblas\.h|openblas", {"linalg"}),
+    (r"cblas\.h|f77blas\.h|openblas", {"linalg"}),
     (r"zmq|czmq", {"transport"}),
     (r"lmdb\.h", {"store"}),
     (r".*\.pb-c\.h|protobuf-c/", {"codec"}),
