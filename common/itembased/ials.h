@@ -47,8 +47,8 @@ typedef struct br_ials {
 /// What a sweep came to; the loss is computed in double precision over all users and items (through Y^T Y). Return false to stop.
 typedef bool (*br_ials_watcher)(void *context, uint32_t sweep, double loss);
 
-/// Train. Memory: 4 n_factors (n_users + n_items) bytes, a second history by items (8 bytes an interaction), and
-/// per thread n_factors (8 n_factors + 4 x the largest history) bytes at most. watcher: may be NULL; with one the loss is computed.
+/// Train. Memory: 4 n_factors (n_users + n_items) bytes, a second history by items (8 bytes an interaction and an item), 144 n_factors^2
+/// bytes, and per thread 8 n_factors (n_factors + 136), however long a history is. watcher: may be NULL; with one the loss is computed.
 /// Errors: BR_ERR_INVALID (options), BR_ERR_NO_MEMORY, BR_ERR_CANCELLED by the watcher, BR_ERR_LIMIT (threads).
 br_status br_ials_train(br_ials **out, const br_history *history, const br_ials_options *options,
                         br_ials_watcher watcher, void *context) BR_MUST_CHECK;

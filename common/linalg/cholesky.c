@@ -3,6 +3,7 @@
 #include <cblas.h>
 #include <f77blas.h>
 #include <limits.h>
+#include <math.h>
 
 // Row-major and upper is what LAPACK, which goes by columns, calls lower.
 static char lower[] = "L";
@@ -19,9 +20,20 @@ void br_syrk(double *c, const double *a, size_t rows, size_t n)
                 blas_size(n));
 }
 
-static br_status refuse(size_t n, blasint info)
+/// LAPACK stops at a pivot that is 0 or below, but carries a NaN through: then no sum of what came out is finite.
+static br_status check(size_t n, blasint info, const double *out, size_t step)
 {
-    br_assert(info > 0); // below 0: an argument that LAPACK does not take
+    br_assert(info >= 0); // below 0: an argument that LAPACK does not take
+    double sum = 0.0;
+    for (size_t i = 0; i < n && info == 0; i++) {
+        sum += out[i * step];
+    }
+    if (info == 0 && isfinite(sum)) {
+        return BR_OK;
+    }
+    if (info == 0) {
+        return br_fail(BR_ERR_INVALID, "a matrix of %zu rows has no finite solution", n);
+    }
     return br_fail(BR_ERR_INVALID, "a matrix of %zu rows is not positive definite: row %d depends on those before it",
                    n, (int)info);
 }
@@ -37,7 +49,7 @@ br_status br_cholesky_solve(double *a, double *b, size_t n)
             dpotrs_(lower, &size, &one, a, &size, b, &size, &info);
         }
     }
-    return info == 0 ? BR_OK : refuse(n, info);
+    return check(n, info, b, 1);
 }
 
 /// Copy the upper triangle to the lower one, square by square: a column of the whole matrix at once would miss the cache at each element.
@@ -61,14 +73,10 @@ br_status br_cholesky_invert(double *a, size_t n)
     blasint info = 0;
     if (n > 0) {
         dpotrf_(lower, &size, a, &size, &info);
-        if (info != 0) {
-            return refuse(n, info);
+        if (info == 0) {
+            dpotri_(lower, &size, a, &size, &info);
         }
-        dpotri_(lower, &size, a, &size, &info);
-    }
-    if (info != 0) {
-        return refuse(n, info);
     }
     mirror(a, n);
-    return BR_OK;
+    return check(n, info, a, n + 1);
 }

@@ -11,7 +11,7 @@
 /// The upper triangle of C [n, n] += A^T A, A [rows, n]; what is below the diagonal stays.
 void br_syrk(double *c, const double *a, size_t rows, size_t n);
 /// x = A^-1 b in the place of b [n]. Of A only the upper triangle is read; it becomes the factor.
-/// Errors: BR_ERR_INVALID when A is not positive definite; then b and A's upper triangle are of no use.
+/// Errors: BR_ERR_INVALID when A is not positive definite or not finite; then A and b are of no use.
 br_status br_cholesky_solve(double *a, double *b, size_t n) BR_MUST_CHECK;
 /// A^-1 in the place of A, both triangles; only the upper one is read. n^3 floating point operations. Errors: as above.
 br_status br_cholesky_invert(double *a, size_t n) BR_MUST_CHECK;
