@@ -2,10 +2,12 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
+#include "metrics/side_by_side.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 // Two-sided 95 % of the standard normal.
 static const double Z_95 = 1.959963984540054;
@@ -216,6 +218,94 @@ br_status br_mean_bootstrap(br_mean_interval *out, const double *values, uint32_
     }
     br_free(kept);
     br_free(means);
+    return status;
+}
+
+typedef struct grouped {
+    const double *sums;     // [.., n_figures]
+    const uint32_t *counts; // [..]
+    uint32_t *groups;       // [n_groups] that have a case
+    double *totals;         // [n_figures]
+    double *means;          // [n_figures, n_resamples]
+    uint32_t n_groups;
+    uint32_t n_figures;
+    uint32_t n_resamples;
+} grouped;
+
+static void resample_groups(grouped *g, uint64_t seed)
+{
+    for (uint32_t i = 0; i < g->n_resamples; i++) {
+        br_rng rng = br_rng_at(seed, BR_STREAM_BOOTSTRAP, i, 0);
+        double n = 0.0;
+        memset(g->totals, 0, g->n_figures * sizeof *g->totals);
+        for (uint32_t k = 0; k < g->n_groups; k++) {
+            uint32_t group = g->groups[br_rng_below(&rng, g->n_groups)];
+            const double *sums = g->sums + (size_t)group * g->n_figures;
+            n += g->counts[group];
+            for (uint32_t f = 0; f < g->n_figures; f++) {
+                g->totals[f] += sums[f];
+            }
+        }
+        for (uint32_t f = 0; f < g->n_figures; f++) {
+            g->means[(size_t)f * g->n_resamples + i] = g->totals[f] / n;
+        }
+    }
+}
+
+static br_mean_interval interval_of(const grouped *g, uint32_t figure, uint32_t n)
+{
+    br_mean_interval interval = {.mean = (double)NAN, .low = (double)NAN, .high = (double)NAN, .n = n};
+    if (g->n_groups > 0) {
+        double sum = 0.0;
+        for (uint32_t k = 0; k < g->n_groups; k++) {
+            sum += g->sums[(size_t)g->groups[k] * g->n_figures + figure];
+        }
+        interval.mean = sum / n;
+    }
+    if (g->n_groups > 1) {
+        double *means = g->means + (size_t)figure * g->n_resamples;
+        double cut = br_resamples_cut(g->n_groups);
+        qsort(means, g->n_resamples, sizeof *means, by_value);
+        interval.low = quantile_of(means, g->n_resamples, cut);
+        interval.high = quantile_of(means, g->n_resamples, 1.0 - cut);
+    }
+    return interval;
+}
+
+br_status br_means_by_group(br_mean_interval *out, const double *sums, const uint32_t *counts, uint32_t n_groups,
+                            uint32_t n_figures, uint32_t n_resamples, uint64_t seed)
+{
+    br_assert(n_figures > 0 && n_resamples > 0);
+    grouped g = {
+        .sums = sums,
+        .counts = counts,
+        .groups = br_calloc(n_groups, sizeof *g.groups),
+        .totals = br_calloc(n_figures, sizeof *g.totals),
+        .means = br_calloc((size_t)n_figures * n_resamples, sizeof *g.means),
+        .n_figures = n_figures,
+        .n_resamples = n_resamples,
+    };
+    br_status status = BR_OK;
+    if ((g.groups == NULL && n_groups > 0) || g.totals == NULL || g.means == NULL) {
+        status = br_no_memory("means to resample", (size_t)n_figures * n_resamples);
+    } else {
+        uint32_t n = 0;
+        for (uint32_t i = 0; i < n_groups; i++) {
+            n += counts[i];
+            g.groups[g.n_groups] = i;
+            g.n_groups += counts[i] > 0;
+        }
+        if (g.n_groups > 1) {
+            resample_groups(&g, seed);
+        }
+        for (uint32_t f = 0; f < n_figures; f++) {
+            out[f] = interval_of(&g, f, n);
+            out[f].skipped = n_groups - g.n_groups;
+        }
+    }
+    br_free(g.groups);
+    br_free(g.totals);
+    br_free(g.means);
     return status;
 }
 

@@ -60,6 +60,19 @@ typedef struct br_mean_interval {
 br_status br_mean_bootstrap(br_mean_interval *out, const double *values, uint32_t n, uint32_t n_resamples,
                             uint64_t seed) BR_MUST_CHECK;
 
+/// The same of several figures at once, over cases that come in groups and are alike within one (the lists of a user): a figure's mean is that over all
+/// cases, sum of sums / sum of counts, and intervals resample whole groups, the same ones for every figure.
+///
+///   sums    [n_groups, n_figures] a figure, summed over the group's cases
+///   counts  [n_groups] its cases; groups without one are skipped
+///   out     [n_figures] n: all cases; skipped: groups
+///
+/// With one group nothing is known of others: low and high are NAN. Choice: percentiles are cut at the tails of Student's t, as br_resamples_cut().
+/// Cost: n_resamples x n_groups x n_figures. Memory: 8 bytes x n_resamples x n_figures. Errors: BR_ERR_NO_MEMORY.
+/// Source: Cameron, Gelbach and Miller 2008 (the bootstrap of pairs by cluster).
+br_status br_means_by_group(br_mean_interval *out, const double *sums, const uint32_t *counts, uint32_t n_groups,
+                            uint32_t n_figures, uint32_t n_resamples, uint64_t seed) BR_MUST_CHECK;
+
 /// Wilson's interval for a share k of n, 95 %.
 void br_wilson(uint32_t k, uint32_t n, double *low_out, double *high_out);
 

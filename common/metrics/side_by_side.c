@@ -140,14 +140,22 @@ static int by_value(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-// Percentiles of few raters lie too close together, by what a normal tail is short of Student's and by sqrt(n / (n - 1)).
-static void widen_by_resamples(br_side_by_side *s, double *shares, double stretch)
+static double stretch_of(uint32_t n)
+{
+    return sqrt(n / (n - 1.0));
+}
+
+double br_resamples_cut(uint32_t n)
+{
+    br_assert(n >= 2);
+    return 0.5 * normal_two_sided(stretch_of(n) * br_student_quantile(LEVEL, n - 1));
+}
+
+static void widen_by_resamples(br_side_by_side *s, double *shares)
 {
     const size_t n = BR_SIDE_BY_SIDE_RESAMPLES;
-    uint32_t degrees = s->n_raters - 1;
     qsort(shares, n, sizeof *shares, by_value);
-    double tail = 0.5 * normal_two_sided(stretch * br_student_quantile(LEVEL, degrees));
-    size_t cut = (size_t)(tail * (double)n);
+    size_t cut = (size_t)(br_resamples_cut(s->n_raters) * (double)n);
     double beyond = 0.0;
     for (size_t i = 0; i < n; i++) {
         double side = s->share > 0.5 ? 0.5 - shares[i] : shares[i] - 0.5;
@@ -155,7 +163,7 @@ static void widen_by_resamples(br_side_by_side *s, double *shares, double stretc
     }
     double share_beyond = (beyond > 0.5 ? beyond : 0.5) / (double)n;
     double z = share_beyond < 0.5 ? normal_quantile(2.0 * share_beyond) : 0.0;
-    widen(s, shares[cut], shares[n - 1 - cut], br_student_two_sided(z / stretch, degrees));
+    widen(s, shares[cut], shares[n - 1 - cut], br_student_two_sided(z / stretch_of(s->n_raters), s->n_raters - 1));
 }
 
 static br_status bootstrap(br_side_by_side *s, const br_rater_choices *chosen, uint64_t seed)
@@ -175,7 +183,7 @@ static br_status bootstrap(br_side_by_side *s, const br_rater_choices *chosen, u
         }
         shares[i] = (double)first / (double)n;
     }
-    widen_by_resamples(s, shares, sqrt(s->n_raters / (s->n_raters - 1.0)));
+    widen_by_resamples(s, shares);
     br_free(shares);
     return BR_OK;
 }

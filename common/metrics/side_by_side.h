@@ -57,6 +57,10 @@ br_side_by_side br_side_by_side_pooled(uint64_t first, uint64_t n);
 /// "cluster bootstrap by rater", "t over raters", "Wilson", "none".
 const char *br_share_interval_name(br_share_interval interval);
 
+/// Where an interval of 95 % is cut from resamples of n raters (2 or more): the share of them left out at each end. Percentiles of few lie too
+/// close together, by what a normal tail is short of Student's and by sqrt(n / (n - 1)). Source: Hesterberg 2015, 4.3 and 5.1 (expanded percentiles).
+double br_resamples_cut(uint32_t n);
+
 /// P(|T| > t) with `degrees` of freedom (1 or more), t >= 0; and the t that has this probability, 0 < p < 1.
 double br_student_two_sided(double t, uint32_t degrees);
 double br_student_quantile(double p, uint32_t degrees);
