@@ -15,11 +15,11 @@
 #include "itembased/ials.h"
 
 typedef enum br_ranker {
-    BR_RANKER_RANDOM,           ///< a number drawn for (x, y): the same for every user, as the paper says of it
-    BR_RANKER_CHRONO,           ///< later last purchase first
-    BR_RANKER_MOST_POP,         ///< popularity of x over the highest one, in [0, 1]
-    BR_RANKER_PERSON_TOP,       ///< how often the user bought x; of equals the more popular one
-    BR_RANKER_SIM_CAT_MOST_POP, ///< 2 + MostPop where x and y have the same category, else MostPop
+    BR_RANKER_RANDOM,   ///< a number drawn for (x, y): the same for every user, as the paper says of it
+    BR_RANKER_CHRONO,   ///< later last purchase first: its time
+    BR_RANKER_MOST_POP, ///< popularity of x over the highest one, in [0, 1]
+    BR_RANKER_PERSON_TOP, ///< how often the user bought x, plus a part of one for its popularity: of equals the more popular one
+    BR_RANKER_SIM_CAT_MOST_POP, ///< 2 + MostPop where x and y have the same category (none is none), else MostPop
     BR_RANKER_IALS,             ///< the part of x in the score of y (ials.h)
     BR_RANKER_SIM_CAT_IALS, ///< the same category first, then by iALS. Choice: 2 + iALS brought to [0, 1] among the user's items
     BR_RANKER_RULE_CONFIDENCE,
@@ -41,20 +41,22 @@ typedef struct br_ranker_models {
     const br_ials *ials;
     const br_ease *ease;
     const br_cooccurrence *counts;
-    uint64_t seed; ///< of Random, and of the order of equal scores
+    uint64_t seed; ///< of Random, and, drawn apart from it, of the order of equal scores
 } br_ranker_models;
 
 typedef struct br_rankers br_rankers;
 
+/// All models are of the history's items. Memory: 16 bytes for each item (32 while they are made) and for each item of the largest history, and
+/// br_ials_user_new(). Errors: BR_ERR_NO_MEMORY.
 br_status br_rankers_new(br_rankers **out, const br_ranker_models *models) BR_MUST_CHECK;
 void br_rankers_free(br_rankers **rankers);
 bool br_rankers_have(const br_rankers *rankers, br_ranker ranker);
 
-/// The user whose items are ranked from now on. Cost: br_ials_user_set() if there is a model.
+/// The user whose items are ranked from now on; before, there are no items. Cost: br_ials_user_set() if there is a model.
 void br_rankers_user(br_rankers *rankers, uint32_t user);
 /// The user's items; *n_out of them, in the order of the history.
 const uint32_t *br_rankers_items(const br_rankers *rankers, uint32_t *n_out);
-/// scores_out[n of the user's items] of the rule "Y = y because of X"; higher is better, all finite. y itself may be among them: it is scored like any other.
+/// For a ranker that is there: scores_out[n of the user's items] of the rule "Y = y because of X"; higher is better, all finite. y itself may be among them: it is scored like any other.
 void br_rankers_score(br_rankers *rankers, br_ranker ranker, uint32_t y, double *scores_out);
 /// order_out[n] = positions of items by falling score. Choice: equal scores in an order drawn for (x, y), so that no approach gains by the order
 /// of the input.
