@@ -1,6 +1,7 @@
 #include "itembased/ials.h"
 
 #include "base/alloc.h"
+#include "itembased/top_items.h"
 #include "linalg/fixed_solve.h"
 
 #include <math.h>
@@ -231,21 +232,12 @@ void br_ials_user_parts(br_ials_user *user, uint32_t item, double *parts_out)
 
 uint32_t br_ials_user_recommend(const br_ials_user *user, const uint8_t *skip, uint32_t n_top, uint32_t *items_out)
 {
-    double *scores = user->scores;
-    uint32_t n = 0;
+    br_top_items top = {.items = items_out, .n_top = n_top, .scores = user->scores};
     for (uint32_t item = 0; item < user->model->n_items; item++) {
-        if (user->set_in[item] == user->round || (skip != NULL && skip[item] != 0)) {
-            continue;
+        if (user->set_in[item] != user->round && (skip == NULL || skip[item] == 0)) {
+            user->scores[item] = br_ials_user_score(user, item);
+            br_top_items_offer(&top, item);
         }
-        scores[item] = br_ials_user_score(user, item);
-        if (n == n_top && (n == 0 || !(scores[item] > scores[items_out[n - 1]]))) {
-            continue;
-        }
-        uint32_t at = n < n_top ? n++ : n - 1;
-        for (; at > 0 && scores[item] > scores[items_out[at - 1]]; at--) {
-            items_out[at] = items_out[at - 1];
-        }
-        items_out[at] = item;
     }
-    return n;
+    return top.n;
 }
