@@ -12,7 +12,7 @@
 br_ials_options br_ials_options_default(void)
 {
     return (br_ials_options){
-        .n_factors = 32, .regularization = 10.0, .confidence = 10.0, .n_sweeps = 15, .seed = 1, .n_threads = 1};
+        .n_factors = 32, .regularization = 10.0, .confidence = 3.0, .n_sweeps = 15, .seed = 1, .n_threads = 1};
 }
 
 static br_status check_range(const char *name, double value, double low, double high)

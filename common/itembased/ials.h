@@ -16,7 +16,7 @@
 #include "itembased/transactions.h"
 
 typedef struct br_ials_options {
-    uint32_t n_factors;    ///< 1 to BR_IALS_MAX_FACTORS; default 32
+    uint32_t n_factors;    ///< 1 to BR_IALS_MAX_FACTORS
     double regularization; ///< BR_IALS_MIN_STRENGTH to BR_IALS_MAX_STRENGTH
     double confidence;     ///< alpha, likewise
     uint32_t n_sweeps;     ///< 1 to BR_IALS_MAX_SWEEPS
@@ -30,6 +30,8 @@ typedef struct br_ials_options {
 #define BR_IALS_MAX_SWEEPS   1000
 #define BR_IALS_MAX_THREADS  64
 
+/// 32 factors, regularization 10, confidence 3, 15 sweeps, seed 1, one thread. Choice: near the best on the 350 movies of MovieLens that are rated most,
+/// each user's last fifth held out.
 br_ials_options br_ials_options_default(void);
 /// Errors: BR_ERR_INVALID with the member and its range.
 br_status br_ials_options_check(const br_ials_options *options) BR_MUST_CHECK;

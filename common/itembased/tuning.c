@@ -17,7 +17,7 @@ br_tuning_options br_tuning_options_default(void)
     return (br_tuning_options){
         .n_factors = {{16.0, 32.0}, 2},
         .regularization = {{3.0, 10.0, 30.0}, 3},
-        .confidence = {{3.0, 10.0}, 2},
+        .confidence = {{1.0, 3.0, 10.0}, 3},
         .ease = {{30.0, 100.0, 300.0, 1000.0}, 4},
         .ials = br_ials_options_default(),
         .cut = 10,

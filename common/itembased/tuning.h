@@ -37,7 +37,7 @@ typedef struct br_tuning_options {
     uint32_t cut;                  ///< K, 1 to 1,000
 } br_tuning_options;
 
-/// 12 points of iALS and 4 of EASE, K = 10.
+/// 18 points of iALS around br_ials_options_default() and 4 of EASE, K = 10.
 br_tuning_options br_tuning_options_default(void);
 
 typedef struct br_ials_point {
