@@ -50,6 +50,8 @@ typedef struct br_rankers br_rankers;
 /// br_ials_user_new(). Errors: BR_ERR_NO_MEMORY.
 br_status br_rankers_new(br_rankers **out, const br_ranker_models *models) BR_MUST_CHECK;
 void br_rankers_free(br_rankers **rankers);
+/// What they rank in.
+const br_history *br_rankers_history(const br_rankers *rankers);
 bool br_rankers_have(const br_rankers *rankers, br_ranker ranker);
 
 /// The user whose items are ranked from now on; before, there are no items. Cost: br_ials_user_set() if there is a model.
