@@ -34,7 +34,9 @@ typedef enum br_stream {
     BR_STREAM_ATTRIBUTION, ///< what attributions sample
     BR_STREAM_GUMBEL,      ///< gates of the search by gradient
     BR_STREAM_STUDY,       ///< order and sides of what raters are asked
-    BR_STREAM_PAIRS        ///< pairs of items: Random, and the order of equal scores
+    BR_STREAM_PAIRS,       ///< pairs of items: Random, and the order of equal scores
+    BR_STREAM_ASKING,      ///< which pairs of items to ask people about
+    BR_STREAM_VOTES        ///< what made-up raters say
 } br_stream;
 
 typedef struct br_rng {

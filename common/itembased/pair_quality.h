@@ -10,11 +10,11 @@
 ///
 ///   Recall@K  valid among the first K / min(K, valid)
 ///   NDCG@K    sum over the first K of valid_k / log2(k + 1), over that of the best order
-///   MAP@K     mean over the first K of valid_k x Precision@k, divided by min(K, valid)
+///   MAP@K     sum over the first K of valid_k x Precision@k, over min(K, valid)
 ///
 /// Choice: min(K, valid) in Recall, too. The paper reads its Recall@1 of 0.37 as "63 % of the first pairs were wrong", which holds only so.
 /// Choice: lists of one candidate count, as Algorithm 1 says; the text speaks of two or more: min_candidates.
-/// Choice: the mean is over lists; intervals (95 %) resample whole users, whose lists are alike.
+/// Choice: the mean is over lists; intervals (95 %) resample whole users, whose lists are alike: br_means_by_group(). With one user they are NAN.
 ///
 /// Source: Algorithm 1; section 6 for the padding and for the lists left out.
 
@@ -24,15 +24,15 @@
 #define BR_MAX_CUTS 8
 
 typedef struct br_pair_quality_options {
-    uint32_t n_top;             ///< recommendations for a user
-    uint32_t cuts[BR_MAX_CUTS]; ///< K
-    uint32_t n_cuts;
-    uint32_t min_candidates; ///< 1 or more
-    uint32_t n_resamples;
-    uint64_t seed;
+    uint32_t n_top;             ///< recommendations for a user, 1 or more
+    uint32_t cuts[BR_MAX_CUTS]; ///< K, 1 or more
+    uint32_t n_cuts;            ///< 1 to BR_MAX_CUTS
+    uint32_t min_candidates;    ///< 1 or more
+    uint32_t n_resamples;       ///< 1 to 100,000
+    uint64_t seed;              ///< of the resamples
 } br_pair_quality_options;
 
-/// What people say of (x, y): 1 valid, 0 not, -1 not judged.
+/// What people say of (x, y): 1 valid, 0 not, -1 not judged. x and y differ, as nothing is recommended to whom has it.
 typedef int (*br_pair_judge)(const void *context, uint32_t x, uint32_t y);
 
 typedef struct br_pair_figures {
@@ -43,16 +43,18 @@ typedef struct br_pair_figures {
 } br_pair_figures;
 
 typedef struct br_pair_quality {
-    br_pair_figures of[BR_RANKER_COUNT]; ///< all NAN for rankers that are not there
+    br_pair_figures of[BR_RANKER_COUNT]; ///< NAN where a ranker is not there, a cut not asked for
     uint32_t n_users;                    ///< with a list that counts
     uint32_t n_lists;                    ///< that count
     uint32_t n_unjudged;                 ///< lists left out: no candidate is judged, or fewer than min_candidates
     uint32_t n_without_valid;            ///< lists left out: candidates are judged, none of them valid
-    double candidates_mean;              ///< of a list that counts
-    double valid_mean;
+    double candidates_mean;              ///< of a list that counts; NAN without one
+    double valid_mean;                   ///< likewise
 } br_pair_quality;
 
-/// Memory: 8 bytes for each list, ranker, figure and cut. Errors: BR_ERR_INVALID (options), BR_ERR_NO_MEMORY.
+/// The rankers must have the iALS model. Memory: 8 bytes for each ranker that is there, figure (4) and cut, times users with a list that counts (twice that
+/// while they grow) and resamples. Cost: for each list one scoring and sorting by each ranker; n_resamples sums of the figures over the users.
+/// Errors: BR_ERR_INVALID (options), BR_ERR_NO_MEMORY.
 br_status br_pair_quality_of(br_pair_quality *out, br_rankers *rankers, br_pair_judge judge, const void *context,
                              const br_pair_quality_options *options) BR_MUST_CHECK;
 
