@@ -15,6 +15,7 @@
 /// Choice: min(K, valid) in Recall, too. The paper reads its Recall@1 of 0.37 as "63 % of the first pairs were wrong", which holds only so.
 /// Choice: lists of one candidate count, as Algorithm 1 says; the text speaks of two or more: min_candidates.
 /// Choice: the mean is over lists; intervals (95 %) resample whole users, whose lists are alike: br_means_by_group(). With one user they are NAN.
+/// They say how sure the figures are for other users; what people said of the pairs is taken as it is.
 ///
 /// Source: Algorithm 1; section 6 for the padding and for the lists left out.
 
