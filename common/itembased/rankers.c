@@ -114,6 +114,11 @@ void br_rankers_free(br_rankers **rankers)
     *rankers = NULL;
 }
 
+const br_history *br_rankers_history(const br_rankers *rankers)
+{
+    return rankers->models.history;
+}
+
 bool br_rankers_have(const br_rankers *rankers, br_ranker ranker)
 {
     switch (ranker) {
