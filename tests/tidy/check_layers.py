@@ -13,7 +13,7 @@ import sys
 LAYERS = {
     "base": set(),
     "linalg": {"base"},
-    "input": {"base", "market"},
+    "input": {"base", "market", "itembased"},
     "market": {"base", "linalg"},
     "metrics": {"base", "linalg"},
     "itembased": {"base", "linalg", "metrics"},
