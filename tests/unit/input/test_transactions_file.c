@@ -89,7 +89,7 @@ Test(input_transactions_file, a_bad_row_is_told_and_the_next_one_read)
            "[t.csv 9 : 4 fields where the header has 5]"
            "[t.csv 11 c: 'toys', and the item has the category 'food' already]"
            "[t.csv 12 i: a control character]"
-           "[t.csv 13 : NUL byte at byte 3 of the line]"
+           "[t.csv 13 : 2 fields where the header has 5]"
            "a m 1 1;b m 3 1;m=food;",
            "u,i,t,w,c\na,m,1,0,\na,m,1,-1,\na,m,1,nan,\na,m,1,1e39,\n,m,1,1,\na,,1,1,\na,m,,1,\na,m,1,1\na,m,1,1,food\n"
            "a,m,2,1,toys\na,m\a,1,1,food\n"
