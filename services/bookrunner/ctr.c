@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "interrupts.h"
 #include "linalg/gemm.h"
 #include "options.h"
 #include "progress.h"
@@ -87,7 +88,7 @@ static bool watch(void *context, const br_train_progress *now)
     char text[64];
     snprintf(text, sizeof text, "epoch %u, log loss %.4f", now->epoch + 1, now->train_log_loss);
     progress_show(&it->shown, now->samples_done, now->samples_total, 0, text);
-    return !ctr_interrupted();
+    return !interrupted();
 }
 
 static br_status learn(ctr_job *it)
@@ -171,7 +172,7 @@ exit_code train_on_rows(const arguments *args)
     if (status == BR_OK) {
         status = configure(&it);
     }
-    ctr_listen_to_interrupts();
+    interrupts_listen();
     int64_t started = br_clock_ms();
     if (status == BR_OK) {
         status = ctr_data_read(&it.data, &it.request, it.config.training.seed);

@@ -56,10 +56,6 @@ br_status ctr_data_read(ctr_data *out, const ctr_request *request, uint64_t seed
 br_sample_stream ctr_data_stream(ctr_part *part);
 void ctr_data_deinit(ctr_data *data);
 
-/// From now on SIGINT and SIGTERM only ask to stop; a second one ends the process.
-void ctr_listen_to_interrupts(void);
-bool ctr_interrupted(void);
-
 /// The command. Exit codes: 3 when rows were rejected, 130 when interrupted.
 exit_code train_on_rows(const arguments *args);
 

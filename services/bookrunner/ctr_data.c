@@ -1,33 +1,13 @@
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "ctr.h"
+#include "interrupts.h"
 #include "progress.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static volatile sig_atomic_t interrupted = 0;
-
-static void take_signal(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
-
-void ctr_listen_to_interrupts(void)
-{
-    struct sigaction action = {.sa_handler = take_signal, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
-bool ctr_interrupted(void)
-{
-    return interrupted != 0;
-}
 
 /// What a pass over the files needs to know.
 typedef struct pass {
@@ -52,7 +32,7 @@ static uint32_t part_of(const pass *it, uint64_t row)
 
 static br_status next_row(br_ctr_reader *reader, br_ctr_row *row, progress *shown)
 {
-    if (ctr_interrupted()) {
+    if (interrupted()) {
         return br_fail(BR_ERR_CANCELLED, "interrupted while reading");
     }
     br_status status = br_ctr_reader_next(reader, row);
@@ -180,7 +160,7 @@ static br_status start(void *context, uint32_t epoch, uint32_t max_rows)
 static br_status next(void *context, uint32_t n_rows, br_sample_batch *out)
 {
     ctr_part *part = context;
-    if (ctr_interrupted()) {
+    if (interrupted()) {
         return br_fail(BR_ERR_CANCELLED, "training: interrupted");
     }
     br_ctr_batch batch;

@@ -2,14 +2,13 @@
 
 #include "table.h"
 
-#include <errno.h>
 #include <string.h>
 
 void tally_init(tally *t, const arguments *args, const char *directory, const char *market)
 {
     *t = (tally){0};
     if (args->rejects != NULL) {
-        snprintf(t->rejects_path, sizeof t->rejects_path, "%s", args->rejects);
+        snprintf(t->rejects.path, sizeof t->rejects.path, "%s", args->rejects);
         return;
     }
     char name[65];
@@ -17,7 +16,7 @@ void tally_init(tally *t, const arguments *args, const char *directory, const ch
     for (char *c = name; *c != '\0'; c++) {
         *c = *c == '/' ? '_' : *c;
     }
-    snprintf(t->rejects_path, sizeof t->rejects_path, "%s/rejects-%s.csv", directory, name);
+    snprintf(t->rejects.path, sizeof t->rejects.path, "%s/rejects-%s.csv", directory, name);
 }
 
 static file_tally *file_of(tally *t, const char *name)
@@ -31,30 +30,6 @@ static file_tally *file_of(tally *t, const char *name)
     file_tally *file = &t->files[t->n_files++];
     snprintf(file->name, sizeof file->name, "%s", name);
     return file;
-}
-
-static br_status write_reject(tally *t, const row_origin *origin, const br_row_result *result)
-{
-    if (t->rejects == NULL) {
-        t->rejects = fopen(t->rejects_path, "we");
-        if (t->rejects == NULL) {
-            return br_fail(BR_ERR_IO, "rejects file %s: %s", t->rejects_path, strerror(errno));
-        }
-        fputs("file,line,column,reason,raw\n", t->rejects);
-    }
-    BR_AUTO_DEINIT(br_buf) line = {0};
-    br_buf_csv_field(&line, origin->file, strlen(origin->file));
-    br_buf_printf(&line, ",%llu,", (unsigned long long)origin->line);
-    br_buf_csv_field(&line, result->column, strlen(result->column));
-    br_buf_char(&line, ',');
-    br_buf_csv_field(&line, result->reason, strlen(result->reason));
-    br_buf_char(&line, ',');
-    br_buf_csv_field(&line, origin->raw, strlen(origin->raw));
-    br_buf_char(&line, '\n');
-    if (line.failed || fwrite(line.data, 1, line.length, t->rejects) != line.length) {
-        return br_fail(BR_ERR_IO, "rejects file %s: %s", t->rejects_path, strerror(errno));
-    }
-    return BR_OK;
 }
 
 br_status tally_row(tally *t, const row_origin *origin, const br_row_result *result)
@@ -71,7 +46,7 @@ br_status tally_row(tally *t, const row_origin *origin, const br_row_result *res
     case BR_OUTCOME_REJECTED:
         file->rejected++;
         snprintf(t->last_reason, sizeof t->last_reason, "%s", result->reason);
-        return t->rejects_path[0] == '\0' ? BR_OK : write_reject(t, origin, result);
+        return rejects_write(&t->rejects, origin, result->column, result->reason);
     }
     return BR_OK;
 }
@@ -109,14 +84,13 @@ exit_code tally_report(tally *t, br_folder *folder, output_format format, FILE *
     for (size_t i = 0; i < n_unknown; i++) {
         fprintf(stderr, "column not in the schema, ignored: %s\n", unknown[i]);
     }
-    if (t->rejects != NULL) {
-        bool written = fclose(t->rejects) == 0;
-        t->rejects = NULL;
-        if (!written) {
-            return cli_failed(br_fail(BR_ERR_IO, "rejects file %s: %s", t->rejects_path, strerror(errno)), "import");
+    if (t->rejects.n > 0) {
+        br_status status = rejects_close(&t->rejects);
+        if (status != BR_OK) {
+            return cli_failed(status, "import");
         }
         fprintf(stderr, "%llu rejected, each with its reason in %s\n", (unsigned long long)tally_rejected(t),
-                t->rejects_path);
+                t->rejects.path);
         return code == EXIT_CODE_OK ? EXIT_CODE_REJECTED : code;
     }
     return code;
@@ -124,8 +98,5 @@ exit_code tally_report(tally *t, br_folder *folder, output_format format, FILE *
 
 void tally_deinit(tally *t)
 {
-    if (t->rejects != NULL) {
-        fclose(t->rejects);
-        t->rejects = NULL;
-    }
+    rejects_deinit(&t->rejects);
 }

@@ -6,8 +6,7 @@
 #include "cli.h"
 #include "codec/rows.h"
 #include "input/folder.h"
-
-#include <stdio.h>
+#include "rejects.h"
 
 #define MAX_FILES 16
 
@@ -22,17 +21,9 @@ typedef struct file_tally {
 typedef struct tally {
     file_tally files[MAX_FILES];
     uint32_t n_files;
-    char rejects_path[2 * BR_PATH_BYTES];
-    FILE *rejects; ///< opened with the first rejected line
+    rejects_file rejects;
     char last_reason[256];
 } tally;
-
-/// Where a row came from.
-typedef struct row_origin {
-    const char *file;
-    uint64_t line;
-    const char *raw;
-} row_origin;
 
 /// Remember where rejected lines go: --rejects, else rejects-MARKET.csv in `directory`. Without this call they are only counted.
 void tally_init(tally *t, const arguments *args, const char *directory, const char *market);
