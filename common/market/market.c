@@ -305,15 +305,26 @@ static bool check_bid(const br_market *market, const br_row *row, br_row_problem
                  br_day_text(row->day, day), ID_SHOWN, row->bond_id, br_day_text(bond->announce_day, announced));
 }
 
+static bool check_issuers(const br_market *market, const br_row *row, br_row_problem *problem)
+{
+    if (br_market_find_issuer(market, row->issuer_id) == NONE) {
+        return wrong(problem, "issuer_id", "unknown pair: there is no issuer %.*s", ID_SHOWN, row->issuer_id);
+    }
+    return br_market_find_issuer(market, row->note->subject) != NONE ||
+           wrong(problem, "subject", "unknown pair: there is no issuer %.*s", ID_SHOWN, row->note->subject);
+}
+
 // A note may be about nobody, but not about somebody who is not there.
 static bool check_mentioned(const br_market *market, const br_row *row, br_row_problem *problem)
 {
     if (row->bond_id != NULL && row->bond_id[0] != '\0' && br_market_find_bond(market, row->bond_id) == NONE) {
         return wrong(problem, "bond_id", "there is no bond %.*s", ID_SHOWN, row->bond_id);
     }
-    return row->investor_id == NULL || row->investor_id[0] == '\0' ||
-           br_market_find_investor(market, row->investor_id) != NONE ||
-           wrong(problem, "investor_id", "there is no investor %.*s", ID_SHOWN, row->investor_id);
+    if (row->investor_id != NULL && row->investor_id[0] != '\0' &&
+        br_market_find_investor(market, row->investor_id) == NONE) {
+        return wrong(problem, "investor_id", "there is no investor %.*s", ID_SHOWN, row->investor_id);
+    }
+    return row->note->topic != BR_TOPIC_PAIR || check_issuers(market, row, problem);
 }
 
 static bool check_known(const br_market *market, const br_row *row, br_row_problem *problem)
@@ -644,6 +655,11 @@ uint32_t br_market_find_bond(const br_market *market, const char *id)
 uint32_t br_market_find_investor(const br_market *market, const char *id)
 {
     return br_index_find(market->investor_ids, id, strlen(id));
+}
+
+uint32_t br_market_find_issuer(const br_market *market, const char *id)
+{
+    return br_index_find(market->issuer_ids, id, strlen(id));
 }
 
 br_raw_value br_market_bond_value(const br_market *market, uint32_t bond, uint32_t feature)

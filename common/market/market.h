@@ -66,6 +66,7 @@ const char *br_market_issuer_id(const br_market *market, uint32_t issuer);
 const char *br_market_investor_id(const br_market *market, uint32_t investor);
 uint32_t br_market_find_bond(const br_market *market, const char *id);     ///< or BR_INDEX_NONE
 uint32_t br_market_find_investor(const br_market *market, const char *id); ///< or BR_INDEX_NONE
+uint32_t br_market_find_issuer(const br_market *market, const char *id);   ///< or BR_INDEX_NONE
 br_raw_value br_market_bond_value(const br_market *market, uint32_t bond, uint32_t feature);
 /// The investor's attribute by the latest row effective on or before `day`; missing if there is none.
 br_raw_value br_market_investor_value(const br_market *market, uint32_t investor, uint32_t feature, br_day day);

@@ -25,10 +25,8 @@ const char *br_row_kind_name(br_row_kind kind)
 }
 
 static const char *const topic_names[BR_TOPIC_END] = {
-    [BR_TOPIC_CALL] = "call",
-    [BR_TOPIC_REASON] = "reason",
-    [BR_TOPIC_CHOICE] = "choice",
-    [BR_TOPIC_ACTION] = "action",
+    [BR_TOPIC_CALL] = "call",     [BR_TOPIC_REASON] = "reason", [BR_TOPIC_CHOICE] = "choice",
+    [BR_TOPIC_ACTION] = "action", [BR_TOPIC_PAIR] = "pair",
 };
 
 const char *br_topic_name(br_topic topic)
@@ -358,6 +356,24 @@ static bool check_text(const char *text, size_t max_bytes, const char *column, b
     return !br_utf8_has_control(text, n) || wrong(problem, column, "has a control character");
 }
 
+static bool check_vote(const br_row *row, br_row_problem *problem)
+{
+    static const char *const values[] = {"yes", "no", "skip", ""};
+    const br_note *note = row->note;
+    if (!check_id(row->issuer_id, "issuer_id", problem) || !check_id(note->subject, "subject", problem)) {
+        return false;
+    }
+    if (strcmp(row->issuer_id, note->subject) == 0) {
+        return wrong(problem, "subject", "X and Y are the same issuer");
+    }
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        if (note->value != NULL && strcmp(note->value, values[i]) == 0) {
+            return true;
+        }
+    }
+    return wrong(problem, "value", "neither yes, no, skip nor empty");
+}
+
 static bool check_note(const br_row *row, br_row_problem *problem)
 {
     const br_note *note = row->note;
@@ -373,6 +389,9 @@ static bool check_note(const br_row *row, br_row_problem *problem)
     }
     if (note->topic < BR_TOPIC_CALL || note->topic >= BR_TOPIC_END) {
         return wrong(problem, "topic", "there is no topic %d", (int)note->topic);
+    }
+    if (note->topic == BR_TOPIC_PAIR && !check_vote(row, problem)) {
+        return false;
     }
     const int64_t last_ms = ((int64_t)BR_DAY_MAX + 1) * 86400000 - 1;
     return (note->time_ms >= 0 && note->time_ms <= last_ms) ||

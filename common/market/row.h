@@ -29,22 +29,24 @@ typedef enum br_topic {
     BR_TOPIC_REASON,   ///< a reason is useful, wrong, known
     BR_TOPIC_CHOICE,   ///< one of two explanations is better
     BR_TOPIC_ACTION,   ///< something was done to the installation
+    BR_TOPIC_PAIR,     ///< "the bonds of Y, because they bid on the bonds of X": does that make sense?
     BR_TOPIC_END
 } br_topic;
 
-const char *br_topic_name(br_topic topic); ///< "call", "reason", "choice", "action"
+const char *br_topic_name(br_topic topic); ///< "call", "reason", "choice", "action", "pair"
 /// BR_TOPIC_END: there is none of this name.
 br_topic br_topic_find(const char *name);
 
-/// What a person did. Bond and investor, where it is about one, stand in the row. Its content, by which a note is known again, is all but
-/// time_ms and the chain.
+/// What a person did. Bond and investor, where it is about one, stand in the row, and so does the issuer Y of a pair, whose X is the subject. Its content,
+/// by which a note is known again, is all but time_ms and the chain.
 typedef struct br_note {
     br_hash id;       ///< the note's key
     const char *user; ///< 1 to BR_MAX_ID_BYTES bytes
     int64_t time_ms;  ///< since 1970, UTC
     br_topic topic;
     const char *subject; ///< at most BR_MAX_ID_BYTES bytes, "" = none
-    const char *value;   ///< at most BR_MAX_VALUE_BYTES bytes; "" = what was noted is withdrawn
+    const char
+        *value; ///< at most BR_MAX_VALUE_BYTES bytes; "" = what was noted is withdrawn; of a pair "yes", "no", "skip"
     const char *version; ///< of the snapshot on the screen, at most BR_MAX_ID_BYTES bytes
     bool chained;
     br_hash
@@ -61,7 +63,7 @@ typedef struct br_row {
     br_row_kind kind;
     const char *bid_id;             ///< bids
     const char *bond_id;            ///< bonds, bids, exclusions; notes about one
-    const char *issuer_id;          ///< bonds
+    const char *issuer_id;          ///< bonds; Y of a note about a pair
     const char *investor_id;        ///< investors, bids, exclusions; notes about one
     br_day announce_day;            ///< bonds
     br_day issue_day;               ///< bonds

@@ -17,7 +17,7 @@
 #define BR_PEER_BYTES            64
 #define BR_ENVELOPE_BYTES        32
 #define BR_PROTOCOL_MAJOR        1
-#define BR_PROTOCOL_MINOR        1
+#define BR_PROTOCOL_MINOR        2
 #define BR_KEY_TEXT              41 ///< a CURVE key as Z85 text with NUL
 #define BR_DEFAULT_HIGH_WATER    1000
 #define BR_DEFAULT_MESSAGE_BYTES ((size_t)1 << 20)

@@ -52,8 +52,8 @@ const br_row *example_br_row(void)
 
 const br_row_batch *example_br_row_batch(void)
 {
-    static br_row rows[3];
-    static br_note note;
+    static br_row rows[4];
+    static br_note note, vote;
     static br_row_batch batch;
     rows[0] = *example_br_row();
     rows[1] = (br_row){.kind = BR_ROW_CLOSE_DAY,
@@ -79,7 +79,17 @@ const br_row_batch *example_br_row_batch(void)
     rows[2] = rows[1];
     rows[2].kind = BR_ROW_NOTE;
     rows[2].note = &note;
-    batch = (br_row_batch){rows, 3, "bids.csv"};
+    vote = (br_note){.id = hash_from(2),
+                     .user = "mei",
+                     .time_ms = 1,
+                     .topic = BR_TOPIC_PAIR,
+                     .subject = "S0001",
+                     .value = "yes",
+                     .version = ""};
+    rows[3] = rows[2];
+    rows[3].issuer_id = "S0002";
+    rows[3].note = &vote;
+    batch = (br_row_batch){rows, 4, "bids.csv"};
     return &batch;
 }
 

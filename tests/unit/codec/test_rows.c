@@ -112,6 +112,9 @@ Test(codec_rows, a_batch_comes_back_and_says_which_row_is_wrong)
         SAME_TEXT(rows[2].note->version);
         SAME(rows[2].note->chained);
         SAME_HASH(rows[2].note->chain);
+        SAME_TEXT(rows[3].issuer_id);
+        SAME(rows[3].note->topic);
+        SAME_TEXT(rows[3].note->subject);
     });
     REFUSED(br_row_batch, "RowBatch.rows[1].kind", m.rows[1].kind = (br_row_kind)99);
     REFUSED(br_row_batch, "RowBatch.rows[1].bond_id", m.rows[1].bond_id = "\x01");

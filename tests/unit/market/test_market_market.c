@@ -39,6 +39,28 @@ Test(market_market, wrong_bids_are_refused_with_the_days)
     cr_assert_eq(br_market_apply(market, &row), BR_ERR_INVALID);
 }
 
+Test(market_market, a_pair_is_of_issuers_that_are_there)
+{
+    BR_AUTO(br_market) *market = two_bonds();
+    br_row_problem problem;
+    br_note note = {.user = "mei", .topic = BR_TOPIC_PAIR, .subject = "S2", .value = "yes"};
+    br_row row = {.kind = BR_ROW_NOTE, .issuer_id = "S1", .note = &note};
+    cr_assert(!fixture_refused(market, row, &problem));
+    cr_assert_eq(br_market_find_issuer(market, "S2"), 1);
+    row.issuer_id = "S9";
+    cr_assert(fixture_refused(market, row, &problem));
+    cr_assert_str_eq(problem.column, "issuer_id");
+    cr_assert_str_eq(problem.reason, "unknown pair: there is no issuer S9");
+    row.issuer_id = "S1";
+    note.subject = "B1";
+    cr_assert(fixture_refused(market, row, &problem));
+    cr_assert_str_eq(problem.column, "subject");
+    cr_assert_str_eq(problem.reason, "unknown pair: there is no issuer B1");
+    note.topic = BR_TOPIC_REASON;
+    row.issuer_id = NULL;
+    cr_assert(!fixture_refused(market, row, &problem), "of other topics the subject is a text");
+}
+
 Test(market_market, days_close_once_and_in_order)
 {
     BR_AUTO(br_market) *market = two_bonds();

@@ -280,6 +280,34 @@ Test(market_row, notes_are_checked)
     cr_assert_eq(br_topic_find(""), BR_TOPIC_END);
 }
 
+static void expect_vote(const char *x, const char *y, const char *value, const char *where)
+{
+    const br_note note = {.user = "mei", .topic = BR_TOPIC_PAIR, .subject = x, .value = value};
+    const br_row row = {.kind = BR_ROW_NOTE, .issuer_id = y, .note = &note};
+    br_row_problem problem;
+    if (where == NULL) {
+        cr_assert(br_row_check(NULL, &row, &problem), "%s: %s", problem.column, problem.reason);
+    } else {
+        expect_problem(row, where);
+    }
+}
+
+Test(market_row, a_vote_on_a_pair_has_two_issuers_and_a_word)
+{
+    static const char *const values[] = {"yes", "no", "skip", ""};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        expect_vote("S1", "S2", values[i], NULL);
+    }
+    expect_vote("S1", "S2", "Yes", "value");
+    expect_vote("S1", "S2", NULL, "value");
+    expect_vote("S1", "S1", "yes", "subject");
+    expect_vote("", "S1", "yes", "subject");
+    expect_vote(NULL, "S1", "yes", "subject");
+    expect_vote("S1", "", "yes", "issuer_id");
+    expect_vote("S1", NULL, "yes", "issuer_id");
+    expect_vote("S1", "S\n2", "yes", "issuer_id");
+}
+
 Test(market_row, keys_differ_where_rows_speak_of_different_things)
 {
     br_row rows[] = {
