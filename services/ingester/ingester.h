@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "codec/rows.h"
+#include "pipeline/ballot.h"
 #include "pipeline/follow.h"
 #include "service/answer.h"
 #include "service/service.h"
@@ -24,6 +25,7 @@ typedef struct ingester {
     br_service *service;
     br_ledger *ledger;
     br_follower *follower; ///< the market up to and including the open batch
+    br_ballot *ballot;     ///< likewise the votes on pairs
     br_socket *requests;
     br_socket *hints;
     br_arena *round;   ///< rows and results of the open round
@@ -39,7 +41,7 @@ typedef struct ingester {
     br_metric *head;
 } ingester;
 
-/// The market and the chain of notes as the ledger has them.
+/// The market, the votes on pairs and the chain of notes as the ledger has them.
 br_status ingester_read_ledger(ingester *self) BR_MUST_CHECK;
 /// Decide about one row inside the open batch and append it if it is good. What `out` points to lives in the round's arena.
 br_status ingester_take_row(ingester *self, const br_row *row, br_row_result *out) BR_MUST_CHECK;

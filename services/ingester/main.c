@@ -124,7 +124,9 @@ static br_status end_round(void *state)
 // What the row is about, for people.
 static void row_id(const br_row *row, char *out, size_t room)
 {
-    const char *ids[] = {row->bid_id, row->bond_id, row->investor_id};
+    const bool pair = row->note != NULL && row->note->topic == BR_TOPIC_PAIR;
+    const char *ids[] = {pair ? row->note->subject : row->bid_id, pair ? row->issuer_id : row->bond_id,
+                         pair ? row->note->user : row->investor_id};
     out[0] = '\0';
     if (row->kind == BR_ROW_CLOSE_DAY) {
         br_day_text(row->day, out);
@@ -287,6 +289,7 @@ static void stop(void *state)
         br_ledger_abort(self->ledger);
     }
     br_follower_free(&self->follower);
+    br_ballot_free(&self->ballot);
     br_ledger_free(&self->ledger);
     br_arena_free(&self->round);
     br_arena_free(&self->message);

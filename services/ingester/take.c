@@ -58,7 +58,16 @@ static bool row_is_good(ingester *self, const br_row *row, br_row_problem *probl
                  "the ledger has no schema yet: import a market with schema.yaml first");
         return false;
     }
-    return br_row_check(br_market_schema(market), row, problem) && br_market_check(market, row, problem);
+    if (!br_row_check(br_market_schema(market), row, problem) || !br_market_check(market, row, problem)) {
+        return false;
+    }
+    const char *reason = NULL;
+    const char *column = br_ballot_refuse(self->ballot, row, &reason);
+    if (column != NULL) {
+        snprintf(problem->column, sizeof problem->column, "%s", column);
+        snprintf(problem->reason, sizeof problem->reason, "%s", reason);
+    }
+    return column == NULL;
 }
 
 // A new schema gives later rows another meaning, so that it is committed at once and the market is built again under it.
@@ -70,17 +79,20 @@ static br_status take_schema(ingester *self)
 
 static br_status see_note(void *context, uint64_t record, const br_row *row)
 {
-    (void)record;
     ingester *self = context;
     self->chain = row->note->chain;
-    return BR_OK;
+    return br_ballot_take(self->ballot, record, row);
 }
 
 br_status ingester_read_ledger(ingester *self)
 {
     br_follower_free(&self->follower);
+    br_ballot_free(&self->ballot);
     self->chain = (br_hash){{0}};
     br_status status = br_follower_new(&self->follower);
+    if (status == BR_OK) {
+        status = br_ballot_new(&self->ballot);
+    }
     if (status == BR_OK) {
         br_follower_notes(self->follower, see_note, self);
         status = br_follower_catch_up(self->follower, self->ledger, 0, 0);
@@ -91,9 +103,11 @@ br_status ingester_read_ledger(ingester *self)
 // What a note does not need is not taken from its sender, and least of all its chain.
 static br_row bare_note(const br_row *row)
 {
+    const bool pair = row->note != NULL && row->note->topic == BR_TOPIC_PAIR;
     return (br_row){.kind = BR_ROW_NOTE,
-                    .bond_id = row->bond_id,
-                    .investor_id = row->investor_id,
+                    .bond_id = pair ? "" : row->bond_id,
+                    .issuer_id = pair ? row->issuer_id : "",
+                    .investor_id = pair ? "" : row->investor_id,
                     .announce_day = BR_DAY_NONE,
                     .issue_day = BR_DAY_NONE,
                     .day = BR_DAY_NONE,
