@@ -171,7 +171,14 @@ static br_status check_finite(const br_snapshot *snapshot)
     return BR_OK;
 }
 
-br_status br_manifest_pack(const br_snapshot *snapshot, const br_hash *chunk_hashes, uint32_t n_chunks, br_buf *out)
+static bool is_zero(const br_hash *hash)
+{
+    static const br_hash zero = {{0}};
+    return br_hash_equal(hash, &zero);
+}
+
+br_status br_manifest_pack(const br_snapshot *snapshot, const br_hash *chunk_hashes, uint32_t n_chunks,
+                           const br_hash *issuers, br_buf *out)
 {
     br_assert(n_chunks <= MAX_CHUNKS);
     br_status status = check_finite(snapshot);
@@ -198,6 +205,7 @@ br_status br_manifest_pack(const br_snapshot *snapshot, const br_hash *chunk_has
     }
     message.chunk_hashes = hashes;
     message.n_chunk_hashes = n_chunks;
+    message.issuers = br_write_bytes(issuers->bytes, is_zero(issuers) ? 0 : sizeof issuers->bytes);
     return br_write_end(&writing, &message.base, MAX_MANIFEST_BYTES, out);
 }
 
@@ -584,8 +592,8 @@ static br_status read_snapshot(br_reading *in, const Br__Manifest *message, br_s
     return BR_OK;
 }
 
-br_status br_manifest_unpack(br_snapshot **out, br_hash *chunk_hashes, uint32_t n_chunks, const uint8_t *bytes,
-                             size_t n)
+br_status br_manifest_unpack(br_snapshot **out, br_hash *chunk_hashes, uint32_t n_chunks, br_hash *issuers,
+                             const uint8_t *bytes, size_t n)
 {
     br_assert(n_chunks <= MAX_CHUNKS);
     BR_AUTO(br_arena) *arena = NULL;
@@ -602,7 +610,11 @@ br_status br_manifest_unpack(br_snapshot **out, br_hash *chunk_hashes, uint32_t 
         return br_fail(BR_ERR_VERSION, "Manifest.format: %u, this program reads %d", message->format, MANIFEST_FORMAT);
     }
     br_hash hashes[MAX_CHUNKS];
+    br_hash table = {{0}};
     read_hashes(&in, message, hashes, n_chunks);
+    if (message->issuers.len > 0) {
+        table = br_read_hash(&in, "issuers", message->issuers);
+    }
     if (in.status == BR_OK) {
         status = read_snapshot(&in, message, out);
     }
@@ -610,5 +622,6 @@ br_status br_manifest_unpack(br_snapshot **out, br_hash *chunk_hashes, uint32_t 
         return in.status != BR_OK ? in.status : status;
     }
     memcpy(chunk_hashes, hashes, n_chunks * sizeof *hashes);
+    *issuers = table;
     return BR_OK;
 }

@@ -107,14 +107,19 @@ BR_CODEC_PAIR(br_dead_job);
 BR_CODEC_PAIR(br_snapshot_event);
 BR_CODEC_PAIR(br_bond_quality);
 
+/// The value "table.issuers" of a snapshot. *out is owned by the caller: br_issuer_table_free(). Errors of unpack: BR_ERR_INVALID (an id twice, a
+/// factor that is not finite), BR_ERR_LIMIT, BR_ERR_NO_MEMORY.
+br_status br_issuer_table_pack(const br_issuer_table *table, br_buf *out) BR_MUST_CHECK;
+br_status br_issuer_table_unpack(br_issuer_table **out, const uint8_t *bytes, size_t n) BR_MUST_CHECK;
+
 /// The small parts of a snapshot and the hashes of the large ones (at most 64). Unpack makes a snapshot with encoder, a model of the right shape
-/// with zero parameters, a record with zero tables and a zero mean bond; the store fills in these and the schema. Every number that
+/// with zero parameters, a record with zero tables and a zero mean bond; the store fills in these, the schema and the issuers. Every number that
 /// decides how much is allocated is checked first (at most 64 Mi parameters and 32 Mi record cells).
-/// n_chunks: as many as the reader expects. *out is owned by the caller: br_snapshot_free().
+/// n_chunks: as many as the reader expects; issuers: hash of their table, all zero where there is none. *out is owned by the caller: br_snapshot_free().
 /// Errors of unpack: BR_ERR_INVALID, BR_ERR_LIMIT, BR_ERR_NO_MEMORY; BR_ERR_VERSION for another format.
 br_status br_manifest_pack(const br_snapshot *snapshot, const br_hash *chunk_hashes, uint32_t n_chunks,
-                           br_buf *out) BR_MUST_CHECK;
-br_status br_manifest_unpack(br_snapshot **out, br_hash *chunk_hashes, uint32_t n_chunks, const uint8_t *bytes,
-                             size_t n) BR_MUST_CHECK;
+                           const br_hash *issuers, br_buf *out) BR_MUST_CHECK;
+br_status br_manifest_unpack(br_snapshot **out, br_hash *chunk_hashes, uint32_t n_chunks, br_hash *issuers,
+                             const uint8_t *bytes, size_t n) BR_MUST_CHECK;
 
 #endif

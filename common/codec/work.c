@@ -46,8 +46,32 @@ br_status br_ready_unpack(br_ready *out, br_arena *arena, const uint8_t *bytes, 
 
 // --- jobs ---
 
-// Borrows everything from `body`; packing only reads, though protobuf-c's struct has no const.
-static void fill_body(const br_job_body *body, Br__JobBody *message)
+// Packing only reads, though protobuf-c's struct has no const.
+static uint32_t *numbers_of(const uint32_t *numbers)
+{
+    return (uint32_t *)(void *)br_write_bytes(numbers, 0).data;
+}
+
+static void fill_past(br_writing *writing, const br_job_body *body, Br__JobBody *message)
+{
+    uint32_t n = body->past == NULL ? 0 : body->n_investors;
+    Br__Past *pasts = br_write_alloc(writing, n, sizeof *pasts);
+    message->past = br_write_alloc(writing, n, sizeof *message->past);
+    message->issuer = br_write_text(body->issuer);
+    message->n_past = writing->failed ? 0 : n;
+    for (uint32_t i = 0; i < message->n_past; i++) {
+        const br_past *past = &body->past[i];
+        br__past__init(&pasts[i]);
+        pasts[i].n_issuers = pasts[i].n_bids = pasts[i].n_days = past->n;
+        pasts[i].issuers = numbers_of(past->issuers);
+        pasts[i].bids = numbers_of(past->bids);
+        pasts[i].days = numbers_of(past->days);
+        message->past[i] = &pasts[i];
+    }
+}
+
+// Borrows everything from `body`.
+static void fill_body(br_writing *writing, const br_job_body *body, Br__JobBody *message)
 {
     br__job_body__init(message);
     message->version = br_write_text(body->version);
@@ -56,25 +80,26 @@ static void fill_body(const br_job_body *body, Br__JobBody *message)
     message->population = br_write_bytes(body->population.bytes, sizeof body->population.bytes);
     message->scores = br_write_bytes(body->scores, body->n_population * sizeof *body->scores);
     message->n_investors = body->n_investors;
-    message->investors = (uint32_t *)(void *)br_write_bytes(body->investors, 0).data;
+    message->investors = numbers_of(body->investors);
     message->objective = (uint32_t)body->objective;
     message->n_reasons = body->n_reasons;
     message->engine = body->engine;
     message->certify = body->certify;
     message->eligible = br_write_bytes(body->eligible, body->n_population);
     message->n_banned = body->n_banned;
-    message->banned = (uint32_t *)(void *)br_write_bytes(body->banned, 0).data;
+    message->banned = numbers_of(body->banned);
     message->n_apart = (size_t)body->n_apart * 2;
-    message->apart = (uint32_t *)(void *)br_write_bytes(body->apart, 0).data;
+    message->apart = numbers_of(body->apart);
     message->max_evaluations = body->max_evaluations;
     message->after = br_write_bytes(body->after.bytes, body->has_after ? sizeof body->after.bytes : 0);
+    fill_past(writing, body, message);
 }
 
 br_status br_job_body_pack(const br_job_body *body, br_buf *out)
 {
-    br_writing writing = {0};
+    BR_AUTO_DEINIT(br_writing) writing = {0};
     Br__JobBody message;
-    fill_body(body, &message);
+    fill_body(&writing, body, &message);
     return br_write_end(&writing, &message.base, br_message_max_bytes(BR_MSG_JOB), out);
 }
 
@@ -129,6 +154,39 @@ static void read_rules(br_reading *in, const Br__JobBody *message, br_job_body *
     body->apart = message->apart;
 }
 
+static br_past read_past_of(br_reading *in, const Br__Past *message)
+{
+    uint32_t n = (uint32_t)br_read_range(in, "issuers", message->n_issuers, 0, BR_MAX_PAST_ISSUERS);
+    if (message->n_bids != n || message->n_days != n) {
+        br_read_fail(in, "bids", "%zu bids and %zu days of %u issuers", message->n_bids, message->n_days, n);
+    }
+    for (uint32_t k = 0; k < n && in->status == BR_OK; k++) {
+        uint32_t issuer = message->issuers[k];
+        br_read_range(in, "issuers", issuer, k == 0 ? 0 : (uint64_t)message->issuers[k - 1] + 1,
+                      issuer == BR_OWN_ISSUER ? BR_OWN_ISSUER : BR_MAX_TABLE_ISSUERS - 1);
+        br_read_range(in, "bids", message->bids[k], 1, UINT32_MAX);
+        br_read_range(in, "days", message->days[k], 1, INT32_MAX);
+    }
+    return (br_past){.issuers = message->issuers, .bids = message->bids, .days = message->days, .n = n};
+}
+
+static void read_past(br_reading *in, const Br__JobBody *message, br_job_body *body)
+{
+    body->issuer = br_read_text(in, "issuer", message->issuer, BR_FORM_ID_OR_NONE);
+    uint32_t n =
+        (uint32_t)br_read_range(in, "past", message->n_past, 0, message->issuer.len == 0 ? 0 : BR_MAX_JOB_INVESTORS);
+    if (n != 0 && n != body->n_investors) {
+        br_read_fail(in, "past", "of %u investors, the job has %u", n, body->n_investors);
+    }
+    br_past *past = br_read_alloc(in, n, sizeof *past);
+    for (uint32_t i = 0; i < n && in->status == BR_OK; i++) {
+        br_read_at(in, 1, "past", i);
+        past[i] = read_past_of(in, message->past[i]);
+    }
+    br_read_at(in, 1, NULL, 0);
+    body->past = past;
+}
+
 static br_job_body read_body(br_reading *in, const Br__JobBody *message)
 {
     br_job_body body = {
@@ -150,6 +208,7 @@ static br_job_body read_body(br_reading *in, const Br__JobBody *message)
     read_population(in, message, &body);
     read_investors(in, message, &body);
     read_rules(in, message, &body);
+    read_past(in, message, &body);
     return body;
 }
 
@@ -181,16 +240,16 @@ br_status br_job_id(br_hash *out, const br_job_body *body)
 
 br_status br_job_pack(const br_job *job, br_buf *out)
 {
-    br_writing writing = {0};
+    BR_AUTO_DEINIT(br_writing) writing = {0};
     Br__JobBody body;
-    fill_body(&job->body, &body);
+    fill_body(&writing, &job->body, &body);
     Br__Job message = BR__JOB__INIT;
     message.job_id = br_write_bytes(job->job_id.bytes, sizeof job->job_id.bytes);
     message.body = &body;
     message.attempt = job->attempt;
     message.lease_ms = job->lease_ms;
     message.n_warm_start = job->warm_start == NULL ? 0 : (size_t)job->body.n_investors * job->body.n_reasons;
-    message.warm_start = (uint32_t *)(void *)br_write_bytes(job->warm_start, 0).data;
+    message.warm_start = numbers_of(job->warm_start);
     return br_write_end(&writing, &message.base, br_message_max_bytes(BR_MSG_JOB), out);
 }
 
@@ -294,6 +353,41 @@ static bool fill_explanation(br_writing *writing, const br_explanation *explanat
     return true;
 }
 
+static Br__PastBids *write_past_bids(br_writing *writing, const br_past_bids *past)
+{
+    br_assert(past->n <= BR_MAX_PAST_BIDS);
+    Br__PastBids *message = br_write_alloc(writing, 1, sizeof *message);
+    Br__PastBid *bids = br_write_alloc(writing, past->n, sizeof *bids);
+    Br__PastBid **list = br_write_alloc(writing, past->n, sizeof *list);
+    if (writing->failed) {
+        return NULL;
+    }
+    br__past_bids__init(message);
+    for (uint32_t k = 0; k < past->n; k++) {
+        br__past_bid__init(&bids[k]);
+        bids[k].issuer = br_write_text(past->bids[k].issuer);
+        bids[k].bids = past->bids[k].n_bids;
+        bids[k].last = past->bids[k].last;
+        bids[k].weight = past->bids[k].weight;
+        list[k] = &bids[k];
+    }
+    message->bids = list;
+    message->n_bids = past->n;
+    return message;
+}
+
+static bool fill_past_bids(br_writing *writing, const br_result *result, Br__Result *message)
+{
+    uint32_t n = result->past == NULL ? 0 : result->n_explanations;
+    message->issuer = br_write_text(result->issuer);
+    message->past = br_write_alloc(writing, n, sizeof *message->past);
+    for (uint32_t i = 0; i < n && !writing->failed; i++) {
+        message->past[i] = write_past_bids(writing, &result->past[i]);
+    }
+    message->n_past = n;
+    return !writing->failed;
+}
+
 br_status br_result_pack(const br_result *result, br_buf *out)
 {
     if (result->n_explanations > BR_MAX_JOB_INVESTORS) {
@@ -314,10 +408,46 @@ br_status br_result_pack(const br_result *result, br_buf *out)
         message.explanations[i] = &explanations[i];
     }
     message.n_explanations = result->n_explanations;
+    if (!fill_past_bids(&writing, result, &message)) {
+        return br_no_memory("past bids of a result", result->n_explanations);
+    }
     message.job_id = br_write_bytes(result->job_id.bytes, sizeof result->job_id.bytes);
     message.failure = br_write_prose(&writing, result->failure);
     message.warm = result->warm;
     return br_write_end(&writing, &message.base, br_message_max_bytes(BR_MSG_RESULT), out);
+}
+
+static void read_past_bids(br_reading *in, const Br__PastBids *message, br_past_bids *out)
+{
+    out->n = (uint32_t)br_read_range(in, "bids", message->n_bids, 0, BR_MAX_PAST_BIDS);
+    out->bids = br_read_alloc(in, out->n, sizeof *out->bids);
+    for (uint32_t k = 0; k < out->n && in->status == BR_OK; k++) {
+        const Br__PastBid *bid = message->bids[k];
+        br_read_at(in, 1, "bids", k);
+        out->bids[k] = (br_past_bid){
+            .issuer = br_read_text(in, "issuer", bid->issuer, BR_FORM_ID),
+            .n_bids = (uint32_t)br_read_range(in, "bids", bid->bids, 1, UINT32_MAX),
+            .last = br_read_day(in, "last", bid->last, false),
+            .weight = (float)br_read_share(in, "weight", (double)bid->weight),
+        };
+    }
+    br_read_at(in, 1, NULL, 0);
+}
+
+static void read_past_of_all(br_reading *in, const Br__Result *message, br_result *result)
+{
+    result->issuer = br_read_text(in, "issuer", message->issuer, BR_FORM_ID_OR_NONE);
+    uint32_t n =
+        (uint32_t)br_read_range(in, "past", message->n_past, 0, message->issuer.len == 0 ? 0 : BR_MAX_JOB_INVESTORS);
+    if (n != 0 && n != result->n_explanations) {
+        br_read_fail(in, "past", "of %u investors, %u are explained", n, result->n_explanations);
+    }
+    result->past = br_read_alloc(in, n, sizeof *result->past);
+    for (uint32_t i = 0; i < n && in->status == BR_OK; i++) {
+        br_read_at(in, 0, "past", i);
+        read_past_bids(in, message->past[i], &result->past[i]);
+    }
+    br_read_at(in, 0, NULL, 0);
 }
 
 static br_reason read_reason(br_reading *in, const Br__Reason *message)
@@ -382,6 +512,8 @@ br_status br_result_unpack(br_result *out, br_arena *arena, const uint8_t *bytes
         br_read_at(&in, 0, "explanations", i);
         read_explanation(&in, message->explanations[i], &result.explanations[i]);
     }
+    br_read_at(&in, 0, NULL, 0);
+    read_past_of_all(&in, message, &result);
     if (in.status == BR_OK) {
         *out = result;
     }

@@ -10,9 +10,12 @@
 #define BR_MAX_HELD_JOBS                                                                                               \
     (BR_MAX_CREDIT + 1) ///< by an explainer: its credit, and what it works when it says READY again
 #define BR_MAX_JOB_INVESTORS 1000
-#define BR_ENGINE_VERSION    5u ///< raised whenever the same job may give other bytes
+#define BR_ENGINE_VERSION    6u ///< raised whenever the same job may give other bytes
 #define BR_MAX_LEASE_MS      600000u
 #define BR_NO_FIELD          UINT32_MAX
+#define BR_OWN_ISSUER        UINT32_MAX
+#define BR_MAX_PAST_ISSUERS  256 ///< of an investor in a job
+#define BR_MAX_PAST_BIDS     8   ///< of an investor in a result
 
 typedef struct br_ready {
     const char *name;
@@ -21,6 +24,14 @@ typedef struct br_ready {
     const char **versions; ///< [n_versions]
     uint32_t n_versions;
 } br_ready;
+
+/// An investor's bids by issuer, known before the job's day on bonds issued before it.
+typedef struct br_past {
+    const uint32_t *issuers; ///< [n] rising numbers in the snapshot's table of issuers; BR_OWN_ISSUER: the bond's own
+    const uint32_t *bids;    ///< [n] at least 1
+    const uint32_t *days;    ///< [n] from the last of them to the job's day; at least 1
+    uint32_t n;              ///< at most BR_MAX_PAST_ISSUERS
+} br_past;
 
 typedef struct br_job_body {
     const char *version;
@@ -42,7 +53,9 @@ typedef struct br_job_body {
     uint32_t n_apart;
     uint32_t max_evaluations;
     bool has_after;
-    br_hash after; ///< job whose reasons it begins with
+    br_hash after;       ///< job whose reasons it begins with
+    const char *issuer;  ///< id of the bond's issuer; "" or NULL = nothing is said of past bids
+    const br_past *past; ///< [n_investors]; NULL: nobody has any
 } br_job_body;
 
 typedef struct br_job {
@@ -54,12 +67,27 @@ typedef struct br_job {
         *warm_start; ///< [n_investors, n_reasons] what `after` selected, or BR_NO_FIELD; NULL: nothing of any
 } br_job;
 
+/// Bids on other bonds of an issuer, as a reason.
+typedef struct br_past_bid {
+    const char *issuer; ///< id; that of the result: the bond's own
+    uint32_t n_bids;
+    br_day last;  ///< day of the newest
+    float weight; ///< share of what speaks for the bond's issuer, see pipeline/past.h; 0 = not known
+} br_past_bid;
+
+typedef struct br_past_bids {
+    br_past_bid *bids; ///< [n] the bond's own issuer first, then by weight
+    uint32_t n;        ///< at most BR_MAX_PAST_BIDS
+} br_past_bids;
+
 typedef struct br_result {
     br_hash job_id;
     br_explanation *explanations; ///< [n_explanations]
     uint32_t n_explanations;
     const char *failure; ///< "" = done
     bool warm;           ///< the job came with a warm start
+    const char *issuer;  ///< of the bond, as in the job; "" or NULL = nothing is said of past bids
+    br_past_bids *past;  ///< [n_explanations]; NULL: nobody has any
 } br_result;
 
 typedef struct br_result_ack {

@@ -5,6 +5,17 @@
 
 #include <string.h>
 
+void br_issuer_table_free(br_issuer_table **table)
+{
+    if (table == NULL || *table == NULL) {
+        return;
+    }
+    br_index_free(&(*table)->ids);
+    br_free((*table)->factors);
+    br_free(*table);
+    *table = NULL;
+}
+
 void br_snapshot_free(br_snapshot **snapshot)
 {
     if (snapshot == NULL || *snapshot == NULL) {
@@ -16,6 +27,7 @@ void br_snapshot_free(br_snapshot **snapshot)
     br_record_free(&(*snapshot)->record);
     br_free((*snapshot)->held);
     br_free((*snapshot)->mean_bond);
+    br_issuer_table_free(&(*snapshot)->issuers);
     br_free(*snapshot);
     *snapshot = NULL;
 }

@@ -3,6 +3,7 @@
 
 /// What one training leaves behind, whole and immutable: enough to rank and explain without the ledger's past.
 
+#include "base/index.h"
 #include "model/model.h"
 #include "model/record.h"
 #include "model/train.h"
@@ -24,6 +25,17 @@ typedef struct br_snapshot_facts {
     char engine[32]; ///< version of the program that trained it
 } br_snapshot_facts;
 
+/// What explains a bond by an investor's past bids: the issuers' side of an iALS of investors and issuers (itembased/ials.h).
+typedef struct br_issuer_table {
+    br_index *ids; ///< numbers of the issuers
+    uint32_t n_factors;
+    double regularization;
+    double confidence;
+    float *factors; ///< [issuers, n_factors]
+} br_issuer_table;
+
+#define BR_MAX_TABLE_ISSUERS 65536
+
 typedef struct br_snapshot {
     char *schema_yaml; ///< the market's schema as it was read
     size_t schema_bytes;
@@ -34,10 +46,12 @@ typedef struct br_snapshot {
     float *
         held; ///< [n_parameters] as they were before the validation range was learned, too: what gates compare and the next
               ///< daily training begins with; NULL: the model's, which never saw it
-    float *mean_bond; ///< [br_mean_bond_floats()] of the training bonds
+    float *mean_bond;         ///< [br_mean_bond_floats()] of the training bonds
+    br_issuer_table *issuers; ///< NULL: an older program made it, the market has too few issuers, or nobody wanted one
     br_snapshot_facts facts;
 } br_snapshot;
 
+void br_issuer_table_free(br_issuer_table **table);
 void br_snapshot_free(br_snapshot **snapshot);
 /// Back to the parameters that have not seen the validation range: held becomes NULL.
 void br_snapshot_go_back(br_snapshot *snapshot);

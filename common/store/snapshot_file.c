@@ -39,6 +39,22 @@ static void chunks_of(const br_snapshot *snapshot, br_bytes out[N_CHUNKS])
     out[CHUNK_SCHEMA] = bytes_of(snapshot->schema_yaml, snapshot->schema_bytes);
 }
 
+// Behind the chunks in the order of names; only where there is one.
+#define TABLE_NAME "table.issuers"
+
+static br_status pack_table(const br_snapshot *snapshot, br_buf *out, br_hash *hash_out)
+{
+    *hash_out = (br_hash){{0}};
+    if (snapshot->issuers == NULL) {
+        return BR_OK;
+    }
+    br_status status = br_issuer_table_pack(snapshot->issuers, out);
+    if (status == BR_OK) {
+        *hash_out = br_hash_of(out->data, out->length);
+    }
+    return status;
+}
+
 // LMDB's values are not const, though it only reads them.
 static MDB_val val_of(const void *data, size_t n)
 {
@@ -76,7 +92,7 @@ static int put(MDB_txn *txn, MDB_dbi table, const char *name, br_bytes bytes)
     return mdb_put(txn, table, &key, &value, MDB_APPEND);
 }
 
-static int put_all(MDB_env *env, const br_buf *manifest, const br_bytes chunks[N_CHUNKS])
+static int put_all(MDB_env *env, const br_buf *manifest, const br_bytes chunks[N_CHUNKS], const br_buf *issuers)
 {
     MDB_txn *txn = NULL;
     MDB_dbi table;
@@ -90,6 +106,9 @@ static int put_all(MDB_env *env, const br_buf *manifest, const br_bytes chunks[N
     }
     for (unsigned i = 0; i < N_CHUNKS && code == 0; i++) {
         code = put(txn, table, chunk_names[i], chunks[i]);
+    }
+    if (code == 0 && issuers->length > 0) {
+        code = put(txn, table, TABLE_NAME, bytes_of(issuers->data, issuers->length));
     }
     if (code != 0) {
         mdb_txn_abort(txn);
@@ -107,14 +126,19 @@ br_status br_snapshot_file_write(const char *path, const br_snapshot *snapshot)
         hashes[i] = br_hash_of(chunks[i].data, chunks[i].n);
     }
     BR_AUTO_DEINIT(br_buf) manifest = {0};
-    br_status status = br_manifest_pack(snapshot, hashes, N_CHUNKS, &manifest);
+    BR_AUTO_DEINIT(br_buf) issuers = {0};
+    br_hash issuers_hash;
+    br_status status = pack_table(snapshot, &issuers, &issuers_hash);
+    if (status == BR_OK) {
+        status = br_manifest_pack(snapshot, hashes, N_CHUNKS, &issuers_hash, &manifest);
+    }
     if (status != BR_OK) {
         return status;
     }
     AUTO_ENV *env = NULL;
     int code = env_open(&env, path, MDB_NOSYNC);
     if (code == 0) {
-        code = put_all(env, &manifest, chunks);
+        code = put_all(env, &manifest, chunks, &issuers);
     }
     return code == 0 ? BR_OK : br_store_fail(path, "write snapshot", code);
 }
@@ -178,6 +202,36 @@ static br_status fill_all(const char *path, br_snapshot *snapshot, const br_byte
     return status;
 }
 
+static br_status check_hash(const char *path, const char *name, br_bytes bytes, const br_hash *told)
+{
+    br_hash hash = br_hash_of(bytes.data, bytes.n);
+    return br_hash_equal(&hash, told)
+               ? BR_OK
+               : br_fail(BR_ERR_CORRUPT, "%s: the hash of %s does not match the manifest", path, name);
+}
+
+static br_status corrupt_if_invalid(const char *path, br_status status)
+{
+    return status == BR_ERR_INVALID ? br_fail(BR_ERR_CORRUPT, "%s: %s", path, br_why(status)) : status;
+}
+
+static br_status read_issuers(br_snapshot *snapshot, const char *path, MDB_txn *txn, MDB_dbi table, const br_hash *told)
+{
+    static const br_hash none = {{0}};
+    br_bytes bytes = {0};
+    if (br_hash_equal(told, &none)) {
+        return BR_OK;
+    }
+    br_status status = get(path, txn, table, TABLE_NAME, &bytes);
+    if (status == BR_OK) {
+        status = check_hash(path, TABLE_NAME, bytes, told);
+    }
+    if (status == BR_OK) {
+        status = br_issuer_table_unpack(&snapshot->issuers, bytes.data, bytes.n);
+    }
+    return corrupt_if_invalid(path, status);
+}
+
 static br_status read_all(br_snapshot **out, const char *path, MDB_txn *txn)
 {
     MDB_dbi table;
@@ -196,17 +250,18 @@ static br_status read_all(br_snapshot **out, const char *path, MDB_txn *txn)
     }
     BR_AUTO(br_snapshot) *snapshot = NULL;
     br_hash hashes[N_CHUNKS];
-    status = br_manifest_unpack(&snapshot, hashes, N_CHUNKS, manifest.data, manifest.n);
-    if (status != BR_OK) {
-        return status == BR_ERR_INVALID ? br_fail(BR_ERR_CORRUPT, "%s: %s", path, br_why(status)) : status;
+    br_hash issuers;
+    status =
+        corrupt_if_invalid(path, br_manifest_unpack(&snapshot, hashes, N_CHUNKS, &issuers, manifest.data, manifest.n));
+    for (unsigned i = 0; i < N_CHUNKS && status == BR_OK; i++) {
+        status = check_hash(path, chunk_names[i], chunks[i], &hashes[i]);
     }
-    for (unsigned i = 0; i < N_CHUNKS; i++) {
-        br_hash hash = br_hash_of(chunks[i].data, chunks[i].n);
-        if (!br_hash_equal(&hash, &hashes[i])) {
-            return br_fail(BR_ERR_CORRUPT, "%s: the hash of %s does not match the manifest", path, chunk_names[i]);
-        }
+    if (status == BR_OK) {
+        status = fill_all(path, snapshot, chunks);
     }
-    status = fill_all(path, snapshot, chunks);
+    if (status == BR_OK) {
+        status = read_issuers(snapshot, path, txn, table, &issuers);
+    }
     if (status == BR_OK) {
         *out = snapshot;
         snapshot = NULL;

@@ -4,7 +4,7 @@
 /// Model snapshots: one immutable LMDB file per version, named by the hash of its content, and the registry that says which one is
 /// served. Writer: the trainer. Nothing is served before its hash was checked.
 ///
-///   DIR/<version>.mdb   one snapshot: "manifest", "schema", "parameters", "parameters.held", "record.dev", "record.bids", "mean_bond"
+///   DIR/<version>.mdb   one snapshot: "manifest", "schema", "parameters", "parameters.held", "record.dev", "record.bids", "mean_bond", "table.issuers"
 ///   DIR/registry/       served version, history of published, refused and rolled-back ones
 ///
 /// A handle that is open for reading may be shared by several threads, a writer's is used by one at a time.

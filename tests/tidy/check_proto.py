@@ -117,7 +117,7 @@ FAULTS = [
     ("header", "BR_MSG_JOB = 31", "BR_MSG_JOB = 38"),
     ("header", "BR_MSG_JOB = 31", "BR_MSG_JOB = 32"),
     ("header", "BR_MSG_STOPPING = 35,", ""),
-    ("table", '{"JOB", 2 * MIB', '{"JOB", 3 * MIB'),
+    ("table", '{"JOB", 4 * MIB', '{"JOB", 3 * MIB'),
     ("table", '{"HINT", 256', '{"HINTS", 256'),
     ("protos", "message Stopping {}", ""),
     ("protos", "message Stopping {}", "message Stopping {}\nmessage Extra {}"),

@@ -1,7 +1,10 @@
 #include "examples.h"
 
+#include "itembased/ials.h"
+
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 // The hash 01 02 03 ... shifted by `first`.
 static br_hash hash_from(uint8_t first)
@@ -191,6 +194,10 @@ const br_job_body *example_br_job_body(void)
     static br_job_body body;
     static const uint32_t banned[2] = {4, BR_MAX_FIELDS - 1};
     static const uint32_t apart[4] = {0, 3, 2, 300};
+    static const uint32_t issuers[3] = {0, BR_MAX_TABLE_ISSUERS - 1, BR_OWN_ISSUER};
+    static const uint32_t bids[3] = {1, UINT32_MAX, 7};
+    static const uint32_t days[3] = {INT32_MAX, 400, 1};
+    static const br_past past[2] = {{issuers, bids, days, 3}, {.n = 0}};
     for (uint8_t i = 0; i < 3; i++) {
         codes[i] = (uint8_t)(255 - i);
     }
@@ -221,6 +228,8 @@ const br_job_body *example_br_job_body(void)
         .max_evaluations = 5000,
         .has_after = true,
         .after = hash_from(40),
+        .issuer = ID_OF_128,
+        .past = past,
     };
     return &body;
 }
@@ -237,6 +246,8 @@ const br_job *example_br_job(void)
 const br_result *example_br_result(void)
 {
     static br_explanation explanations[2];
+    static br_past_bid bids[2];
+    static br_past_bids past[2];
     static br_result result;
     explanations[0] = (br_explanation){
         .investor = 3,
@@ -253,7 +264,10 @@ const br_result *example_br_result(void)
         .evaluations = UINT32_MAX,
     };
     explanations[1] = (br_explanation){.n_reasons = 1, .against = {.field = UINT32_MAX}};
-    result = (br_result){hash_from(1), explanations, 2, "", true};
+    bids[0] = (br_past_bid){ID_OF_128, UINT32_MAX, BR_DAY_MAX, 0.0f};
+    bids[1] = (br_past_bid){"A", 1, -719162, 1.0f};
+    past[1] = (br_past_bids){bids, 2};
+    result = (br_result){hash_from(1), explanations, 2, "", true, ID_OF_128, past};
     return &result;
 }
 
@@ -387,6 +401,7 @@ const br_reject *example_br_reject(void)
 // --- the snapshot ---
 
 const br_hash example_chunks[EXAMPLE_CHUNKS] = {{{1, 2, 3}}, {{255}}, {{0}}};
+const br_hash example_issuers = {{9, 8, 7}};
 
 static char text_missing[] = "(missing)";
 static char text_value[] = "AAA";
@@ -525,7 +540,7 @@ CASE(br_reject)
 
 static br_status pack_manifest(br_buf *out)
 {
-    return br_manifest_pack(example_snapshot(), example_chunks, EXAMPLE_CHUNKS, out);
+    return br_manifest_pack(example_snapshot(), example_chunks, EXAMPLE_CHUNKS, &example_issuers, out);
 }
 
 static br_status again_manifest(br_arena *arena, const uint8_t *bytes, size_t n, br_buf *out)
@@ -533,8 +548,34 @@ static br_status again_manifest(br_arena *arena, const uint8_t *bytes, size_t n,
     (void)arena;
     BR_AUTO(br_snapshot) *snapshot = NULL;
     br_hash chunks[EXAMPLE_CHUNKS];
-    br_status status = br_manifest_unpack(&snapshot, chunks, EXAMPLE_CHUNKS, bytes, n);
-    return status == BR_OK ? br_manifest_pack(snapshot, chunks, EXAMPLE_CHUNKS, out) : status;
+    br_hash issuers;
+    br_status status = br_manifest_unpack(&snapshot, chunks, EXAMPLE_CHUNKS, &issuers, bytes, n);
+    return status == BR_OK ? br_manifest_pack(snapshot, chunks, EXAMPLE_CHUNKS, &issuers, out) : status;
+}
+
+static br_status pack_issuer_table(br_buf *out)
+{
+    static float factors[4] = {FLT_MAX, -FLT_MIN, 0.0f, -1.5f};
+    br_issuer_table table = {
+        .n_factors = 2, .regularization = 0.5, .confidence = BR_IALS_MAX_STRENGTH, .factors = factors};
+    br_status status = br_index_new(&table.ids);
+    const char *const ids[2] = {ID_OF_128, "A"};
+    for (size_t i = 0; i < 2 && status == BR_OK; i++) {
+        status = br_index_add(table.ids, ids[i], strlen(ids[i]), &(uint32_t){0}, NULL);
+    }
+    if (status == BR_OK) {
+        status = br_issuer_table_pack(&table, out);
+    }
+    br_index_free(&table.ids);
+    return status;
+}
+
+static br_status again_issuer_table(br_arena *arena, const uint8_t *bytes, size_t n, br_buf *out)
+{
+    (void)arena;
+    BR_AUTO(br_issuer_table) *table = NULL;
+    br_status status = br_issuer_table_unpack(&table, bytes, n);
+    return status == BR_OK ? br_issuer_table_pack(table, out) : status;
 }
 
 #define ENTRY(type)                                                                                                    \
@@ -570,5 +611,6 @@ const codec_case codec_cases[] = {
     ENTRY(br_drift),
     ENTRY(br_reject),
     ENTRY(manifest),
+    ENTRY(issuer_table),
 };
 const size_t n_codec_cases = sizeof codec_cases / sizeof codec_cases[0];

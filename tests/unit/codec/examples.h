@@ -36,6 +36,7 @@ const br_retry_request *example_br_retry_request(void);
 
 #define EXAMPLE_CHUNKS 3
 extern const br_hash example_chunks[EXAMPLE_CHUNKS];
+extern const br_hash example_issuers;
 /// A snapshot of two bond fields and two investor fields; the parts it points to are static, only its shapes matter.
 br_snapshot *example_snapshot(void);
 

@@ -155,8 +155,8 @@ static br_status unpack_changed(br_snapshot **out, const br_snapshot *snapshot, 
 {
     BR_AUTO_DEINIT(br_buf) bytes = {0};
     br_hash chunks[EXAMPLE_CHUNKS + 1];
-    cr_assert_eq(br_manifest_pack(snapshot, example_chunks, EXAMPLE_CHUNKS, &bytes), BR_OK);
-    return br_manifest_unpack(out, chunks, n_chunks, bytes.data, bytes.length);
+    cr_assert_eq(br_manifest_pack(snapshot, example_chunks, EXAMPLE_CHUNKS, &example_issuers, &bytes), BR_OK);
+    return br_manifest_unpack(out, chunks, n_chunks, &(br_hash){{0}}, bytes.data, bytes.length);
 }
 
 static void expect_field(const br_field *got, const br_field *want)
@@ -195,10 +195,12 @@ Test(codec_stored, a_manifest_comes_back_with_all_its_shapes)
     BR_AUTO(br_snapshot) *got = NULL;
     BR_AUTO_DEINIT(br_buf) bytes = {0};
     br_hash chunks[EXAMPLE_CHUNKS];
-    cr_assert_eq(br_manifest_pack(want, example_chunks, EXAMPLE_CHUNKS, &bytes), BR_OK);
-    br_status status = br_manifest_unpack(&got, chunks, EXAMPLE_CHUNKS, bytes.data, bytes.length);
+    br_hash issuers;
+    cr_assert_eq(br_manifest_pack(want, example_chunks, EXAMPLE_CHUNKS, &example_issuers, &bytes), BR_OK);
+    br_status status = br_manifest_unpack(&got, chunks, EXAMPLE_CHUNKS, &issuers, bytes.data, bytes.length);
     cr_assert_eq(status, BR_OK, "%s", br_why(status));
     cr_expect_arr_eq(chunks, example_chunks, sizeof chunks);
+    cr_expect_arr_eq(&issuers, &example_issuers, sizeof issuers);
     cr_assert_eq(got->encoder->n_fields, 4);
     cr_expect_eq(got->encoder->n_bond_fields, 2);
     for (uint32_t j = 0; j < 4; j++) {
@@ -231,6 +233,43 @@ Test(codec_stored, a_manifest_comes_back_with_all_its_shapes)
     cr_expect_eq(got->facts.valid_recall_at_50, 0.5);
     cr_expect_str_eq(got->facts.blas, want->facts.blas);
     cr_expect_str_eq(got->facts.engine, want->facts.engine);
+}
+
+// --- the issuers' table ---
+
+static br_status again_changed(const br_issuer_table *changed)
+{
+    BR_AUTO_DEINIT(br_buf) bytes = {0};
+    BR_AUTO(br_issuer_table) *got = NULL;
+    cr_assert_eq(br_issuer_table_pack(changed, &bytes), BR_OK);
+    br_status status = br_issuer_table_unpack(&got, bytes.data, bytes.length);
+    cr_expect((got != NULL) == (status == BR_OK));
+    return status;
+}
+
+Test(codec_stored, a_table_of_issuers_is_numbers_that_can_be_used)
+{
+    float factors[4] = {1.0f, -2.0f, 0.5f, 0.0f};
+    br_issuer_table table = {.n_factors = 2, .regularization = 0.1, .confidence = 2.0, .factors = factors};
+    cr_assert_eq(br_index_new(&table.ids), BR_OK);
+    cr_expect_eq(again_changed(&table), BR_ERR_INVALID, "without issuers");
+    cr_assert_eq(br_index_add(table.ids, "A", 1, &(uint32_t){0}, NULL), BR_OK);
+    cr_assert_eq(br_index_add(table.ids, "B", 1, &(uint32_t){0}, NULL), BR_OK);
+    cr_expect_eq(again_changed(&table), BR_OK);
+    factors[3] = NAN;
+    cr_expect_eq(again_changed(&table), BR_ERR_INVALID);
+    cr_expect_str_eq(br_why(BR_ERR_INVALID), "IssuerTable.factors: not a finite number");
+    factors[3] = 0.0f;
+    table.confidence = 0.0;
+    cr_expect_eq(again_changed(&table), BR_ERR_INVALID);
+    cr_expect_str_eq(br_why(BR_ERR_INVALID), "IssuerTable.confidence: 0 is out of range");
+    br_index_free(&table.ids);
+    // Two ids "A", two factors of one number each.
+    static const uint8_t twice[] = {0x0A, 1, 'A', 0x0A, 1, 'A', 0x10, 1,    0x19, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F, 0x21,
+                                    0,    0, 0,   0,    0, 0,   0xF0, 0x3F, 0x2A, 8, 0, 0, 0, 0, 0, 0,    0,    0};
+    BR_AUTO(br_issuer_table) *got = NULL;
+    cr_expect_eq(br_issuer_table_unpack(&got, twice, sizeof twice), BR_ERR_INVALID);
+    cr_expect_str_eq(br_why(BR_ERR_INVALID), "IssuerTable.ids[1].id: is there twice");
 }
 
 #define MANIFEST_REFUSED(where, change)                                                                                \
@@ -314,21 +353,22 @@ Test(codec_stored, figures_that_are_no_numbers_are_not_packed)
     BR_AUTO_DEINIT(br_buf) bytes = {0};
     br_snapshot *m = example_snapshot();
     m->calibration.slope = (double)NAN;
-    br_status status = br_manifest_pack(m, example_chunks, EXAMPLE_CHUNKS, &bytes);
+    br_status status = br_manifest_pack(m, example_chunks, EXAMPLE_CHUNKS, &example_issuers, &bytes);
     cr_expect_eq(status, BR_ERR_INVALID);
     cr_expect_str_eq(br_why(status), "Manifest.calibration_slope: not a finite number");
     m->calibration.slope = 0.5;
     m->calibration.line.values[1] = (double)INFINITY;
-    cr_expect_eq(br_manifest_pack(m, example_chunks, EXAMPLE_CHUNKS, &bytes), BR_ERR_INVALID);
+    cr_expect_eq(br_manifest_pack(m, example_chunks, EXAMPLE_CHUNKS, &example_issuers, &bytes), BR_ERR_INVALID);
 }
 
 Test(codec_stored, another_format_is_a_version_error)
 {
     BR_AUTO_DEINIT(br_buf) bytes = {0};
-    cr_assert_eq(br_manifest_pack(example_snapshot(), example_chunks, EXAMPLE_CHUNKS, &bytes), BR_OK);
+    cr_assert_eq(br_manifest_pack(example_snapshot(), example_chunks, EXAMPLE_CHUNKS, &example_issuers, &bytes), BR_OK);
     cr_assert_eq(bytes.data[0], 0x08); // field 1: format
     bytes.data[1] = 99;
     BR_AUTO(br_snapshot) *got = NULL;
     br_hash chunks[EXAMPLE_CHUNKS];
-    cr_expect_eq(br_manifest_unpack(&got, chunks, EXAMPLE_CHUNKS, bytes.data, bytes.length), BR_ERR_VERSION);
+    br_hash issuers;
+    cr_expect_eq(br_manifest_unpack(&got, chunks, EXAMPLE_CHUNKS, &issuers, bytes.data, bytes.length), BR_ERR_VERSION);
 }

@@ -148,7 +148,7 @@ Test(codec_sweeps, too_little_memory_is_a_limit_and_not_a_crash)
         const codec_case *c = &codec_cases[i];
         BR_AUTO_DEINIT(br_buf) bytes = {0};
         cr_assert_eq(c->pack(&bytes), BR_OK);
-        if (strcmp(c->name, "manifest") == 0) {
+        if (strcmp(c->name, "manifest") == 0 || strcmp(c->name, "issuer_table") == 0) {
             continue; // brings its own arena
         }
         br_status status = BR_ERR_LIMIT;

@@ -48,10 +48,39 @@ Test(codec_work, a_job_comes_back)
         SAME(body.max_evaluations);
         SAME(body.has_after);
         SAME_HASH(body.after);
+        SAME_TEXT(body.issuer);
+        SAME(body.past[0].n);
+        cr_expect_arr_eq(got.body.past[0].issuers, m.body.past[0].issuers, 3 * sizeof(uint32_t));
+        cr_expect_arr_eq(got.body.past[0].bids, m.body.past[0].bids, 3 * sizeof(uint32_t));
+        cr_expect_arr_eq(got.body.past[0].days, m.body.past[0].days, 3 * sizeof(uint32_t));
+        SAME(body.past[1].n);
         cr_expect_arr_eq(got.warm_start, m.warm_start, 6 * sizeof(uint32_t));
     });
     COMES_BACK(br_job, m.warm_start = NULL, cr_expect_null(got.warm_start));
     COMES_BACK(br_job_body, m.has_after = false, cr_expect_not(got.has_after));
+    COMES_BACK(br_job_body, m.past = NULL, cr_expect_null(got.past));
+    COMES_BACK(br_job_body, (m.past = NULL, m.issuer = NULL), cr_expect_str_eq(got.issuer, ""));
+}
+
+Test(codec_work, a_past_is_as_a_model_can_use_it)
+{
+    static const uint32_t rising[2] = {4, 5};
+    static const uint32_t ones[BR_MAX_PAST_ISSUERS + 1] = {1, 1};
+    static const uint32_t twice[2] = {4, 4};
+    static const uint32_t beyond[2] = {4, BR_MAX_TABLE_ISSUERS};
+    static const uint32_t none[2] = {1, 0};
+    static const uint32_t too_old[2] = {(uint32_t)INT32_MAX + 1, 1};
+    static br_past past[2];
+#define WRONG(where, ...) REFUSED(br_job_body, where, (past[1] = (br_past){__VA_ARGS__}, m.past = past))
+    WRONG("JobBody.past[1].issuers", twice, ones, ones, 2);
+    WRONG("JobBody.past[1].issuers", beyond, ones, ones, 2);
+    WRONG("JobBody.past[1].bids", rising, none, ones, 2);
+    WRONG("JobBody.past[1].days", rising, ones, none, 2);
+    WRONG("JobBody.past[1].days", rising, ones, too_old, 2);
+    WRONG("JobBody.past[1].issuers", ones, ones, ones, BR_MAX_PAST_ISSUERS + 1);
+#undef WRONG
+    REFUSED(br_job_body, "JobBody.issuer", m.issuer = "a\nb");
+    REFUSED(br_job_body, "JobBody.past", m.issuer = "");
 }
 
 Test(codec_work, each_wrong_field_of_a_body_is_refused_by_name)
@@ -97,6 +126,8 @@ Test(codec_work, scores_must_fit_the_population)
     br_job_body without_rules = *example_br_job_body();
     without_rules.n_banned = without_rules.n_apart = without_rules.max_evaluations = 0;
     without_rules.has_after = false;
+    without_rules.issuer = "";
+    without_rules.past = NULL;
     cr_assert_eq(br_job_body_pack(&without_rules, &bytes), BR_OK);
     cr_assert_eq(bytes.data[bytes.length - 5], 4);
     bytes.data[bytes.length - 5] = 3;
@@ -144,6 +175,16 @@ Test(codec_work, the_largest_job_fits_its_limit)
     static uint32_t investors[BR_MAX_JOB_INVESTORS];
     static uint32_t warm_start[BR_MAX_JOB_INVESTORS * BR_MAX_REASONS];
     static uint32_t apart[2 * BR_MAX_APART];
+    static uint32_t issuers[BR_MAX_PAST_ISSUERS];
+    static uint32_t numbers[BR_MAX_PAST_ISSUERS]; // two million bids on an issuer, 5,000 years
+    static br_past past[BR_MAX_JOB_INVESTORS];
+    for (uint32_t i = 0; i < BR_MAX_PAST_ISSUERS; i++) {
+        issuers[i] = BR_MAX_TABLE_ISSUERS - BR_MAX_PAST_ISSUERS + i;
+        numbers[i] = (1u << 21) - 1;
+    }
+    for (uint32_t i = 0; i < BR_MAX_JOB_INVESTORS; i++) {
+        past[i] = (br_past){issuers, numbers, numbers, BR_MAX_PAST_ISSUERS};
+    }
     for (uint32_t i = 0; i < 2 * BR_MAX_APART; i++) {
         apart[i] = BR_MAX_FIELDS - 1;
     }
@@ -162,6 +203,7 @@ Test(codec_work, the_largest_job_fits_its_limit)
             m.body.n_reasons = BR_MAX_REASONS;
             m.body.apart = apart;
             m.body.n_apart = BR_MAX_APART;
+            m.body.past = past;
             m.warm_start = warm_start;
             cr_assert_eq(br_job_id(&m.job_id, &m.body), BR_OK);
         },
@@ -199,8 +241,30 @@ Test(codec_work, a_result_comes_back)
         SAME(explanations[0].certified);
         SAME(explanations[1].certified);
         SAME(explanations[0].evaluations);
+        SAME_TEXT(issuer);
+        SAME(past[0].n);
+        SAME(past[1].n);
+        for (uint32_t i = 0; i < 2; i++) {
+            SAME_TEXT(past[1].bids[i].issuer);
+            SAME(past[1].bids[i].n_bids);
+            SAME(past[1].bids[i].last);
+            SAME(past[1].bids[i].weight);
+        }
     });
+    COMES_BACK(br_result, m.past = NULL, cr_expect_null(got.past));
     COMES_BACK(br_result, (m.n_explanations = 0, m.failure = "no such snapshot"), SAME_TEXT(failure));
+}
+
+Test(codec_work, past_bids_have_an_issuer_a_day_and_a_share)
+{
+#define WRONG(where, change) REFUSED(br_result, "Result.past[1]." where, m.past[1].bids[1].change)
+    WRONG("bids[1].issuer", issuer = "");
+    WRONG("bids[1].bids", n_bids = 0);
+    WRONG("bids[1].last", last = BR_DAY_NONE);
+    WRONG("bids[1].weight", weight = 1.5f);
+    WRONG("bids[1].weight", weight = NAN);
+#undef WRONG
+    REFUSED(br_result, "Result.past", m.issuer = "");
 }
 
 Test(codec_work, each_wrong_field_of_a_result_is_refused_by_name)
@@ -228,14 +292,21 @@ Test(codec_work, each_wrong_field_of_a_result_is_refused_by_name)
 Test(codec_work, the_largest_result_fits_its_limit)
 {
     static br_explanation explanations[BR_MAX_JOB_INVESTORS];
+    static br_past_bid bids[BR_MAX_PAST_BIDS];
+    static br_past_bids past[BR_MAX_JOB_INVESTORS];
     for (size_t i = 0; i < BR_MAX_JOB_INVESTORS; i++) {
         explanations[i] = example_br_result()->explanations[0];
         explanations[i].n_reasons = BR_MAX_REASONS;
         for (size_t k = 0; k < BR_MAX_REASONS; k++) {
             explanations[i].reasons[k] = (br_reason){BR_MAX_FIELDS - 1, 255, 1.5f, 2.5f, UINT32_MAX};
         }
+        past[i] = (br_past_bids){bids, BR_MAX_PAST_BIDS};
     }
-    COMES_BACK(br_result, (m.explanations = explanations, m.n_explanations = BR_MAX_JOB_INVESTORS),
+    for (size_t k = 0; k < BR_MAX_PAST_BIDS; k++) {
+        bids[k] = example_br_result()->past[1].bids[0];
+        bids[k].weight = 0.125f;
+    }
+    COMES_BACK(br_result, (m.explanations = explanations, m.past = past, m.n_explanations = BR_MAX_JOB_INVESTORS),
                SAME(n_explanations));
     br_result result = *example_br_result();
     result.n_explanations = BR_MAX_JOB_INVESTORS + 1;

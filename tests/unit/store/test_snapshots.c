@@ -125,6 +125,20 @@ static br_snapshot *make_snapshot(uint64_t seed)
     return snapshot;
 }
 
+static br_issuer_table *make_issuers(void)
+{
+    static const char *const ids[2] = {"A", "Bank of B"};
+    br_issuer_table *table = br_calloc(1, sizeof *table);
+    *table = (br_issuer_table){.n_factors = 3, .regularization = 0.5, .confidence = 2.0};
+    table->factors = br_calloc(6, sizeof *table->factors);
+    cr_assert_eq(br_index_new(&table->ids), BR_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        cr_assert_eq(br_index_add(table->ids, ids[i], strlen(ids[i]), &(uint32_t){0}, NULL), BR_OK);
+        table->factors[i] = (float)i - 0.25f;
+    }
+    return table;
+}
+
 static br_snapshots *writer_at(const char *where)
 {
     br_snapshots *snapshots = NULL;
@@ -198,6 +212,33 @@ Test(store_snapshots, held_parameters_and_a_line_come_back)
     cr_assert_eq(br_snapshots_load(&loaded, path, version), BR_OK);
     expect_equal(written, loaded);
     written->held[7] = NAN;
+    cr_assert_eq(br_snapshots_write(snapshots, written, version), BR_OK);
+    BR_AUTO(br_snapshot) *broken = NULL;
+    cr_assert_eq(br_snapshots_load(&broken, path, version), BR_ERR_CORRUPT);
+    br_snapshots_free(&snapshots);
+}
+
+Test(store_snapshots, a_table_of_issuers_comes_back)
+{
+    br_snapshots *snapshots = writer_at(path);
+    BR_AUTO(br_snapshot) *written = make_snapshot(3);
+    BR_AUTO(br_snapshot) *loaded = NULL;
+    BR_AUTO(br_snapshot) *without = NULL;
+    char version[BR_VERSION_TEXT], plain[BR_VERSION_TEXT];
+    write_one(snapshots, 3, plain);
+    written->issuers = make_issuers();
+    cr_assert_eq(br_snapshots_write(snapshots, written, version), BR_OK);
+    cr_assert_str_neq(version, plain);
+    cr_assert_eq(br_snapshots_load(&loaded, path, version), BR_OK);
+    expect_equal(written, loaded);
+    cr_assert_not_null(loaded->issuers);
+    cr_expect_str_eq(br_index_text(loaded->issuers->ids, 1), "Bank of B");
+    cr_expect_eq(loaded->issuers->n_factors, 3);
+    cr_expect(loaded->issuers->regularization == 0.5 && loaded->issuers->confidence == 2.0);
+    cr_expect_arr_eq(loaded->issuers->factors, written->issuers->factors, 6 * sizeof(float));
+    cr_assert_eq(br_snapshots_load(&without, path, plain), BR_OK);
+    cr_expect_null(without->issuers);
+    written->issuers->factors[5] = NAN;
     cr_assert_eq(br_snapshots_write(snapshots, written, version), BR_OK);
     BR_AUTO(br_snapshot) *broken = NULL;
     cr_assert_eq(br_snapshots_load(&broken, path, version), BR_ERR_CORRUPT);
