@@ -219,21 +219,11 @@ static uint64_t day_key(br_day day)
     return (uint64_t)((int64_t)day + INT32_MAX);
 }
 
-static br_day visible_from(const br_builder *builder, const br_bid *bid)
-{
-    if (!br_market_bid_counts(builder->market, bid)) {
-        return BR_DAY_NONE;
-    }
-    br_day issue_day = br_market_bond(builder->market, bid->bond)->issue_day;
-    br_day day = (bid->day > issue_day ? bid->day : issue_day) + 1;
-    return day > bid->known_from ? day : bid->known_from;
-}
-
 static void order_events(br_builder *builder, event *events)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < builder->n_bids; i++) {
-        builder->visible[i] = visible_from(builder, &builder->bids[i]);
+        builder->visible[i] = br_market_bid_past_from(builder->market, &builder->bids[i]);
         if (builder->visible[i] != BR_DAY_NONE) {
             events[n++] = (event){day_key(builder->visible[i]), i};
         }

@@ -820,6 +820,12 @@ static uint32_t bid_place(const br_market *market, br_day day)
     return low;
 }
 
+const br_bid *br_market_bids_as_they_came(const br_market *market, uint32_t *n_out)
+{
+    *n_out = br_index_count(market->bid_ids);
+    return market->bids;
+}
+
 br_status br_market_bids_known(br_market *market, br_day from, br_day until, const br_bid **bids_out, uint32_t *n_out)
 {
     br_assert(from <= until);
@@ -934,6 +940,16 @@ bool br_market_bid_counts(const br_market *market, const br_bid *bid)
     const br_bond *bond = br_market_bond(market, bid->bond);
     return !bid->cancelled && !bond->cancelled && bid->day >= bond->announce_day &&
            bid->day <= bond->issue_day + market->schema->late_days;
+}
+
+br_day br_market_bid_past_from(const br_market *market, const br_bid *bid)
+{
+    if (!br_market_bid_counts(market, bid)) {
+        return BR_DAY_NONE;
+    }
+    br_day issue_day = br_market_bond(market, bid->bond)->issue_day;
+    br_day day = (bid->day > issue_day ? bid->day : issue_day) + 1;
+    return day > bid->known_from ? day : bid->known_from;
 }
 
 uint32_t br_market_bidders(const br_market *market, uint32_t bond, uint8_t *label)

@@ -81,6 +81,8 @@ br_raw_value br_market_row_value(const br_market *market, uint32_t row, uint32_t
 /// First day the investor is known: the earliest effective_from; BR_DAY_NONE when all rows were withdrawn.
 br_day br_market_investor_known(const br_market *market, uint32_t investor);
 
+/// All bids in order of arrival, each as it was revised last, cancelled ones too. Borrowed: valid until the next apply.
+const br_bid *br_market_bids_as_they_came(const br_market *market, uint32_t *n_out);
 /// All bids that are not cancelled, in order (known_from, arrival). Borrowed: valid until the next apply.
 /// Errors: BR_ERR_NO_MEMORY (the order is made on demand).
 br_status br_market_bids(br_market *market, const br_bid **bids_out, uint32_t *n_out) BR_MUST_CHECK;
@@ -98,6 +100,8 @@ uint32_t br_market_eligible(const br_market *market, uint32_t bond, br_day as_of
 /// Does the bid count, for labels and features? It and its bond are not cancelled, and it is dated while the book was open:
 /// announce to issue + late_days.
 bool br_market_bid_counts(const br_market *market, const br_bid *bid);
+/// The first as-of day that sees the bid as past: it counts, is known, and its bond was issued before; BR_DAY_NONE = never.
+br_day br_market_bid_past_from(const br_market *market, const br_bid *bid);
 /// Who bid for the bond while its book was open (announce to issue + late_days), each once: label[i] = 1. [n_investors]; returns how many.
 /// Late bids are not counted. `market` must have its bids ordered (br_market_bids() called since the last apply).
 uint32_t br_market_bidders(const br_market *market, uint32_t bond, uint8_t *label);

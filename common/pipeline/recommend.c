@@ -28,6 +28,36 @@ static br_status fill_list(br_list *list, br_arena *arena, const br_market *mark
     return BR_OK;
 }
 
+// All but the past bids.
+static void fill_job(br_recommendation *out, const br_served *served, const br_scored_bond *scored,
+                     uint32_t n_population, const br_recommend_options *options)
+{
+    out->job = (br_job_body){
+        .version = served->version,
+        .as_of = out->list.as_of,
+        .bond_codes = {scored->bond_codes, served->snapshot->encoder->n_bond_fields},
+        .population = out->list.population,
+        .scores = scored->logits,
+        .eligible = scored->eligible,
+        .n_population = n_population,
+        .investors = scored->top,
+        .n_investors = scored->n_top,
+        .objective = options->objective,
+        .n_reasons = options->n_reasons,
+        .engine = BR_ENGINE_VERSION,
+        .certify = options->certify,
+        .banned = options->banned,
+        .n_banned = options->n_banned,
+        .apart = options->apart,
+        .n_apart = options->n_apart,
+        .max_evaluations = options->max_evaluations,
+        .has_after = options->after != NULL && !out->list.backtest,
+    };
+    if (out->job.has_after) {
+        out->job.after = *options->after;
+    }
+}
+
 br_status br_recommend(br_recommendation *out, br_arena *arena, br_market *market, br_day_population *population,
                        const br_served *served, uint32_t bond, const br_recommend_options *options)
 {
@@ -53,29 +83,14 @@ br_status br_recommend(br_recommendation *out, br_arena *arena, br_market *marke
     if (!options->explain || scored.n_top == 0) {
         return BR_OK;
     }
-    out->job = (br_job_body){
-        .version = served->version,
-        .as_of = out->list.as_of,
-        .bond_codes = {scored.bond_codes, served->snapshot->encoder->n_bond_fields},
-        .population = out->list.population,
-        .scores = scored.logits,
-        .eligible = scored.eligible,
-        .n_population = n,
-        .investors = scored.top,
-        .n_investors = scored.n_top,
-        .objective = options->objective,
-        .n_reasons = options->n_reasons,
-        .engine = BR_ENGINE_VERSION,
-        .certify = options->certify,
-        .banned = options->banned,
-        .n_banned = options->n_banned,
-        .apart = options->apart,
-        .n_apart = options->n_apart,
-        .max_evaluations = options->max_evaluations,
-    };
-    out->job.has_after = options->after != NULL && !out->list.backtest;
-    if (out->job.has_after) {
-        out->job.after = *options->after;
+    fill_job(out, served, &scored, n, options);
+    const br_pasts *pasts;
+    status = br_day_population_pasts(population, &pasts);
+    if (status == BR_OK) {
+        status = br_past_of_job(&out->job, arena, market, pasts, served, bond);
+    }
+    if (status != BR_OK) {
+        return status;
     }
     out->list.has_job = true;
     return br_job_id(&out->list.job_id, &out->job);
@@ -85,8 +100,7 @@ br_status br_recommend(br_recommendation *out, br_arena *arena, br_market *marke
 
 static br_status refuse(br_result *out, br_arena *arena, const char *why)
 {
-    out->explanations = NULL;
-    out->n_explanations = 0;
+    *out = (br_result){.job_id = out->job_id, .warm = out->warm};
     out->failure = br_arena_strndup(arena, why, strlen(why));
     return out->failure == NULL ? br_no_memory("failure text", 1) : BR_OK;
 }
@@ -190,6 +204,9 @@ br_status br_job_work(br_result *out, br_arena *arena, const br_served *served, 
         out->explanations = br_arena_calloc(arena, body->n_investors, sizeof *out->explanations);
         status = out->explanations == NULL ? br_no_memory("explanations", body->n_investors)
                                            : explain_all(out, explain, job, watcher, context);
+    }
+    if (status == BR_OK) {
+        status = br_past_explain(out, arena, served, body);
     }
     return status == BR_ERR_INVALID ? refuse(out, arena, br_why(status)) : status;
 }

@@ -19,6 +19,11 @@ br_status br_served_new(br_served **out, br_snapshot **snapshot)
     if (status == BR_OK) {
         status = br_collapsed_new(&served->collapsed, served->snapshot->model);
     }
+    const br_issuer_table *issuers = served->snapshot->issuers;
+    if (status == BR_OK && issuers != NULL) {
+        status = br_ials_of(&served->ials, issuers->factors, br_index_count(issuers->ids), issuers->n_factors,
+                            issuers->regularization, issuers->confidence);
+    }
     if (status != BR_OK) {
         return status;
     }
@@ -80,6 +85,7 @@ void br_served_free(br_served **served)
         return;
     }
     br_collapsed_free(&(*served)->collapsed);
+    br_ials_free(&(*served)->ials);
     br_snapshot_free(&(*served)->snapshot);
     br_schema_free(&(*served)->schema);
     br_free(*served);

@@ -3,6 +3,7 @@
 
 /// A snapshot as it is used: loaded, verified, collapsed.
 
+#include "itembased/ials.h"
 #include "model/collapse.h"
 #include "store/snapshots.h"
 
@@ -10,6 +11,7 @@ typedef struct br_served {
     char version[BR_VERSION_TEXT];
     br_snapshot *snapshot;
     br_collapsed *collapsed;
+    br_ials *ials; ///< of the snapshot's issuers; NULL without a table of them
     br_schema *schema;
 } br_served;
 

@@ -18,7 +18,7 @@
 #include "service/paths.h"
 
 #define BR_MAX_NAME        64
-#define BR_MAX_CONFIG_KEYS 96
+#define BR_MAX_CONFIG_KEYS 112
 
 typedef struct br_http_config {
     char listen[128];          ///< address of desk, or unix:/PATH; default 127.0.0.1
@@ -77,6 +77,15 @@ typedef struct br_study_config {
     uint64_t seed;    ///< of questions, sides and the methods' random numbers; default 1
 } br_study_config;
 
+/// Past bids as reasons: see pipeline/past.h and itembased/ials.h.
+typedef struct br_item_based_config {
+    uint32_t n_factors;    ///< default 32; 0 = only bids on the bond's own issuer are reasons
+    double regularization; ///< default 10
+    double confidence;     ///< default 10
+    uint32_t n_sweeps;     ///< default 15
+    uint32_t threshold;    ///< of five votes on a pair, so many must call it valid; default 3
+} br_item_based_config;
+
 typedef struct br_gate_config {
     double max_log_loss_ratio; ///< default 1.01: at most 1 % worse
     double max_recall_drop;    ///< default 0.02
@@ -97,6 +106,7 @@ typedef struct br_config {
     size_t dataset_max_bytes; ///< bound of the training samples; default 300 MB
     double pool_negatives;    ///< negatives kept per positive when not all fit; default 60
     br_gate_config gate;
+    br_item_based_config item_based;
     uint32_t
         snapshots_keep; ///< served ones, and refused ones, whose files stay without a list that names them; default 5
     br_http_config http;

@@ -24,6 +24,7 @@ typedef struct training_result {
     uint32_t n_new_values; ///< that the parent took for missing
     uint32_t n_bonds, n_investors, n_bids;
     double seconds;
+    double issuers_seconds; ///< what past bids say of issuers
 } training_result;
 
 /// One training: filled in by the loop, worked by the task's thread, read by the loop after it has ended.

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "linalg/gemm.h"
+#include "pipeline/past.h"
 #include "store/recommendations.h"
 
 #include <math.h>
@@ -381,6 +382,32 @@ static br_status take_in(training *self, workshop *w)
     return status;
 }
 
+// What past bids say of issuers, from all that the snapshot has learned.
+static br_status learn_issuers(training *self, workshop *w, br_day until)
+{
+    const br_item_based_config *wanted = &self->config->item_based;
+    if (wanted->n_factors == 0) {
+        return BR_OK;
+    }
+    br_task_tell(self->task, "issuers", 0, 0, 0, "what past bids say of them");
+    br_ials_options options = br_ials_options_default();
+    options.n_factors = wanted->n_factors;
+    options.regularization = wanted->regularization;
+    options.confidence = wanted->confidence;
+    options.n_sweeps = wanted->n_sweeps;
+    options.seed = self->wanted.seed;
+    uint32_t n_threads = self->config->training.n_threads;
+    options.n_threads = n_threads < BR_IALS_MAX_THREADS ? n_threads : BR_IALS_MAX_THREADS;
+    BR_AUTO(br_pasts) *pasts = NULL;
+    int64_t began_ns = br_clock_ns();
+    br_status status = br_pasts_new(&pasts, w->market, until);
+    if (status == BR_OK) {
+        status = br_issuer_table_learn(&w->candidate->snapshot->issuers, pasts, w->market, &options);
+    }
+    self->result.issuers_seconds = (double)(br_clock_ns() - began_ns) * 1e-9;
+    return status;
+}
+
 static br_status complete_snapshot(training *self, workshop *w)
 {
     br_task_tell(self->task, "record", 0, 0, 0, "what backs a reason");
@@ -388,6 +415,9 @@ static br_status complete_snapshot(training *self, workshop *w)
     snapshot->facts.n_samples = self->result.report.samples;
     br_day until = snapshot->held != NULL ? w->split.valid_until : w->split.train_until;
     br_status status = br_record_learn(&snapshot->record, w->market, snapshot->encoder, w->split.train_from, until);
+    if (status == BR_OK) {
+        status = learn_issuers(self, w, until);
+    }
     if (status != BR_OK) {
         return status;
     }

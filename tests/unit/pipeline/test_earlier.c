@@ -148,7 +148,8 @@ static void finish(const made_list *made)
                                            .against = {.field = UINT32_MAX}};
     }
     bool first = false;
-    const br_result result = {made->list.job_id, explanations, N, "", false};
+    const br_result result = {
+        .job_id = made->list.job_id, .explanations = explanations, .n_explanations = N, .failure = ""};
     cr_assert_eq(br_recommendations_begin(store), BR_OK);
     cr_assert_eq(br_recommendations_put_result(store, &result, &first), BR_OK);
     cr_assert_eq(br_recommendations_commit(store), BR_OK);

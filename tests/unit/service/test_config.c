@@ -96,6 +96,7 @@ static const char *other_value(const br_config_key *key, bool file)
                : strstr(key->path, "few_max") != NULL                 ? "11"
                : strstr(key->path, "_ms") != NULL                     ? "7777"
                : strcmp(key->path, "ranking.reasons") == 0            ? "5"
+               : strcmp(key->path, "item_based.threshold") == 0       ? "4"
                                                                       : "7";
     case BR_CONFIG_DECIMAL:
         return strcmp(key->path, "training.final_learning_rate") == 0 ? "0.00002"
