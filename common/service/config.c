@@ -13,7 +13,6 @@
 #define MAX_FILE_BYTES (64u << 10)
 #define MAX_GROUPS     16
 #define MAX_NAMES      512 ///< in one list
-#define FILE_NAME      "bookrunner.yaml"
 
 // The file as libcyaml leaves it: every value as text, read by the same function as the environment's, so that
 // both allow the same and say the same.
@@ -246,11 +245,14 @@ static br_status read_file(br_buf *out, const char *path, bool *there_out)
     return status;
 }
 
-static br_status load_file(br_config *config, const char *path)
+static br_status load_file(br_config *config, const char *path, bool must_be_there)
 {
     BR_AUTO_DEINIT(br_buf) file = {0};
     bool there;
     br_status status = read_file(&file, path, &there);
+    if (status == BR_OK && !there && must_be_there) {
+        return br_fail(BR_ERR_NOT_FOUND, "%s: %s", path, strerror(ENOENT));
+    }
     if (status != BR_OK || !there || file.length == 0) {
         return status;
     }
@@ -277,18 +279,22 @@ static br_status load_file(br_config *config, const char *path)
     return status;
 }
 
-// BOOKRUNNER_RANKING_TOP for ranking.top.
+void br_config_variable(const br_config_key *key, char out[BR_CONFIG_VARIABLE_BYTES])
+{
+    int n = snprintf(out, BR_CONFIG_VARIABLE_BYTES, "BOOKRUNNER_%s", key->path);
+    br_assert(n > 0 && n < BR_CONFIG_VARIABLE_BYTES);
+    for (char *c = out; *c != '\0'; c++) {
+        *c = *c == '.' ? '_' : (char)toupper((unsigned char)*c);
+    }
+}
+
 static br_status load_environment(br_config *config)
 {
     size_t n_keys;
     const br_config_key *keys = br_config_keys(&n_keys);
     for (size_t i = 0; i < n_keys; i++) {
-        char name[BR_MAX_NAME + 16];
-        int n = snprintf(name, sizeof name, "BOOKRUNNER_%s", keys[i].path);
-        br_assert(n > 0 && (size_t)n < sizeof name);
-        for (char *c = name; *c != '\0'; c++) {
-            *c = *c == '.' ? '_' : (char)toupper((unsigned char)*c);
-        }
+        char name[BR_CONFIG_VARIABLE_BYTES];
+        br_config_variable(&keys[i], name);
         const char *text = getenv(name);
         if (text == NULL) {
             continue;
@@ -302,29 +308,49 @@ static br_status load_environment(br_config *config)
     return BR_OK;
 }
 
+// What the keys' ranges cannot say: do the values fit each other?
+static br_status fit(br_config *config, const char *from, const char *path)
+{
+    if (config->model.architecture != BR_DCN) {
+        config->model.n_cross = 0;
+        config->model.stacked = false;
+    }
+    br_status status = br_model_config_check(&config->model);
+    if (status == BR_OK) {
+        status = br_train_options_check(&config->training);
+    }
+    return status == BR_OK ? BR_OK : br_fail(status, "%s%s: %s", from, path, br_why(status));
+}
+
 br_status br_config_load(br_config *out, const char *directory)
 {
     br_config config = br_config_default();
     char path[BR_PATH_BYTES];
-    int n = snprintf(path, sizeof path, "%s/" FILE_NAME, directory);
+    int n = snprintf(path, sizeof path, "%s/" BR_CONFIG_FILE_NAME, directory);
     if (n < 0 || (size_t)n >= sizeof path) {
         return br_fail(BR_ERR_LIMIT, "directory %.40s... is longer than %zu bytes", directory,
-                       sizeof path - sizeof FILE_NAME - 1);
+                       sizeof path - sizeof BR_CONFIG_FILE_NAME - 1);
     }
     memcpy(config.directory, directory, strlen(directory) + 1);
-    br_status status = load_file(&config, path);
+    br_status status = load_file(&config, path, false);
     if (status == BR_OK) {
         status = load_environment(&config);
     }
-    if (config.model.architecture != BR_DCN) {
-        config.model.n_cross = 0;
-        config.model.stacked = false;
+    if (status == BR_OK) {
+        status = fit(&config, "the environment and ", path);
     }
     if (status == BR_OK) {
-        status = br_model_config_check(&config.model);
+        *out = config;
     }
+    return status;
+}
+
+br_status br_config_load_file(br_config *out, const char *path)
+{
+    br_config config = br_config_default();
+    br_status status = load_file(&config, path, true);
     if (status == BR_OK) {
-        status = br_train_options_check(&config.training);
+        status = fit(&config, "", path);
     }
     if (status == BR_OK) {
         *out = config;

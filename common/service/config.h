@@ -17,8 +17,10 @@
 #include "model/train.h"
 #include "service/paths.h"
 
-#define BR_MAX_NAME        64
-#define BR_MAX_CONFIG_KEYS 112
+#define BR_CONFIG_FILE_NAME      "bookrunner.yaml" ///< in the data directory
+#define BR_MAX_NAME              64
+#define BR_MAX_CONFIG_KEYS       112
+#define BR_CONFIG_VARIABLE_BYTES (BR_MAX_NAME + 16)
 
 typedef struct br_http_config {
     char listen[128];          ///< address of desk, or unix:/PATH; default 127.0.0.1
@@ -150,6 +152,8 @@ const br_config_key *br_config_keys(size_t *n_out);
 void br_config_value(const br_config *config, const br_config_key *key, br_buf *out);
 /// "1 to 1000", "true or false".
 void br_config_range(const br_config_key *key, br_buf *out);
+/// Its variable of the environment: BOOKRUNNER_RANKING_TOP of ranking.top.
+void br_config_variable(const br_config_key *key, char out[BR_CONFIG_VARIABLE_BYTES]);
 
 /// Set one value from text. Errors: BR_ERR_INVALID with the key, the text and what is allowed.
 br_status br_config_set(br_config *config, const br_config_key *key, const char *text) BR_MUST_CHECK;
@@ -159,5 +163,7 @@ br_config br_config_default(void);
 /// layers and a stacked tower are off, whatever was set, when the architecture is not dcn.
 /// Errors: BR_ERR_INVALID with file, line and cause; BR_ERR_IO; BR_ERR_LIMIT (directory too long, file above 64 KiB).
 br_status br_config_load(br_config *out, const char *directory) BR_MUST_CHECK;
+/// The same from one file alone, wherever it is, without the environment. Errors also: BR_ERR_NOT_FOUND.
+br_status br_config_load_file(br_config *out, const char *path) BR_MUST_CHECK;
 
 #endif

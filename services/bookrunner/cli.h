@@ -130,6 +130,7 @@ exit_code command_replay(const arguments *args);
 exit_code command_digest(const arguments *args);
 exit_code command_audit(const arguments *args);
 exit_code command_keys(const arguments *args);
+exit_code command_config(const arguments *args);
 exit_code command_doctor(const arguments *args);
 exit_code command_bench(const arguments *args);
 exit_code command_compare(const arguments *args);

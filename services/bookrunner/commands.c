@@ -114,6 +114,14 @@ static const command commands[] = {
      "The ranker's configuration names DIR as work.keys. DIR/for-NAME is for the explainer's host, where it is\n"
      "work.keys too; nobody else may have it. Without DIR/clients/NAME.pub that host is refused.\n",
      command_keys},
+    {"config", "every setting with its value and where that comes from, or check a file", "show|check [FILE]", 1, 2,
+     "dir format",
+     "  bookrunner config show\n"
+     "  bookrunner config check new.yaml\n",
+     "Without FILE: DIR/bookrunner.yaml with the environment, as the services take it. Exit code 3 with file, line, "
+     "key and\n"
+     "cause when something is wrong. bookrunner.yaml(5) describes every key.\n",
+     command_config},
     {"doctor", "check installation, stores, sockets and clock", "", 0, 0, "dir full format nagios",
      "  bookrunner doctor\n"
      "  bookrunner doctor --format nagios\n",

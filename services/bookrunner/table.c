@@ -78,6 +78,14 @@ void table_flag(table *t, bool value)
     add_cell(t, shown, exact, false);
 }
 
+void table_value(table *t, const char *json)
+{
+    size_t shown = t->text.length;
+    br_buf_string(&t->text, json);
+    end_string(t);
+    add_cell(t, shown, shown, false);
+}
+
 size_t table_n_rows(const table *t)
 {
     return t->cells.length / sizeof(table_cell) / t->n_columns;

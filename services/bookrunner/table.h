@@ -30,6 +30,7 @@ void table_text(table *t, const char *text); ///< NULL: no value
 void table_number(table *t, double value, int decimals);
 void table_whole(table *t, uint64_t value);
 void table_flag(table *t, bool value);
+void table_value(table *t, const char *json); ///< a JSON value, shown as it stands
 
 size_t table_n_rows(const table *t);
 /// EXIT_CODE_FAILED with a message when memory ran out.

@@ -6,7 +6,6 @@
 #include "support/temp.h"
 
 #include <criterion/criterion.h>
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,11 +182,8 @@ Test(service_config, every_key_can_be_set_in_the_environment_over_the_file)
     size_t n;
     const br_config_key *keys = br_config_keys(&n);
     for (size_t i = 0; i < n; i++) {
-        char name[96];
-        snprintf(name, sizeof name, "BOOKRUNNER_%s", keys[i].path);
-        for (char *c = name; *c != '\0'; c++) {
-            *c = *c == '.' ? '_' : (char)toupper((unsigned char)*c);
-        }
+        char name[BR_CONFIG_VARIABLE_BYTES];
+        br_config_variable(&keys[i], name);
         setenv(name, other_value(&keys[i], false), 1);
     }
     setenv("BOOKRUNNER_DIR", "/somewhere", 1);
@@ -196,6 +192,22 @@ Test(service_config, every_key_can_be_set_in_the_environment_over_the_file)
     br_config config;
     cr_assert_eq(br_config_load(&config, directory), BR_OK, "%s", br_why(BR_ERR_INVALID));
     expect_all_set(&config, BR_CONFIG_ENVIRONMENT);
+}
+
+Test(service_config, one_file_alone_asks_no_environment)
+{
+    br_config config;
+    setenv("BOOKRUNNER_RANKING_TOP", "44", 1);
+    write_file("ranking: {top: 33}\n");
+    char path[BR_PATH_BYTES];
+    snprintf(path, sizeof path, "%s", br_temp_path(directory, "bookrunner.yaml"));
+    cr_assert_eq(br_config_load_file(&config, path), BR_OK, "%s", br_why(BR_ERR_INVALID));
+    cr_assert_eq(config.n_top, 33);
+    write_file("training: {max_epochs: 3, final_epochs: 4}\n");
+    cr_assert_eq(br_config_load_file(&config, path), BR_ERR_INVALID);
+    cr_assert_not_null(strstr(br_why(BR_ERR_INVALID), "bookrunner.yaml: training: final_epochs"));
+    cr_assert_eq(br_config_load_file(&config, br_temp_path(directory, "none.yaml")), BR_ERR_NOT_FOUND);
+    cr_assert_not_null(strstr(br_why(BR_ERR_NOT_FOUND), "none.yaml"));
 }
 
 Test(service_config, what_an_architecture_does_not_have_is_off)
