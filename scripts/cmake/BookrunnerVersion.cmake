@@ -1,6 +1,7 @@
-# base/version.h: the project's version and the commit it was built from. A tree without git builds as well.
+# base/version.h: the project's version, the commit it was built from and its date. A tree without git builds as well.
 
 set(BOOKRUNNER_COMMIT unknown)
+string(TIMESTAMP BOOKRUNNER_DATE "%B %d, %Y" UTC)
 find_program(GIT_PROGRAM git)
 if(GIT_PROGRAM AND EXISTS ${CMAKE_SOURCE_DIR}/.git)
   execute_process(COMMAND ${GIT_PROGRAM} rev-parse --short=12 HEAD WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
@@ -11,6 +12,8 @@ if(GIT_PROGRAM AND EXISTS ${CMAKE_SOURCE_DIR}/.git)
                   OUTPUT_VARIABLE log OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
   if(failed EQUAL 0)
     set(BOOKRUNNER_COMMIT ${commit})
+    execute_process(COMMAND ${GIT_PROGRAM} show -s --format=%cd "--date=format:%B %d, %Y" WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+                    OUTPUT_VARIABLE BOOKRUNNER_DATE OUTPUT_STRIP_TRAILING_WHITESPACE)
     if(EXISTS "${log}")
       set_property(DIRECTORY ${CMAKE_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${log})
     endif()

@@ -14,6 +14,22 @@
 
 #define MAX_COMMANDS 48
 
+static const exit_meaning exit_codes[] = {
+    {EXIT_CODE_OK, "ok"},
+    {EXIT_CODE_FAILED, "failed"},
+    {EXIT_CODE_USAGE, "usage"},
+    {EXIT_CODE_REJECTED, "some input rejected"},
+    {EXIT_CODE_UNREACHABLE, "a service does not answer"},
+    {EXIT_CODE_CHECK, "a check failed"},
+    {EXIT_CODE_INTERRUPTED, "interrupted"},
+    {0},
+};
+
+const exit_meaning *cli_exit_codes(void)
+{
+    return exit_codes;
+}
+
 static void print_overview(FILE *to)
 {
     fprintf(to, "bookrunner: which investors to call for a bond, and why\n\n"
@@ -26,9 +42,11 @@ static void print_overview(FILE *to)
     for (const command *c = cli_commands(); c->name != NULL; c++) {
         fprintf(to, "  %-10s  %s\n", c->name, c->summary);
     }
-    fprintf(to, "\n`bookrunner COMMAND --help` tells more. Exit codes: 0 ok, 1 failed, 2 usage, 3 some input "
-                "rejected,\n"
-                "4 a service does not answer, 5 a check failed, 130 interrupted.\n");
+    fprintf(to, "\n`bookrunner COMMAND --help` tells more, bookrunner(1) all of it. Exit codes:\n");
+    for (const exit_meaning *e = exit_codes; e->meaning != NULL; e++) {
+        fprintf(to, "%s%d %s", e == exit_codes ? "" : ", ", (int)e->code, e->meaning);
+    }
+    fprintf(to, ".\n");
 }
 
 static void print_help(const command *c)

@@ -89,13 +89,19 @@ typedef struct arguments {
     int n_words;
 } arguments;
 
+typedef struct exit_meaning {
+    exit_code code;
+    const char *meaning; ///< NULL behind the last
+} exit_meaning;
+
 typedef struct command {
     const char *name;
     const char *summary;
-    const char *words; ///< "BOND [INVESTOR]"
+    const char *words; ///< "BOND [INVESTOR]"; in small letters what is to be typed so: "list|rollback [VERSION]"
     int min_words;
-    int max_words;        ///< -1 = any number
-    const char *options;  ///< names of the options it accepts, separated by spaces; "nagios": --format takes that too
+    int max_words; ///< -1 = any number
+    const char *
+        options; ///< names of the options it accepts, separated by spaces; NAME=VALUE: the one of the name with that value
     const char *examples; ///< lines
     const char *details;  ///< what help says below the options, or NULL
     exit_code (*run)(const arguments *args);
@@ -106,6 +112,9 @@ int cli_main(int argc, char **argv);
 
 /// All commands, ended by one without a name.
 const command *cli_commands(void);
+
+/// What the exit codes say, ended by one without a meaning.
+const exit_meaning *cli_exit_codes(void);
 
 /// Say on stderr what went wrong, with its reason, and return the exit code that fits the status.
 exit_code cli_failed(br_status status, const char *doing);
@@ -131,6 +140,8 @@ exit_code command_digest(const arguments *args);
 exit_code command_audit(const arguments *args);
 exit_code command_keys(const arguments *args);
 exit_code command_config(const arguments *args);
+exit_code command_manual(const arguments *args);
+exit_code command_completion(const arguments *args);
 exit_code command_doctor(const arguments *args);
 exit_code command_bench(const arguments *args);
 exit_code command_compare(const arguments *args);

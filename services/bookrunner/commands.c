@@ -122,7 +122,12 @@ static const command commands[] = {
      "key and\n"
      "cause when something is wrong. bookrunner.yaml(5) describes every key.\n",
      command_config},
-    {"doctor", "check installation, stores, sockets and clock", "", 0, 0, "dir full format nagios",
+    {"manual", "write a manual page as mdoc", "bookrunner|bookrunner.yaml", 1, 1, "",
+     "  bookrunner manual bookrunner.yaml | man -l -\n", NULL, command_manual},
+    {"completion", "write what completes commands and options in bash", "", 0, 0, "", "  . <(bookrunner completion)\n",
+     NULL, command_completion},
+    {"doctor", "check installation, stores, sockets and clock", "", 0, 0,
+     "dir full format=table|json|ndjson|csv|nagios",
      "  bookrunner doctor\n"
      "  bookrunner doctor --format nagios\n",
      "Exit code 5 when a check fails; with --format nagios the plugin codes 0, 1, 2.\n", command_doctor},

@@ -13,9 +13,11 @@
 
 static const option_spec options[] = {
     {"dir", "DIR", OPTION_TEXT, AT(directory), 0, "data directory (default $BOOKRUNNER_DIR, else ./bookrunner-data)"},
-    {"format", "FORM", OPTION_FORMAT, AT(format), 0, "table (default), json, ndjson or csv"},
+    {"format", "table|json|ndjson|csv", OPTION_FORMAT, AT(format), 0, "how data is written (default table)"},
+    {"format", "table|json|ndjson|csv|nagios", OPTION_FORMAT, AT(format), 0,
+     "how findings are written (default table); nagios: as a plugin does"},
     {"timeout", "SECONDS", OPTION_NUMBER, AT(timeout_s), 0, "give up after this long without any answer (default 60)"},
-    {"size", "SIZE", OPTION_TEXT, AT(size), 0, "size of the simulated market: tiny, small (default) or paper"},
+    {"size", "tiny|small|paper", OPTION_TEXT, AT(size), 0, "size of the simulated market (default small)"},
     {"seed", "N", OPTION_WHOLE, AT(seed), AT(has_seed), "seed of the random numbers (default 1)"},
     {"combinations", "P", OPTION_NUMBER, AT(combinations), AT(has_combinations),
      "share of favourites that count only with a second bond feature, 0 to 1"},
@@ -45,7 +47,7 @@ static const option_spec options[] = {
      "how long each run is measured (default: train 3, explain 1)"},
     {"no-masks", NULL, OPTION_FLAG, AT(no_masks), 0, "show every sample whole"},
     {"ctr", NULL, OPTION_FLAG, AT(ctr), 0, "learn from the rows of FILE..., not from the ledger"},
-    {"format-in", "FORM", OPTION_TEXT, AT(format_in), 0, "of the rows' files: csv (default) or libsvm"},
+    {"format-in", "csv|libsvm", OPTION_TEXT, AT(format_in), 0, "format of the rows' files (default csv)"},
     {"valid", "FILES", OPTION_TEXT, AT(valid_files), 0, "rows that choose the epoch; of several files A,B"},
     {"test", "FILES", OPTION_TEXT, AT(test_files), 0, "rows that the model is tested on at the end"},
     {"split", "A:B:C", OPTION_TEXT, AT(split), 0, "cut FILE... at random for training, validation and test"},
@@ -66,8 +68,6 @@ static const option_spec options[] = {
      "reasons of an explanation (default: the configuration's)"},
     {"out", "DIR", OPTION_TEXT, AT(out), 0, "also write tables and figures as CSV, JSON and SVG into DIR"},
 };
-
-static const char *const format_names[] = {"table", "json", "ndjson", "csv", "nagios"};
 
 static size_t distance(const char *a, const char *b)
 {
@@ -136,7 +136,7 @@ static bool accepts_option(const char *accepted, size_t number)
 const option_spec *option_at(const char *accepted, int i)
 {
     for (size_t k = 0; k < sizeof options / sizeof *options; k++) {
-        if (accepts_option(accepted, k) && i-- == 0) {
+        if ((accepted == NULL || accepts_option(accepted, k)) && i-- == 0) {
             return &options[k];
         }
     }
@@ -169,16 +169,19 @@ static br_status unknown_option(const char *accepted, const char *name)
     return br_fail(BR_ERR_INVALID, "there is no option --%s here; did you mean --%s?", name, near);
 }
 
-static br_status parse_format(output_format *out, const char *accepted, const char *value)
+static br_status parse_format(output_format *out, const option_spec *spec, const char *value)
 {
-    size_t n = accepts(accepted, "nagios") ? 5 : 4;
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(value, format_names[i]) == 0) {
-            *out = (output_format)i;
+    size_t length = strlen(value);
+    int number = 0;
+    for (const char *at = spec->value; *at != '\0'; number++) {
+        size_t n = strcspn(at, "|");
+        if (n == length && memcmp(at, value, n) == 0) {
+            *out = (output_format)number;
             return BR_OK;
         }
+        at += n + (at[n] == '|' ? 1 : 0);
     }
-    return br_fail(BR_ERR_INVALID, "--format %s: use table, json, ndjson or csv%s", value, n == 5 ? ", or nagios" : "");
+    return br_fail(BR_ERR_INVALID, "--format %s: use %s", value, spec->value);
 }
 
 static br_status parse_whole(uint64_t *out, const char *name, const char *value)
@@ -192,7 +195,7 @@ static br_status parse_whole(uint64_t *out, const char *name, const char *value)
     return BR_OK;
 }
 
-static br_status set_option(arguments *out, const char *accepted, const option_spec *spec, const char *value)
+static br_status set_option(arguments *out, const option_spec *spec, const char *value)
 {
     char *place = (char *)out + spec->offset;
     if (spec->given != 0) {
@@ -218,7 +221,7 @@ static br_status set_option(arguments *out, const char *accepted, const option_s
         }
         return BR_OK;
     case OPTION_FORMAT:
-        return parse_format((output_format *)(void *)place, accepted, value);
+        return parse_format((output_format *)(void *)place, spec, value);
     }
     return BR_OK;
 }
@@ -240,13 +243,12 @@ static br_status parse_option(arguments *out, const char *accepted, int argc, ch
         return unknown_option(accepted, name);
     }
     if (spec->kind == OPTION_FLAG) {
-        return equals != NULL ? br_fail(BR_ERR_INVALID, "--%s takes no value", name)
-                              : set_option(out, accepted, spec, NULL);
+        return equals != NULL ? br_fail(BR_ERR_INVALID, "--%s takes no value", name) : set_option(out, spec, NULL);
     }
     if (equals == NULL && *at + 1 >= argc) {
         return br_fail(BR_ERR_INVALID, "--%s needs a value: %s", name, spec->value);
     }
-    return set_option(out, accepted, spec, equals != NULL ? equals + 1 : argv[++*at]);
+    return set_option(out, spec, equals != NULL ? equals + 1 : argv[++*at]);
 }
 
 br_status options_parse(arguments *out, const char *accepted, int argc, char **argv, bool *help_out)

@@ -11,12 +11,12 @@ typedef enum option_kind {
     OPTION_WHOLE,  ///< uint64_t
     OPTION_NUMBER, ///< double
     OPTION_DAY,
-    OPTION_FORMAT
+    OPTION_FORMAT ///< one of the choices, which are output_format in order
 } option_kind;
 
 typedef struct option_spec {
     const char *name;
-    const char *value; ///< how help calls its value; NULL for a flag
+    const char *value; ///< how help calls its value, or the choices with | between; NULL for a flag
     option_kind kind;
     size_t offset; ///< in arguments
     size_t given;  ///< offset of the bool that says it was given; 0 = none
@@ -25,7 +25,7 @@ typedef struct option_spec {
 
 /// Option with this name among those that `accepted` lists, or NULL.
 const option_spec *option_find(const char *accepted, const char *name);
-/// The i-th accepted option, or NULL behind the last.
+/// The i-th accepted option, or NULL behind the last. accepted: NULL = all there are.
 const option_spec *option_at(const char *accepted, int i);
 
 /// Fill `out` from argv[0..argc) (without program and command). Options and words may mix; "--" ends the options. *help_out: -h or --help was there.

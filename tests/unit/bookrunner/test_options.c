@@ -73,7 +73,10 @@ Test(bookrunner_options, what_is_wrong_is_named)
         {"--seed 99999999999999999999", "a whole number"},
         {"--test=yes", "--test takes no value"},
         {"--before 2026-02-29", "a date YYYY-MM-DD"},
-        {"--format nagios", "use table, json, ndjson or csv"},
+        {"--format nagios", "use table|json|ndjson|csv"},
+        {"--format jso", "--format jso: use"},
+        {"--format table|json", "--format table|json: use"},
+        {"--format=", "--format : use"},
         {"--timeout soon", "--timeout soon: a number"},
         {"-s", "no option -s"},
         {"--market x", "no option --market here"},
@@ -116,4 +119,14 @@ Test(bookrunner_options, a_name_that_two_options_share_means_what_the_command_li
     cr_assert_str_eq(args.test_files, "a,b");
     cr_assert_not(args.test);
     cr_assert_eq(parse(&args, "test=FILES seed", "--test", &help), BR_ERR_INVALID);
+}
+
+Test(bookrunner_options, a_command_may_have_more_formats)
+{
+    arguments args;
+    bool help;
+    cr_assert_eq(parse(&args, "full format=table|json|ndjson|csv|nagios", "--format nagios", &help), BR_OK);
+    cr_assert_eq(args.format, FORMAT_NAGIOS);
+    cr_assert_eq(parse(&args, "format", "--format ndjson", &help), BR_OK);
+    cr_assert_eq(args.format, FORMAT_NDJSON);
 }
