@@ -64,7 +64,7 @@ br_status br_hash_file(br_hash *out, const char *path)
 {
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
-        return br_fail(errno == ENOENT ? BR_ERR_NOT_FOUND : BR_ERR_IO, "%s: %s", path, strerror(errno));
+        return br_fail(br_errno_status(errno), "%s: %s", path, strerror(errno));
     }
     br_hasher hasher;
     br_hasher_init(&hasher);

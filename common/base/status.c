@@ -1,5 +1,6 @@
 #include "base/status.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,25 @@ br_status br_fail(br_status status, const char *format, ...)
 const char *br_why(br_status status)
 {
     return status == reason_status && status != BR_OK ? reason_text : br_status_name(status);
+}
+
+br_status br_errno_status(int error)
+{
+    switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return BR_ERR_FULL;
+    case ENOENT:
+    case ENOTDIR:
+        return BR_ERR_NOT_FOUND;
+    case EEXIST:
+        return BR_ERR_EXISTS;
+    case ENOMEM:
+        return BR_ERR_NO_MEMORY;
+    default:
+        return BR_ERR_IO;
+    }
 }
 
 const char *br_status_name(br_status status)

@@ -45,6 +45,10 @@ br_status br_fail(br_status status, const char *format, ...) BR_PRINTF(2, 3);
 /// Borrowed: valid until the next br_fail() of this thread.
 const char *br_why(br_status status);
 
+/// The status of a call of the system that failed with this errno: BR_ERR_FULL (disk, quota or file size), BR_ERR_NOT_FOUND, BR_ERR_EXISTS,
+/// BR_ERR_NO_MEMORY, else BR_ERR_IO. Records nothing.
+br_status br_errno_status(int error);
+
 /// "BR_ERR_INVALID" and the like; never NULL.
 const char *br_status_name(br_status status);
 

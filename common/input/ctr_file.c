@@ -57,8 +57,7 @@ static void release(rows *of)
 
 static br_status transfer_failed(const char *what)
 {
-    bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
-    return br_fail(full ? BR_ERR_FULL : BR_ERR_IO, "cannot %s encoded rows: %s", what, strerror(errno));
+    return br_fail(br_errno_status(errno), "cannot %s encoded rows: %s", what, strerror(errno));
 }
 
 static off_t place_of(const br_ctr_file *file, uint32_t block)

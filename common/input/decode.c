@@ -226,8 +226,7 @@ static br_status open_file(br_lines *lines, const char *path)
     // Not blocking, so that a pipe in the place of a file is refused instead of waited for.
     lines->file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (lines->file < 0) {
-        return br_fail(errno == ENOENT ? BR_ERR_NOT_FOUND : BR_ERR_IO, "%s: cannot open %s: %s", lines->name, path,
-                       strerror(errno));
+        return br_fail(br_errno_status(errno), "%s: cannot open %s: %s", lines->name, path, strerror(errno));
     }
     struct stat info;
     if (fstat(lines->file, &info) != 0) {

@@ -66,8 +66,7 @@ static br_status size_of(const br_folder *folder, const char *name, uint64_t *by
     }
     struct stat info;
     if (stat(br_buf_text(&path), &info) != 0) {
-        return errno == ENOENT || errno == ENOTDIR ? BR_ERR_NOT_FOUND
-                                                   : br_fail(BR_ERR_IO, "%s: %s", br_buf_text(&path), strerror(errno));
+        return br_fail(br_errno_status(errno), "%s: %s", br_buf_text(&path), strerror(errno));
     }
     *bytes_out = info.st_size > 0 ? (uint64_t)info.st_size : 0;
     return BR_OK;
@@ -107,8 +106,7 @@ static br_status read_text(const char *path, br_buf *text)
 {
     FILE *file = fopen(path, "rbe");
     if (file == NULL) {
-        return br_fail(errno == ENOENT || errno == ENOTDIR ? BR_ERR_NOT_FOUND : BR_ERR_IO, "%s: %s", path,
-                       strerror(errno));
+        return br_fail(br_errno_status(errno), "%s: %s", path, strerror(errno));
     }
     char piece[4096];
     size_t n;
@@ -143,8 +141,7 @@ static br_status check_directory(const char *path)
 {
     struct stat info;
     if (stat(path, &info) != 0) {
-        return br_fail(errno == ENOENT || errno == ENOTDIR ? BR_ERR_NOT_FOUND : BR_ERR_IO, "%s: %s", path,
-                       strerror(errno));
+        return br_fail(br_errno_status(errno), "%s: %s", path, strerror(errno));
     }
     return S_ISDIR(info.st_mode) ? BR_OK : br_fail(BR_ERR_NOT_FOUND, "%s is not a folder", path);
 }

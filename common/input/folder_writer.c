@@ -31,12 +31,7 @@ struct br_folder_writer {
 
 static br_status io_failed(const char *what, const char *path)
 {
-    bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
-    bool exists = errno == EEXIST;
-    return br_fail(full     ? BR_ERR_FULL
-                   : exists ? BR_ERR_EXISTS
-                            : BR_ERR_IO,
-                   "cannot %s %s: %s", what, path, strerror(errno));
+    return br_fail(br_errno_status(errno), "cannot %s %s: %s", what, path, strerror(errno));
 }
 
 static br_status flush(sink *to)

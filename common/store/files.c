@@ -13,14 +13,12 @@
 
 br_status br_store_fail(const char *path, const char *what, int code)
 {
+    if (code == EIO || br_errno_status(code) == BR_ERR_FULL) {
+        return br_fail(BR_ERR_FULL, "%s: %s: disk full or failing (%s)", path, what, strerror(code));
+    }
     switch (code) {
     case MDB_MAP_FULL:
         return br_fail(BR_ERR_FULL, "%s: %s: the map is full; it grows with the next transaction", path, what);
-    case EIO:
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-        return br_fail(BR_ERR_FULL, "%s: %s: disk full or failing (%s)", path, what, strerror(code));
     case MDB_READERS_FULL:
     case MDB_TXN_FULL:
         return br_fail(BR_ERR_LIMIT, "%s: %s: %s", path, what, mdb_strerror(code));

@@ -23,7 +23,7 @@ static br_status read_key(char out[BR_KEY_TEXT], const char *directory, const ch
     }
     FILE *file = fopen(path, "re");
     if (file == NULL) {
-        return br_fail(errno == ENOENT ? BR_ERR_NOT_FOUND : BR_ERR_IO, "%s: %s", path, strerror(errno));
+        return br_fail(br_errno_status(errno), "%s: %s", path, strerror(errno));
     }
     struct stat info;
     bool open_to_others = secret && (fstat(fileno(file), &info) != 0 || (info.st_mode & 077) != 0);
@@ -53,7 +53,7 @@ static br_status read_clients(br_curve *curve, const char *directory)
     snprintf(path, sizeof path, "%s/clients", directory);
     DIR *clients = opendir(path);
     if (clients == NULL) {
-        return br_fail(errno == ENOENT ? BR_ERR_NOT_FOUND : BR_ERR_IO, "%s: %s", path, strerror(errno));
+        return br_fail(br_errno_status(errno), "%s: %s", path, strerror(errno));
     }
     char(*allowed)[BR_KEY_TEXT] = NULL;
     size_t n = 0;
