@@ -49,9 +49,11 @@ typedef struct br_ials {
 /// What a sweep came to; the loss is computed in double precision over all users and items (through Y^T Y). Return false to stop.
 typedef bool (*br_ials_watcher)(void *context, uint32_t sweep, double loss);
 
-/// Train. Memory: 4 n_factors (n_users + n_items) bytes, a second history by items (8 bytes an interaction and an item), 144 n_factors^2
-/// bytes, and per thread 8 n_factors (n_factors + 136), however long a history is. watcher: may be NULL; with one the loss is computed.
-/// Errors: BR_ERR_INVALID (options), BR_ERR_NO_MEMORY, BR_ERR_CANCELLED by the watcher, BR_ERR_LIMIT (threads).
+/// Train, without BLAS, too. Memory: 4 n_factors (n_users + n_items) bytes, a second history by items (8 bytes an interaction and an item),
+/// 144 n_factors^2 bytes, and per thread 12 n_factors^2 + 1,032 n_factors, however long a history is; the model comes to it. watcher: may be NULL; with one
+/// the loss is computed. Errors: BR_ERR_INVALID (options), BR_ERR_NO_MEMORY, BR_ERR_CANCELLED by the watcher, BR_ERR_LIMIT (threads).
+/// Choice: what is solved is summed in single precision over at most 128 rows, in double beyond, and solved in double: an error in the left side changes the loss by its
+/// square only. Where rounding could reach a ten-thousandth of the regularization (extreme weights), it is summed in double throughout, some three times slower.
 br_status br_ials_train(br_ials **out, const br_history *history, const br_ials_options *options,
                         br_ials_watcher watcher, void *context) BR_MUST_CHECK;
 /// From stored item factors [n_items, n_factors], which are copied; the Gram matrix is made here, without BLAS: a part of the answer path.

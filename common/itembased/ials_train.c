@@ -2,21 +2,24 @@
 #include "base/rng.h"
 #include "base/workers.h"
 #include "itembased/ials.h"
-#include "linalg/cholesky.h"
+#include "linalg/fixed.h"
+#include "linalg/fixed_solve.h"
 
-#include <math.h>
-#include <stdatomic.h>
 #include <string.h>
 
 // Everybody's equations are solved on their own, and what is summed over all users or items is summed over parts that depend on their number
-// alone: no result depends on the number of threads.
+// alone: no result depends on the number of threads. The kernels of the answer path serve here, too: on the few rows of one history their
+// product is faster than BLAS, which packs its operands first.
 
 enum {
-    CHUNK = 128, // rows that are gathered for one product
+    CHUNK = 128, // rows of a history for one product
+    STRIP = 16,  // rows of a product: left of the diagonal at most one strip is computed in vain
+    AHEAD = 8,   // rows from the one that is gathered to the one that is asked for
     BLOCK = 16,  // equations of one item of work
     PARTS = 16,  // of a sum over all users or all items
 };
-#define FIRST_DEVIATION 0.1 // of the first item factors
+#define FIRST_DEVIATION 0.1  // of the first item factors
+#define MAX_ROUNDING    1e-4 // in A, in units of the regularization
 
 /// Users or items.
 typedef struct side {
@@ -30,14 +33,17 @@ typedef struct side {
 
 /// A worker's own memory.
 typedef struct desk {
-    double *a;    // [n_factors, n_factors]
-    double *b;    // [n_factors]
-    double *rows; // [CHUNK, n_factors]
+    double *a;     // [n_factors, n_factors]
+    double *b;     // [n_factors]
+    float *rows;   // [CHUNK, n_factors] gathered
+    float *turned; // [n_factors, CHUNK] the same, times what the confidence is above 1
+    float *sums;   // [n_factors, n_factors] of one chunk
 } desk;
 
 typedef struct trainer {
     const br_ials_options *options;
     br_workers *workers;
+    const br_fixed_kernels *kernels;
     side users;
     side items;
     size_t *item_begin;   // [n_items + 1] the second history
@@ -47,9 +53,8 @@ typedef struct trainer {
     desk *desks;          // [n_threads]
     double *part_grams;   // [PARTS, n_factors, n_factors]
     double part_losses[PARTS];
-    side *to;               // the side that is worked on
-    const side *from;       // the other one
-    atomic_bool unsolvable; // some equations are singular in double precision
+    side *to;         // the side that is worked on
+    const side *from; // the other one
 } trainer;
 
 static void trainer_deinit(trainer *it)
@@ -108,17 +113,20 @@ static br_status side_init(side *it, uint32_t n, size_t n_factors)
 
 static br_status make_desks(trainer *it)
 {
-    size_t n_factors = it->options->n_factors;
-    size_t size = n_factors * (n_factors + 8 + CHUNK); // b takes 8 n_factors: each desk, and a, begins on a cache line
+    size_t n = it->options->n_factors;
+    size_t doubles = n * n + n;
+    size_t floats = n * n + 2 * CHUNK * n;
+    size_t bytes = (doubles * sizeof(double) + floats * sizeof(float) + 63) / 64 * 64; // whole cache lines
     it->desks = br_calloc(it->options->n_threads, sizeof *it->desks);
-    it->memory = br_calloc_aligned(size * it->options->n_threads, sizeof *it->memory);
-    it->part_grams = br_calloc_aligned(PARTS * n_factors * n_factors, sizeof *it->part_grams);
+    it->memory = br_calloc_aligned(it->options->n_threads, bytes);
+    it->part_grams = br_calloc_aligned(PARTS * n * n, sizeof *it->part_grams);
     if (it->desks == NULL || it->memory == NULL || it->part_grams == NULL) {
         return br_no_memory("threads", it->options->n_threads);
     }
     for (size_t i = 0; i < it->options->n_threads; i++) {
-        double *at = it->memory + i * size;
-        it->desks[i] = (desk){at, at + n_factors * n_factors, at + n_factors * (n_factors + 8)};
+        double *a = (double *)((char *)it->memory + i * bytes);
+        float *rows = (float *)(a + doubles);
+        it->desks[i] = (desk){a, a + n * n, rows, rows + CHUNK * n, rows + 2 * CHUNK * n};
     }
     return BR_OK;
 }
@@ -136,6 +144,7 @@ static void first_factors(const side *items, const br_ials_options *options)
 static br_status trainer_init(trainer *it, const br_history *history, const br_ials_options *options)
 {
     it->options = options;
+    it->kernels = br_fixed();
     br_status status = br_workers_new(&it->workers, options->n_threads);
     if (status == BR_OK) {
         status = turn_history(it, history);
@@ -171,19 +180,14 @@ static size_t part_begin(size_t n, uint32_t part)
 
 static void gram_part(void *context, uint32_t worker, uint32_t part)
 {
+    (void)worker;
     trainer *it = context;
     size_t n_factors = it->options->n_factors;
     double *gram = it->part_grams + part * n_factors * n_factors;
-    double *rows = it->desks[worker].rows;
     size_t end = part_begin(it->to->n, part + 1);
     memset(gram, 0, n_factors * n_factors * sizeof *gram);
-    for (size_t i = part_begin(it->to->n, part); i < end; i += CHUNK) {
-        size_t n = end - i < CHUNK ? end - i : CHUNK;
-        const float *factors = it->to->factors + i * n_factors;
-        for (size_t k = 0; k < n * n_factors; k++) {
-            rows[k] = (double)factors[k];
-        }
-        br_syrk(gram, rows, n, n_factors);
+    for (size_t i = part_begin(it->to->n, part); i < end; i++) {
+        br_fixed_add_outer(gram, 1.0, it->to->factors + i * n_factors, n_factors);
     }
 }
 
@@ -202,29 +206,101 @@ static void make_gram(trainer *it, side *to)
 
 // --- half a sweep ---
 
-/// What is said about one of a side: A = gram + regularization I + sum (c - 1) y y^T, b = sum c y.
-static void gather(const trainer *it, uint32_t number, const desk *at)
+/// A += sum (c - 1) y y^T over the `n` rows at hand, summed in single precision: what that leaves in A changes the loss by its square.
+static void add_chunk(const trainer *it, const desk *at, size_t n)
 {
-    const side *to = it->to;
+    size_t n_factors = it->options->n_factors;
+    memset(at->sums, 0, n_factors * n_factors * sizeof *at->sums);
+    for (size_t i = 0; i < n_factors; i += STRIP) {
+        br_fixed_product product = {
+            .y = at->sums + i * n_factors + i,
+            .y_stride = n_factors,
+            .x = at->turned + i * CHUNK,
+            .x_stride = CHUNK,
+            .a = at->rows + i,
+            .a_stride = n_factors,
+            .n = n_factors - i < STRIP ? n_factors - i : STRIP,
+            .rows = n,
+            .columns = n_factors - i,
+        };
+        it->kernels->product(&product);
+    }
+    for (size_t i = 0; i < n_factors; i++) {
+        size_t diagonal = i * n_factors + i;
+        br_fixed_add_row(at->a + diagonal, 1.0, at->sums + diagonal, n_factors - i);
+    }
+}
+
+/// Ask for a row that is read soon: rows lie all over the memory.
+static void fetch(const trainer *it, uint32_t other)
+{
+    enum { LINE = 16 }; // floats
+    const float *row = it->from->factors + other * (size_t)it->options->n_factors;
+    for (size_t k = 0; k < it->options->n_factors; k += LINE) {
+        __builtin_prefetch(row + k);
+    }
+}
+
+/// A = gram + regularization I, b = 0
+static void clear(const trainer *it, const desk *at)
+{
     size_t n_factors = it->options->n_factors;
     memcpy(at->a, it->from->gram, n_factors * n_factors * sizeof *at->a);
     memset(at->b, 0, n_factors * sizeof *at->b);
     for (size_t k = 0; k < n_factors; k++) {
         at->a[k * n_factors + k] += it->options->regularization;
     }
-    for (size_t i = to->begin[number]; i < to->begin[number + 1]; i += CHUNK) {
-        size_t left = to->begin[number + 1] - i;
-        size_t n = left < CHUNK ? left : CHUNK;
+}
+
+/// What is said about one of a side: A = gram + regularization I + sum (c - 1) y y^T, b = sum c y.
+static void gather(const trainer *it, uint32_t number, const desk *at)
+{
+    const side *to = it->to;
+    size_t n_factors = it->options->n_factors;
+    size_t end = to->begin[number + 1];
+    clear(it, at);
+    for (size_t i = to->begin[number]; i < end; i += CHUNK) {
+        size_t n = end - i < CHUNK ? end - i : CHUNK;
         for (size_t row = 0; row < n; row++) {
             const float *y = it->from->factors + to->others[i + row] * n_factors;
             double more = it->options->confidence * (double)to->weights[i + row];
-            double root = sqrt(more);
+            if (i + row + AHEAD < to->begin[to->n]) {
+                fetch(it, to->others[i + row + AHEAD]);
+            }
+            memcpy(at->rows + row * n_factors, y, n_factors * sizeof *y);
+            br_fixed_add_row(at->b, 1.0 + more, y, n_factors);
             for (size_t k = 0; k < n_factors; k++) {
-                at->rows[row * n_factors + k] = root * (double)y[k];
-                at->b[k] += (1.0 + more) * (double)y[k];
+                at->turned[k * CHUNK + row] = (float)more * y[k];
             }
         }
-        br_syrk(at->a, at->rows, n, n_factors);
+        add_chunk(it, at, n);
+    }
+}
+
+/// Is what rounding may have left in A, of the order of 2^-24 of the trace that was added, small beside the least eigenvalue? That is at least the
+/// regularization.
+static bool is_exact_enough(const trainer *it, const desk *at)
+{
+    size_t n_factors = it->options->n_factors;
+    double trace = 0.0;
+    for (size_t k = 0; k < n_factors; k++) {
+        size_t diagonal = k * n_factors + k;
+        trace += at->a[diagonal] - it->from->gram[diagonal] - it->options->regularization;
+    }
+    return trace * 0x1p-24 <= MAX_ROUNDING * it->options->regularization;
+}
+
+/// The same row by row, in double precision throughout: slower.
+static void gather_exactly(const trainer *it, uint32_t number, const desk *at)
+{
+    const side *to = it->to;
+    size_t n_factors = it->options->n_factors;
+    clear(it, at);
+    for (size_t i = to->begin[number]; i < to->begin[number + 1]; i++) {
+        const float *y = it->from->factors + to->others[i] * n_factors;
+        double more = it->options->confidence * (double)to->weights[i];
+        br_fixed_add_row(at->b, 1.0 + more, y, n_factors);
+        br_fixed_add_outer(at->a, more, y, n_factors);
     }
 }
 
@@ -242,27 +318,23 @@ static void solve_block(void *context, uint32_t worker, uint32_t block)
             continue;
         }
         gather(it, number, at);
-        if (br_cholesky_solve(at->a, at->b, n_factors) != BR_OK) {
-            atomic_store(&it->unsolvable, true);
-            return;
+        if (!is_exact_enough(it, at)) {
+            gather_exactly(it, number, at);
         }
+        br_fixed_cholesky(at->a, n_factors, it->options->regularization);
+        br_fixed_cholesky_solve(at->a, at->b, n_factors);
         for (size_t k = 0; k < n_factors; k++) {
             x[k] = (float)at->b[k];
         }
     }
 }
 
-static br_status solve_side(trainer *it, side *to, const side *from)
+static void solve_side(trainer *it, side *to, const side *from)
 {
     it->to = to;
     it->from = from;
     br_workers_run(it->workers, solve_block, it, to->n / BLOCK + (to->n % BLOCK != 0));
-    if (atomic_load(&it->unsolvable)) {
-        return br_fail(BR_ERR_INVALID, "iALS: a regularization of %g is too weak for these weights: raise it",
-                       it->options->regularization);
-    }
     make_gram(it, to);
-    return BR_OK;
 }
 
 // --- loss ---
@@ -270,19 +342,18 @@ static br_status solve_side(trainer *it, side *to, const side *from)
 /// Of some users: sum over their items of c (1 - s)^2 - s^2; the s^2 of all pairs come from the Gram matrices.
 static void loss_part(void *context, uint32_t worker, uint32_t part)
 {
-    (void)worker;
     trainer *it = context;
+    double *x = it->desks[worker].b;
     const side *users = &it->users;
     size_t n_factors = it->options->n_factors;
     double sum = 0.0;
     for (size_t user = part_begin(users->n, part); user < part_begin(users->n, part + 1); user++) {
-        const float *x = users->factors + user * n_factors;
+        for (size_t k = 0; k < n_factors; k++) {
+            x[k] = (double)users->factors[user * n_factors + k];
+        }
         for (size_t i = users->begin[user]; i < users->begin[user + 1]; i++) {
             const float *y = it->items.factors + users->others[i] * n_factors;
-            double score = 0.0;
-            for (size_t k = 0; k < n_factors; k++) {
-                score += (double)x[k] * (double)y[k];
-            }
+            double score = br_fixed_dot_row(x, y, n_factors);
             double c = 1.0 + it->options->confidence * (double)users->weights[i];
             sum += c * (1.0 - score) * (1.0 - score) - score * score;
         }
@@ -314,13 +385,8 @@ static br_status sweep_all(trainer *it, br_ials_watcher watcher, void *context)
 {
     make_gram(it, &it->items);
     for (uint32_t sweep = 0; sweep < it->options->n_sweeps; sweep++) {
-        br_status status = solve_side(it, &it->users, &it->items);
-        if (status == BR_OK) {
-            status = solve_side(it, &it->items, &it->users);
-        }
-        if (status != BR_OK) {
-            return status;
-        }
+        solve_side(it, &it->users, &it->items);
+        solve_side(it, &it->items, &it->users);
         if (watcher != NULL && !watcher(context, sweep, loss_of(it))) {
             return br_fail(BR_ERR_CANCELLED, "stopped after sweep %u", sweep + 1);
         }

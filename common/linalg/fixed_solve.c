@@ -4,14 +4,25 @@
 
 #include <math.h>
 
-enum { LANES = 8 };
+enum { LANES = 8, PANEL = 4 };
+
+/// Where a row's work begins: what is below the diagonal is worked along, so that most rows are whole vectors.
+static inline size_t whole(size_t i)
+{
+    return i / LANES * LANES;
+}
+
+static double fold(const double lanes[LANES])
+{
+    return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+}
 
 SEVERAL_WIDTHS static void add_outer(double *a, double weight, const float *row, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         double factor = weight * (double)row[i];
         double *to = a + i * n;
-        for (size_t j = i; j < n; j++) {
+        for (size_t j = whole(i); j < n; j++) {
             to[j] += factor * (double)row[j];
         }
     }
@@ -22,16 +33,16 @@ void br_fixed_add_outer(double *a, double weight, const float *row, size_t n)
     add_outer(a, weight, row, n);
 }
 
-void br_fixed_add_row(double *y, double a, const float *x, size_t n)
+SEVERAL_WIDTHS static void add_row(double *y, double a, const float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         y[i] += a * (double)x[i];
     }
 }
 
-static double fold(const double lanes[LANES])
+void br_fixed_add_row(double *y, double a, const float *x, size_t n)
 {
-    return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+    add_row(y, a, x, n);
 }
 
 SEVERAL_WIDTHS static double dot_row(const double *a, const float *x, size_t n)
@@ -54,23 +65,43 @@ double br_fixed_dot_row(const double *a, const float *x, size_t n)
     return dot_row(a, x, n);
 }
 
+/// Rows of U from k to end, when all rows before k have been taken off.
+static inline void factor_panel(double *a, size_t n, size_t k, size_t end, double floor)
+{
+    for (size_t i = k; i < end; i++) {
+        double *row = a + i * n;
+        for (size_t above = k; above < i; above++) {
+            double factor = a[above * n + i];
+            for (size_t j = whole(i); j < n; j++) {
+                row[j] -= factor * a[above * n + j];
+            }
+        }
+        double pivot = sqrt(row[i] > floor ? row[i] : floor);
+        double inverse = 1.0 / pivot;
+        for (size_t j = whole(i); j < n; j++) {
+            row[j] *= inverse;
+        }
+        row[i] = pivot;
+    }
+}
+
+/// The rows of a whole panel are taken off all others in one pass, each element in the order of the panel's rows.
 SEVERAL_WIDTHS static void cholesky(double *a, size_t n, double floor)
 {
-    for (size_t k = 0; k < n; k++) {
-        double *row = a + k * n;
-        double pivot = sqrt(row[k] > floor ? row[k] : floor);
-        row[k] = pivot;
-        for (size_t j = k + 1; j < n; j++) {
-            row[j] /= pivot;
-        }
-        for (size_t i = k + 1; i < n; i++) {
-            double factor = row[i];
-            double *below = a + i * n;
-            for (size_t j = i; j < n; j++) {
-                below[j] -= factor * row[j];
+    size_t k = 0;
+    for (; k + PANEL < n; k += PANEL) {
+        factor_panel(a, n, k, k + PANEL, floor);
+        const double *u[PANEL] = {a + k * n, a + (k + 1) * n, a + (k + 2) * n, a + (k + 3) * n};
+        for (size_t i = k + PANEL; i < n; i++) {
+            double *row = a + i * n;
+            double factors[PANEL] = {u[0][i], u[1][i], u[2][i], u[3][i]};
+            for (size_t j = whole(i); j < n; j++) {
+                row[j] = (((row[j] - factors[0] * u[0][j]) - factors[1] * u[1][j]) - factors[2] * u[2][j]) -
+                         factors[3] * u[3][j];
             }
         }
     }
+    factor_panel(a, n, k, n, floor);
 }
 
 void br_fixed_cholesky(double *a, size_t n, double floor)
@@ -82,8 +113,8 @@ SEVERAL_WIDTHS static void solve(const double *u, double *b, size_t n)
 {
     for (size_t k = 0; k < n; k++) {
         const double *row = u + k * n;
-        b[k] /= row[k];
-        double factor = b[k];
+        double factor = b[k] / row[k];
+        b[k] = factor;
         for (size_t j = k + 1; j < n; j++) {
             b[j] -= row[j] * factor;
         }

@@ -3,7 +3,7 @@
 
 /// Small systems of equations on the answer path: double precision, the same bytes on every machine, from every compiler. No BLAS; every element has
 /// one order of operations (a chain of products and differences, nothing fused), whatever the width of the machine. Row-major; of symmetric
-/// matrices [n, n] only the upper triangle is read and written.
+/// matrices [n, n] the upper triangle counts; what is below the diagonal may be anything finite before, and is of no use afterwards.
 
 #include "base/status.h"
 
@@ -15,7 +15,7 @@ void br_fixed_add_row(double *y, double a, const float *x, size_t n);
 double br_fixed_dot_row(const double *a, const float *x, size_t n);
 
 /// A = U^T U, U in the place of A. No pivot is taken below `floor` (above 0), so it cannot fail. Of a positive semidefinite matrix plus
-/// floor I no exact pivot is below: the floor only takes back what rounding did.
+/// floor I no exact pivot is below: the floor takes back what rounding did.
 void br_fixed_cholesky(double *a, size_t n, double floor);
 /// x = A^-1 b in the place of b [n], with the U of br_fixed_cholesky().
 void br_fixed_cholesky_solve(const double *u, double *b, size_t n);

@@ -4,11 +4,12 @@
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "itembased/ials.h"
-#include "linalg/gemm.h"
+#include "linalg/fixed.h"
 #include "made_history.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_SWEEPS = 12 };
@@ -206,10 +207,10 @@ static double largest(const float *values, size_t n)
     return most;
 }
 
-// Factors are kept in single precision (6e-8 a sweep) and errors grow with the condition of the equations: 1e-5 of the largest one.
+// Sums and factors in single precision leave 1e-6 of the loss, and of the factors 1e-5 of the largest one; 1e-3 where there are more of them than users, so
+// that the equations are all but singular.
 Test(itembased_ials, equals_a_plain_solver_in_double_precision)
 {
-    cr_assert_eq(br_gemm_start(), BR_OK);
     for (size_t i = 0; i < N_SHAPES * SEEDS; i++) {
         const shape *of = &shapes[i / SEEDS];
         br_history *history = made_history(of->n_users, of->n_items, of->density, 100 + i);
@@ -221,14 +222,15 @@ Test(itembased_ials, equals_a_plain_solver_in_double_precision)
             plain_half(&twin, false);
             plain_half(&twin, true);
             double loss = plain_loss(&twin);
-            cr_assert(fabs(seen.of[sweep] - loss) <= 1e-7 * loss, "shape %zu sweep %u: %.12g, not %.12g", i, sweep,
+            cr_assert(fabs(seen.of[sweep] - loss) <= 1e-6 * loss, "case %zu sweep %u: %.12g, not %.12g", i, sweep,
                       seen.of[sweep], loss);
         }
         size_t n = (size_t)of->n_items * of->n_factors;
         double most = largest(model->items, n);
         for (size_t k = 0; k < n; k++) {
-            cr_assert(fabs((double)model->items[k] - twin.y[k]) <= 1e-5 * most + 1e-12, "shape %zu: %g, not %g", i,
-                      (double)model->items[k], twin.y[k]);
+            cr_assert(fabs((double)model->items[k] - twin.y[k]) <=
+                          (of->n_factors > of->n_users ? 1e-3 : 1e-5) * most + 1e-12,
+                      "case %zu: %g, not %g", i, (double)model->items[k], twin.y[k]);
         }
         plain_free(&twin);
         br_ials_free(&model);
@@ -240,7 +242,6 @@ Test(itembased_ials, equals_a_plain_solver_in_double_precision)
 // less.
 Test(itembased_ials, the_loss_falls_in_every_half_sweep)
 {
-    cr_assert_eq(br_gemm_start(), BR_OK);
     for (size_t i = 0; i < N_SHAPES * SEEDS; i++) {
         const shape *of = &shapes[i / SEEDS];
         br_history *history = made_history(of->n_users, of->n_items, of->density, 200 + i);
@@ -260,9 +261,9 @@ Test(itembased_ials, the_loss_falls_in_every_half_sweep)
             plain_half(&twin, false);
             double half = plain_loss(&twin);
             // What rounding the factors to single precision costs is of second order: below 1e-12 of the loss.
-            cr_assert(half <= seen.of[sweep - 1] * (1.0 + 1e-12), "shape %zu sweep %u users: %.15g after %.15g", i,
+            cr_assert(half <= seen.of[sweep - 1] * (1.0 + 1e-12), "case %zu sweep %u users: %.15g after %.15g", i,
                       sweep, half, seen.of[sweep - 1]);
-            cr_assert(seen.of[sweep] <= half * (1.0 + 1e-12), "shape %zu sweep %u items: %.15g after %.15g", i, sweep,
+            cr_assert(seen.of[sweep] <= half * (1.0 + 1e-12), "case %zu sweep %u items: %.15g after %.15g", i, sweep,
                       seen.of[sweep], half);
             plain_free(&twin);
             br_ials_free(&model);
@@ -271,9 +272,56 @@ Test(itembased_ials, the_loss_falls_in_every_half_sweep)
     }
 }
 
+// With weights up to a million, single precision would lose the regularization (measured: the loss rose); sums in double keep it.
+Test(itembased_ials, the_loss_falls_with_extreme_weights)
+{
+    br_history *history = made_history(300, 60, 0.3, 9);
+    for (size_t i = 0; i < history->begin[300]; i++) {
+        history->weights[i] = (float)pow(10.0, 6.0 * ((double)history->weights[i] - 0.5) / 1.5);
+    }
+    br_ials_options options = br_ials_options_default();
+    options.n_factors = 80;
+    options.regularization = 0.1;
+    options.confidence = 10.0;
+    options.n_sweeps = MOST_SWEEPS;
+    losses seen = {0};
+    br_ials *model = trained(history, &options, &seen);
+    for (uint32_t sweep = 1; sweep < MOST_SWEEPS; sweep++) {
+        cr_assert(seen.of[sweep] <= seen.of[sweep - 1], "sweep %u: %.12g after %.12g", sweep, seen.of[sweep],
+                  seen.of[sweep - 1]);
+    }
+    br_ials_free(&model);
+    made_history_free(history);
+}
+
+Test(itembased_ials, is_the_same_with_every_kernel)
+{
+    static const char *const kernels[] = {"avx512", "avx2", "plain"};
+    br_history *history = made_history(150, 45, 0.3, 10);
+    br_ials_options options = br_ials_options_default();
+    options.n_factors = 37;
+    options.n_sweeps = 2;
+    br_ials *first = NULL;
+    for (size_t i = 0; i < 3; i++) {
+        if (br_fixed_by_name(kernels[i]) == NULL) {
+            continue;
+        }
+        setenv("BOOKRUNNER_KERNEL", kernels[i], 1);
+        br_ials *model = trained(history, &options, NULL);
+        unsetenv("BOOKRUNNER_KERNEL");
+        if (first == NULL) {
+            first = model;
+            continue;
+        }
+        cr_assert_eq(memcmp(model->items, first->items, 45 * 37 * sizeof(float)), 0, "%s", kernels[i]);
+        br_ials_free(&model);
+    }
+    br_ials_free(&first);
+    made_history_free(history);
+}
+
 Test(itembased_ials, is_the_same_for_any_number_of_threads)
 {
-    cr_assert_eq(br_gemm_start(), BR_OK);
     br_history *history = made_history(700, 150, 0.1, 3);
     br_ials_options options = br_ials_options_default();
     options.n_sweeps = 3;
@@ -294,7 +342,6 @@ Test(itembased_ials, is_the_same_for_any_number_of_threads)
 
 Test(itembased_ials, items_that_nobody_has_get_no_factors_and_long_histories_are_taken_in_pieces)
 {
-    cr_assert_eq(br_gemm_start(), BR_OK);
     br_history *history = made_history(400, 30, 0.4, 4); // items met by more than 128 users
     history->n_items = 31;
     br_ials_options options = options_of(&shapes[0], 4);
@@ -315,7 +362,6 @@ Test(itembased_ials, items_that_nobody_has_get_no_factors_and_long_histories_are
 
 Test(itembased_ials, nobody_and_nothing_can_be_trained)
 {
-    cr_assert_eq(br_gemm_start(), BR_OK);
     for (uint32_t i = 0; i < 4; i++) {
         br_history *history = made_history(i % 2 * 3, i / 2 * 2, 0.0, 5);
         br_ials_options options = br_ials_options_default();

@@ -1,5 +1,5 @@
 // Goal: what the model says to one user, and why. Method: the definition, x_u = (Y^T C Y + regularization I)^-1 Y^T C p, checked by what it must fulfil;
-// parts sum to the score; the bytes are those of the same source compiled by hand for the plainest machine.
+// parts sum to the score; the bytes are golden, and those of the same source compiled otherwise.
 
 #include "base/alloc.h"
 #include "base/hash.h"
@@ -13,6 +13,26 @@
 
 enum { N_ITEMS = 90, MOST_OWN = 40 };
 
+// The kernels once more, as this test's own: -O1, for the plainest machine.
+#define BR_LINALG_FIXED_WIDTHS_H
+#define SEVERAL_WIDTHS
+#define br_fixed_add_outer      twin_add_outer
+#define br_fixed_add_row        twin_add_row
+#define br_fixed_dot_row        twin_dot_row
+#define br_fixed_cholesky       twin_cholesky
+#define br_fixed_cholesky_solve twin_cholesky_solve
+void twin_add_outer(double *a, double weight, const float *row, size_t n);
+void twin_add_row(double *y, double a, const float *x, size_t n);
+double twin_dot_row(const double *a, const float *x, size_t n);
+void twin_cholesky(double *a, size_t n, double floor);
+void twin_cholesky_solve(const double *u, double *b, size_t n);
+#include "../../../common/linalg/fixed_solve.c"
+#undef br_fixed_add_outer
+#undef br_fixed_add_row
+#undef br_fixed_dot_row
+#undef br_fixed_cholesky
+#undef br_fixed_cholesky_solve
+
 typedef struct person {
     uint32_t items[MOST_OWN];
     float weights[MOST_OWN];
@@ -24,7 +44,7 @@ static br_ials *made_model(uint32_t n_factors, double regularization, uint64_t s
     static float items[N_ITEMS * BR_IALS_MAX_FACTORS];
     br_rng rng = br_rng_at(seed, BR_STREAM_TEST, 1, 0);
     for (size_t i = 0; i < (size_t)N_ITEMS * n_factors; i++) {
-        items[i] = (float)(0.3 * br_rng_normal(&rng));
+        items[i] = (float)(br_rng_uniform(&rng) - 0.5);
     }
     br_ials *model = NULL;
     cr_assert_eq(br_ials_of(&model, items, N_ITEMS, n_factors, regularization, 10.0), BR_OK);
@@ -184,4 +204,63 @@ Test(itembased_ials_user, recommends_the_highest_scores_that_are_not_its_own)
     }
     br_ials_user_free(&user);
     br_ials_free(&model);
+}
+
+/// What twin kernels make of the same user: x in scores, then the parts of item 0.
+static void twin_answer(double *out, const br_ials *model, const person *of)
+{
+    size_t n = model->n_factors;
+    double *a = br_memdup(model->gram, n * n * sizeof *a);
+    double *x = br_calloc(n, sizeof *x);
+    cr_assert(a != NULL && x != NULL);
+    for (size_t k = 0; k < n; k++) {
+        a[k * n + k] += model->regularization;
+    }
+    for (uint32_t j = 0; j < of->n; j++) {
+        double c = 1.0 + model->confidence * (double)of->weights[j];
+        twin_add_outer(a, c - 1.0, model->items + of->items[j] * n, n);
+        twin_add_row(x, c, model->items + of->items[j] * n, n);
+    }
+    twin_cholesky(a, n, model->regularization);
+    twin_cholesky_solve(a, x, n);
+    for (size_t item = 0; item < N_ITEMS; item++) {
+        out[item] = twin_dot_row(x, model->items + item * n, n);
+    }
+    for (size_t k = 0; k < n; k++) {
+        x[k] = (double)model->items[k];
+    }
+    twin_cholesky_solve(a, x, n);
+    for (uint32_t j = 0; j < of->n; j++) {
+        double c = 1.0 + model->confidence * (double)of->weights[j];
+        out[N_ITEMS + j] = twin_dot_row(x, model->items + of->items[j] * n, n) * c;
+    }
+    br_free(a);
+    br_free(x);
+}
+
+Test(itembased_ials_user, answers_have_the_same_bytes_everywhere)
+{
+    static const uint32_t sizes[] = {1, 5, 32, 61, 128};
+    double all[5][N_ITEMS + MOST_OWN] = {{0.0}};
+    char text[BR_HASH_TEXT];
+    cr_assert_eq(br_hash_init(), BR_OK);
+    for (uint32_t i = 0; i < 5; i++) {
+        double *out = all[i];
+        double twin[N_ITEMS + MOST_OWN] = {0.0};
+        br_ials *model = made_model(sizes[i], 0.3, 20 + i);
+        br_ials_user *user = user_of(model);
+        person of = made_person(MOST_OWN, i);
+        br_ials_user_set(user, of.items, of.weights, of.n);
+        for (uint32_t item = 0; item < N_ITEMS; item++) {
+            out[item] = br_ials_user_score(user, item);
+        }
+        br_ials_user_parts(user, 0, out + N_ITEMS);
+        twin_answer(twin, model, &of);
+        cr_assert_eq(memcmp(out, twin, sizeof twin), 0, "%u factors", sizes[i]);
+        br_ials_user_free(&user);
+        br_ials_free(&model);
+    }
+    br_hash hash = br_hash_of(all, sizeof all);
+    br_hash_text(&hash, text);
+    cr_assert_str_eq(text, "77cdb0c2137b11057505fd2f952828146d5c513bda49cbb233d377896dea53f8");
 }
