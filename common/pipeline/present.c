@@ -1,5 +1,6 @@
 #include "pipeline/present.h"
 
+#include <math.h>
 #include <string.h>
 
 static void string_member(br_buf *out, const char *name, const char *text)
@@ -96,6 +97,66 @@ void br_present_reasons(br_buf *out, const br_encoder *encoder, br_language lang
     br_buf_printf(out, "}, \"certified\": %s", explanation->certified ? "true" : "false");
 }
 
+// --- past bids ---
+
+uint32_t br_present_past(br_shown_past out[BR_SHOWN_PAST], const br_result *result, uint32_t i, const br_votes *votes,
+                         uint32_t threshold)
+{
+    uint32_t n = 0;
+    uint32_t n_past = result->past == NULL ? 0 : result->past[i].n;
+    for (uint32_t k = 0; k < n_past && n < BR_SHOWN_PAST; k++) {
+        const br_past_bid *past = &result->past[i].bids[k];
+        br_shown_past shown = {.past = past, .own_issuer = strcmp(past->issuer, result->issuer) == 0};
+        bool valid = true;
+        if (votes != NULL && !shown.own_issuer) {
+            uint32_t number = br_votes_find(votes, past->issuer, result->issuer);
+            br_pair pair = {.n_votes = 0};
+            if (number != BR_INDEX_NONE) {
+                pair = br_votes_pair(votes, number);
+            }
+            shown.n_votes = pair.n_votes;
+            shown.n_valid = pair.n_valid;
+            valid = br_votes_validity(votes, past->issuer, result->issuer, threshold) != BR_VALIDITY_NO;
+        }
+        if (valid) {
+            out[n++] = shown;
+        }
+    }
+    return n;
+}
+
+static void past_json(br_buf *out, const br_shown_past *shown, br_language language)
+{
+    const br_past_bid *past = shown->past;
+    BR_AUTO_DEINIT(br_buf) sentence = {0};
+    char day[BR_DAY_TEXT];
+    br_past_sentence(&sentence, past, shown->own_issuer, language);
+    br_buf_char(out, '{');
+    string_member(out, "issuer", past->issuer);
+    br_buf_printf(out, ", \"bids\": %u, ", past->n_bids);
+    string_member(out, "last", br_day_text(past->last, day));
+    br_buf_string(out, ", ");
+    number_member(out, "weight", past->weight > 0.0f ? (double)past->weight : (double)NAN);
+    br_buf_printf(out, ", \"same_issuer\": %s, ", shown->own_issuer ? "true" : "false");
+    string_member(out, "sentence", br_buf_text(&sentence));
+    if (shown->n_votes > 0) {
+        br_buf_printf(out, ", \"votes\": {\"valid\": %u, \"of\": %u}}", shown->n_valid, shown->n_votes);
+    } else {
+        br_buf_string(out, ", \"votes\": null}");
+    }
+    out->failed = out->failed || sentence.failed;
+}
+
+void br_present_past_json(br_buf *out, const br_shown_past *past, uint32_t n, br_language language)
+{
+    br_buf_string(out, "\"past_bids\": [");
+    for (uint32_t i = 0; i < n; i++) {
+        br_buf_string(out, i == 0 ? "" : ", ");
+        past_json(out, &past[i], language);
+    }
+    br_buf_char(out, ']');
+}
+
 static uint32_t n_kept(const br_presented *presented, uint32_t i, const br_explanation *explanation)
 {
     return presented->earlier == NULL ? BR_NO_FIELD : br_earlier_n_kept(presented->earlier, explanation, i);
@@ -127,6 +188,10 @@ static void entry_json(br_buf *out, const br_presented *presented, uint32_t i)
     if (explanation != NULL) {
         br_buf_string(out, ", ");
         br_present_reasons(out, presented->encoder, presented->language, explanation);
+        br_shown_past past[BR_SHOWN_PAST];
+        uint32_t n_past = br_present_past(past, &presented->outcome->result, i, presented->votes, presented->threshold);
+        br_buf_string(out, ", ");
+        br_present_past_json(out, past, n_past, presented->language);
         uint32_t kept = n_kept(presented, i, explanation);
         if (kept != BR_NO_FIELD) {
             br_buf_printf(out, ", \"kept\": %u", kept);

@@ -6,13 +6,18 @@
 ///     {"bond": ..., "as_of": ..., "snapshot": ..., "backtest": false, "pending": false, "investors": [{"rank": 1, "id": ..., "probability": ...,
 ///       "reasons": [{"tag": ..., "sentence": ..., "category": ..., "field": ..., "value": ..., "gain": ..., "backing": ..., "bids": ...,
 ///         "times": {"times": 2.8, "low": 2.5, "high": 3.1} or null}],
-///       "against": {...} or null, "support": {"matching": 12, "mean_probability": 0.1}, "certified": true, "kept": 5}], "stability": {"since": ..., "jaccard": 0.9, "investors": 48}}
+///       "against": {...} or null, "support": {"matching": 12, "mean_probability": 0.1}, "certified": true,
+///       "past_bids": [{"issuer": ..., "bids": 3, "last": "2026-03-02", "weight": 0.21 or null, "same_issuer": false, "sentence": ...,
+///         "votes": {"valid": 4, "of": 5} or null}], "kept": 5}], "stability": {"since": ..., "jaccard": 0.9, "investors": 48}}
 ///
 /// "kept" of the reasons were given in the bond's list before, too (pipeline/earlier.h), and "stability" is the mean over the investors who were on it;
 /// both are there if it is.
 /// "times" is how many times as often as chance would have it investors with the reason's value bid on such bonds (model/record.h).
+/// "past_bids" is what the investor bid on before that speaks for the bond (pipeline/past.h): at most BR_SHOWN_PAST after those that people have called
+/// no reason; without them where the result is of a program that knew none.
 /// "pending" while the explanation is to do; "failure" says why there will be none unless its job is asked for again.
 
+#include "itembased/votes.h"
 #include "pipeline/earlier.h"
 #include "pipeline/words.h"
 #include "store/recommendations.h"
@@ -24,6 +29,8 @@ typedef struct br_presented {
     br_language language;
     const char *only_investor; ///< NULL: all of them
     const br_earlier *earlier; ///< what the reasons are compared with; NULL: nothing
+    const br_votes *votes;     ///< of people on pairs of issuers (X = bid on, Y = the bond's); NULL: none
+    uint32_t threshold;        ///< a pair with all its votes of which fewer say yes is not shown; unused without votes
 } br_presented;
 
 void br_present_json(br_buf *out, const br_presented *presented);
@@ -35,6 +42,22 @@ void br_present_reason(br_buf *out, const br_encoder *encoder, br_language langu
 /// Members, without braces: "reasons", "against", "support", "certified".
 void br_present_reasons(br_buf *out, const br_encoder *encoder, br_language language,
                         const br_explanation *explanation);
+
+#define BR_SHOWN_PAST 3
+
+/// Past bids as they are shown, borrowed from a result.
+typedef struct br_shown_past {
+    const br_past_bid *past;
+    bool own_issuer;
+    uint32_t n_votes; ///< on the pair; 0 where nobody was asked
+    uint32_t n_valid; ///< of them
+} br_shown_past;
+
+/// Of the result's i-th investor; votes and threshold as in br_presented. Returns how many.
+uint32_t br_present_past(br_shown_past out[BR_SHOWN_PAST], const br_result *result, uint32_t i, const br_votes *votes,
+                         uint32_t threshold);
+/// Member "past_bids", without braces.
+void br_present_past_json(br_buf *out, const br_shown_past *past, uint32_t n, br_language language);
 /// The explanation of the i-th entry of the list; NULL when there is none (yet).
 const br_explanation *br_present_explanation(const br_presented *presented, uint32_t i);
 

@@ -21,6 +21,7 @@ br_job_body br_asked_for(const br_asked *asked, const uint32_t *investor)
     br_job_body body = *asked->body;
     body.investors = investor;
     body.n_investors = 1;
+    body.past = NULL;
     return body;
 }
 
@@ -91,6 +92,7 @@ br_status br_what_if(br_list *list_out, br_job_body *body_out, br_arena *arena, 
     body.scores = scores;
     body.bond_codes.data = codes;
     body.investors = top;
+    body.past = NULL;
     body.n_investors = br_rank_top(scores, body.eligible, asked->id_order, n, n_top, top);
     *list_out = (br_list){.bond_id = "", .as_of = body.as_of, .version = body.version, .population = body.population};
     for (uint32_t i = 0; i < n; i++) {

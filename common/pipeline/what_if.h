@@ -30,7 +30,7 @@ typedef struct br_asked {
 uint32_t br_asked_place(const br_asked *asked, uint32_t investor);
 /// The probability that a person is shown for him.
 double br_asked_probability(const br_asked *asked, uint32_t investor);
-/// The job for one investor alone; it borrows *investor.
+/// The job for one investor alone, with nothing of his past bids; it borrows *investor.
 br_job_body br_asked_for(const br_asked *asked, const uint32_t *investor);
 
 typedef enum br_value_kind { BR_VALUE_MISSING, BR_VALUE_TEXT, BR_VALUE_NUMBER } br_value_kind;
@@ -48,7 +48,7 @@ typedef struct br_bond_value {
 br_status br_bond_value_code(const br_encoder *encoder, const br_bond_value *value, uint32_t *field_out,
                              uint8_t *code_out) BR_MUST_CHECK;
 
-/// The list of at most `n_top` that a bond with these codes would have, and the job that explains it. What they point to lives in the arena and
+/// The list of at most `n_top` that a bond with these codes would have, and the job that explains it, with nothing of past bids. What they point to lives in the arena and
 /// in `asked`.
 /// Errors: BR_ERR_NO_MEMORY, BR_ERR_LIMIT (arena), BR_ERR_INVALID (a logit that is no number).
 br_status br_what_if(br_list *list_out, br_job_body *body_out, br_arena *arena, const br_asked *asked,

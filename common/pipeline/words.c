@@ -173,6 +173,21 @@ void br_reason_sentence(br_buf *out, const br_encoder *encoder, const br_reason 
     }
 }
 
+void br_past_sentence(br_buf *out, const br_past_bid *past, bool own_issuer, br_language language)
+{
+    char day[BR_DAY_TEXT];
+    br_day_text(past->last, day);
+    if (language == BR_LANGUAGE_ZH) {
+        br_buf_printf(out, own_issuer ? "曾投标本债券发行人 %s 的债券 %u 次" : "曾投标 %s 的债券 %u 次", past->issuer,
+                      past->n_bids);
+        br_buf_printf(out, past->n_bids == 1 ? "，时间为 %s。" : "，最近一次为 %s。", day);
+        return;
+    }
+    bool once = past->n_bids == 1;
+    br_buf_printf(out, "%u %s of %s%s, %son %s.", past->n_bids, once ? "bid on a bond" : "bids on bonds", past->issuer,
+                  own_issuer ? ", who issues this one, too" : "", once ? "" : "the last ", day);
+}
+
 const char *br_reason_category(const br_encoder *encoder, uint32_t investor_field)
 {
     return br_feature_group_name(field_of(encoder, investor_field)->group);

@@ -16,6 +16,8 @@ void br_reason_tag(br_buf *out, const br_encoder *encoder, uint32_t investor_fie
 /// 95 % interval, if it backs the reason by two sigmas or more. Against: what the odds would lose if it were seen as well.
 void br_reason_sentence(br_buf *out, const br_encoder *encoder, const br_reason *reason, br_reason_role role,
                         br_language language);
+/// "3 bids on bonds of X, the last on 2026-03-02."; own_issuer: X has issued the bond itself.
+void br_past_sentence(br_buf *out, const br_past_bid *past, bool own_issuer, br_language language);
 /// "preference", "attribute" or "ability".
 const char *br_reason_category(const br_encoder *encoder, uint32_t investor_field);
 

@@ -97,7 +97,37 @@ static void add_reason_row(table *t, const explained *e, uint32_t entry, uint32_
     table_whole(t, reason->bids);
 }
 
-/// One row per reason.
+/// The same columns: of a past bid the field is the issuer.
+static void add_past_row(table *t, const explained *e, uint32_t entry, uint32_t number, const br_shown_past *shown)
+{
+    BR_AUTO_DEINIT(br_buf) sentence = {0};
+    br_past_sentence(&sentence, shown->past, shown->own_issuer, BR_LANGUAGE_EN);
+    table_text(t, e->list.bond_id);
+    table_whole(t, entry + 1);
+    table_text(t, e->list.entries[entry].investor_id);
+    table_number(t, e->list.entries[entry].probability, 4);
+    table_whole(t, number);
+    table_text(t, "past bids");
+    table_text(t, shown->past->issuer);
+    table_text(t, br_buf_text(&sentence));
+    table_text(t, NULL);
+    table_text(t, NULL);
+    table_whole(t, shown->past->n_bids);
+}
+
+static void add_rows(table *t, const explained *e, uint32_t entry, const br_explanation *explanation)
+{
+    for (uint32_t k = 0; k < explanation->n_reasons; k++) {
+        add_reason_row(t, e, entry, k + 1, &explanation->reasons[k]);
+    }
+    br_shown_past past[BR_SHOWN_PAST];
+    uint32_t n = br_present_past(past, &e->outcome.result, entry, NULL, 0);
+    for (uint32_t k = 0; k < n; k++) {
+        add_past_row(t, e, entry, explanation->n_reasons + k + 1, &past[k]);
+    }
+}
+
+/// One row per reason, then one per issuer bid on before.
 static exit_code print_rows(const explained *e, const char *investor, output_format format)
 {
     BR_AUTO_DEINIT(table)
@@ -108,8 +138,8 @@ static exit_code print_rows(const explained *e, const char *investor, output_for
     for (uint32_t i = 0; i < e->list.n_entries; i++) {
         const br_explanation *explanation = br_present_explanation(&presented, i);
         bool wanted = investor == NULL || strcmp(investor, e->list.entries[i].investor_id) == 0;
-        for (uint32_t k = 0; wanted && explanation != NULL && k < explanation->n_reasons; k++) {
-            add_reason_row(&t, e, i, k + 1, &explanation->reasons[k]);
+        if (wanted && explanation != NULL) {
+            add_rows(&t, e, i, explanation);
         }
     }
     return table_print(&t, format, stdout);

@@ -57,6 +57,17 @@ static void reason_text(br_buf *out, const explained *e, const char *lead, const
     br_buf_printf(out, "      %s%s\n", lead, br_buf_text(&sentence));
 }
 
+static void past_text(br_buf *out, const explained *e, uint32_t entry)
+{
+    br_shown_past past[BR_SHOWN_PAST];
+    uint32_t n = br_present_past(past, &e->outcome.result, entry, NULL, 0);
+    for (uint32_t i = 0; i < n; i++) {
+        BR_AUTO_DEINIT(br_buf) sentence = {0};
+        br_past_sentence(&sentence, past[i].past, past[i].own_issuer, BR_LANGUAGE_EN);
+        br_buf_printf(out, "      because they bid on %s: %s\n", past[i].past->issuer, br_buf_text(&sentence));
+    }
+}
+
 static void explanation_text(br_buf *out, const explained *e, uint32_t entry, const br_explanation *explanation)
 {
     for (uint32_t i = 0; i < explanation->n_reasons; i++) {
@@ -67,6 +78,7 @@ static void explanation_text(br_buf *out, const explained *e, uint32_t entry, co
     if (explanation->against.field != UINT32_MAX) {
         reason_text(out, e, "against: ", &explanation->against, BR_REASON_AGAINST);
     }
+    past_text(out, e, entry);
     br_buf_printf(out, "      %u other investors share these reasons", explanation->n_matching);
     uint32_t kept = br_earlier_n_kept(&e->earlier, explanation, entry);
     if (kept != BR_NO_FIELD) {

@@ -207,6 +207,54 @@ br_status compute_open(desk *self, br_arena *arena, const char *bond_id, list_qu
     return BR_OK;
 }
 
+// Of the days before the list, by what the desk's market knows now.
+static br_status read_past(desk *self, const list_question *q, br_arena *arena, br_job_body *body)
+{
+    BR_AUTO(br_pasts) *pasts = NULL;
+    pthread_rwlock_rdlock(&self->lock);
+    const br_market *market = br_follower_market(self->follower);
+    br_status status = br_pasts_new(&pasts, market, body->as_of);
+    if (status == BR_OK) {
+        status = br_past_of_job(body, arena, market, pasts, q->asked.served, q->bond);
+    }
+    pthread_rwlock_unlock(&self->lock);
+    return status;
+}
+
+static const br_past *past_in_job(const br_job_body *job, uint32_t investor)
+{
+    for (uint32_t i = 0; i < job->n_investors; i++) {
+        if (job->investors[i] == investor) {
+            return &job->past[i];
+        }
+    }
+    return NULL;
+}
+
+br_status compute_past(desk *self, const list_question *question, br_arena *arena, br_job_body *body)
+{
+    const br_job_body *job = &question->body;
+    br_past *past = br_arena_calloc(arena, body->n_investors, sizeof *past);
+    if (job->past == NULL) {
+        return BR_OK;
+    }
+    br_status status = past == NULL ? br_no_memory("past bids", body->n_investors) : BR_OK;
+    if (status == BR_OK) {
+        status = read_past(self, question, arena, body);
+    }
+    if (status != BR_OK) {
+        return status;
+    }
+    bool revised = strcmp(body->issuer, job->issuer) != 0; // then the market's is the past with another issuer
+    for (uint32_t i = 0; i < body->n_investors; i++) {
+        const br_past *listed = past_in_job(job, body->investors[i]);
+        past[i] = listed != NULL ? *listed : revised ? (br_past){.n = 0} : body->past[i];
+    }
+    body->issuer = job->issuer;
+    body->past = past;
+    return BR_OK;
+}
+
 // As the list's job had it, or will. What cannot be read any more is no reason to give no answer.
 static br_status find_start(desk *self, const list_question *q, br_arena *arena, br_job *job)
 {

@@ -47,6 +47,9 @@ typedef struct list_question {
 /// The newest list of a bond with all that is needed to ask it. On the computing thread. Errors: BR_ERR_NOT_FOUND (no list), BR_ERR_INVALID (its job
 /// cannot be asked; br_why() says why), those of the stores.
 br_status compute_open(desk *self, br_arena *arena, const char *bond_id, list_question *out) BR_MUST_CHECK;
+/// Put the past bids of the body's investors into it: of those on the list what its job had, of others what the ledger says by now of the days before
+/// the list. Errors: BR_ERR_NO_MEMORY.
+br_status compute_past(desk *self, const list_question *question, br_arena *arena, br_job_body *body) BR_MUST_CHECK;
 /// The explanations of a job, worked here; they begin where those of the list began. Errors: BR_ERR_INVALID (the result's failure), BR_ERR_IO,
 /// BR_ERR_NO_MEMORY.
 br_status compute_work(desk *self, const list_question *question, br_arena *arena, const br_job_body *body,

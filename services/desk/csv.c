@@ -9,8 +9,14 @@
 #include <string.h>
 
 static const char *const columns[][2] = {
-    {"rank", "排名"},        {"investor", "投资者"}, {"probability", "概率"}, {"reason", "理由"},
-    {"against", "反对理由"}, {"sentence", "说明"},   {"marked", "标记"},
+    {"rank", "排名"},
+    {"investor", "投资者"},
+    {"probability", "概率"},
+    {"reason", "理由"},
+    {"against", "反对理由"},
+    {"sentence", "说明"},
+    {"because they bid on", "因为曾投标"},
+    {"marked", "标记"},
 };
 enum {
     COLUMN_RANK,
@@ -19,6 +25,7 @@ enum {
     COLUMN_REASON,
     COLUMN_AGAINST,
     COLUMN_SENTENCE,
+    COLUMN_PAST,
     COLUMN_MARKED
 };
 
@@ -63,7 +70,7 @@ static void put_titles(br_buf *out, uint32_t n_reasons, int language)
     for (uint32_t i = 0; i < n_reasons; i++) {
         br_buf_printf(out, ",%s %u", columns[COLUMN_SENTENCE][language], i + 1);
     }
-    br_buf_printf(out, ",%s\r\n", columns[COLUMN_MARKED][language]);
+    br_buf_printf(out, ",%s,%s\r\n", columns[COLUMN_PAST][language], columns[COLUMN_MARKED][language]);
 }
 
 /// One cell, empty without a reason.
@@ -76,6 +83,22 @@ static void put_reason(br_buf *out, const br_presented *presented, const br_reas
         } else {
             br_reason_tag(&text, presented->encoder, reason->field, reason->code, presented->language);
         }
+    }
+    br_buf_char(out, ',');
+    put_cell(out, br_buf_text(&text));
+    out->failed = out->failed || text.failed;
+}
+
+/// One cell: "X (3), Y (1)", with the number of bids.
+static void put_past(br_buf *out, const br_presented *presented, uint32_t i)
+{
+    BR_AUTO_DEINIT(br_buf) text = {0};
+    br_shown_past past[BR_SHOWN_PAST];
+    uint32_t n = br_present_explanation(presented, i) == NULL
+                     ? 0
+                     : br_present_past(past, &presented->outcome->result, i, presented->votes, presented->threshold);
+    for (uint32_t k = 0; k < n; k++) {
+        br_buf_printf(&text, "%s%s (%u)", k == 0 ? "" : ", ", past[k].past->issuer, past[k].past->n_bids);
     }
     br_buf_char(out, ',');
     put_cell(out, br_buf_text(&text));
@@ -98,6 +121,7 @@ static void put_investor(br_buf *out, const br_presented *presented, uint32_t i,
     for (uint32_t k = 0; k < n_reasons; k++) {
         put_reason(out, presented, k < n ? &explanation->reasons[k] : NULL, true);
     }
+    put_past(out, presented, i);
     br_buf_printf(out, ",%s\r\n", mark);
 }
 

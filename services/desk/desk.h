@@ -184,6 +184,8 @@ typedef struct open_list {
 br_status list_open(desk *self, const char *bond_id, br_language language, open_list *out) BR_MUST_CHECK;
 void list_close(desk *self, open_list *list);
 
+/// Member "past_bids" of the result's i-th investor.
+void desk_past_json(desk *self, br_buf *out, const br_result *result, uint32_t i, br_language language);
 void answer_recommendations(desk *self, const br_http_request *request, br_http_answer *answer, const char *bond_id);
 void answer_csv(desk *self, const br_http_request *request, br_http_answer *answer, const char *bond_id);
 

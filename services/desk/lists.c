@@ -187,8 +187,16 @@ br_status list_open(desk *self, const char *bond_id, br_language language, open_
     out->presented = (br_presented){.list = &out->stored.list,
                                     .outcome = &out->stored.outcome,
                                     .encoder = out->snapshot->snapshot->encoder,
-                                    .language = language};
+                                    .language = language,
+                                    .threshold = br_service_config(self->service)->item_based.threshold};
     return BR_OK;
+}
+
+void desk_past_json(desk *self, br_buf *out, const br_result *result, uint32_t i, br_language language)
+{
+    br_shown_past past[BR_SHOWN_PAST];
+    uint32_t n = br_present_past(past, result, i, NULL, br_service_config(self->service)->item_based.threshold);
+    br_present_past_json(out, past, n, language);
 }
 
 void list_close(desk *self, open_list *list)

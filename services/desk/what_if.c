@@ -156,6 +156,8 @@ static void investor_json(br_buf *out, const changing *c, const br_list *list, c
     br_buf_json_number(out, entry->probability);
     br_buf_string(out, ", ");
     br_present_reasons(out, asked->served->snapshot->encoder, c->errand->language, &result->explanations[i]);
+    br_buf_string(out, ", ");
+    desk_past_json(c->errand->desk, out, result, i, c->errand->language);
     br_buf_printf(out, ", \"was\": {\"rank\": %u, \"probability\": ", br_asked_place(asked, entry->investor));
     br_buf_json_number(out, br_asked_probability(asked, entry->investor));
     br_buf_string(out, "}}");
@@ -167,6 +169,9 @@ static br_status find_list(const changing *c, br_list *list, br_result *result)
     br_job_body body;
     uint32_t n = c->errand->limit < q->stored.list.n_entries ? c->errand->limit : q->stored.list.n_entries;
     br_status status = br_what_if(list, &body, c->arena, &q->asked, c->codes, n);
+    if (status == BR_OK) {
+        status = compute_past(c->errand->desk, q, c->arena, &body);
+    }
     return status == BR_OK ? compute_work(c->errand->desk, q, c->arena, &body, result) : status;
 }
 

@@ -64,6 +64,8 @@ static void answer_listed(desk *self, const errand *e, const stored_list *stored
     if (explanation != NULL) {
         br_buf_string(out, ", ");
         br_present_reasons(out, snapshot->snapshot->encoder, e->language, explanation);
+        br_buf_string(out, ", ");
+        desk_past_json(self, out, &stored->outcome.result, i, e->language);
     }
     br_buf_string(out, "}\n");
     desk_release(self, snapshot);
@@ -85,7 +87,8 @@ static void work_why_not(const errand *e, br_arena *arena, br_http_answer *answe
     }
     if (status == BR_OK) {
         br_job_body body = br_asked_for(&q.asked, &investor);
-        status = compute_work(self, &q, arena, &body, &result);
+        status = compute_past(self, &q, arena, &body);
+        status = status == BR_OK ? compute_work(self, &q, arena, &body, &result) : status;
     }
     if (status != BR_OK) {
         compute_failed(answer, status);
@@ -97,6 +100,8 @@ static void work_why_not(const errand *e, br_arena *arena, br_http_answer *answe
     why_not_json(out, &q.stored.list, e->investor, &stands);
     br_buf_string(out, ", \"pending\": false, ");
     br_present_reasons(out, q.asked.served->snapshot->encoder, e->language, &result.explanations[0]);
+    br_buf_string(out, ", ");
+    desk_past_json(self, out, &result, 0, e->language);
     br_buf_string(out, "}\n");
     answer_finish(answer);
 }

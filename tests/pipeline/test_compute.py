@@ -2,8 +2,11 @@
 stored list, a listed investor his stored reasons; what the model does not know is refused; more at once than can be worked are answered or told so."""
 
 import concurrent.futures
+import csv
+import datetime
 import json
 import os
+import re
 import tempfile
 import urllib.error
 import urllib.parse
@@ -11,7 +14,7 @@ import urllib.request
 
 from installation import Installation, simulate
 
-SAME = ("reasons", "against", "support", "certified", "probability", "rank")
+SAME = ("reasons", "against", "support", "certified", "probability", "rank", "past_bids")
 CONFIG = "access: {user_header: X-User, desk: [ann, bob], operators: [eve]}\n"
 
 
@@ -82,6 +85,9 @@ def check_what_if(desk, bond, features):
         chances = [investor["probability"] for investor in answer["investors"]]
         assert chances == sorted(chances, reverse=True)
         assert all(len(investor["reasons"]) == 6 for investor in answer["investors"])
+        before = {investor["id"]: investor["past_bids"] for investor in stored["investors"]}
+        stayed = [investor["past_bids"] == before[investor["id"]] for investor in answer["investors"] if investor["id"] in before]
+        assert stayed and all(stayed), "another feature is no other issuer"
         moved += [i["id"] for i in answer["investors"]] != [i["id"] for i in stored["investors"]]
         for investor in answer["investors"]:
             alone = desk.get(f"bonds/{bond}/investors/{investor['id']}")
@@ -119,6 +125,50 @@ def check_why_not(desk, bond):
         assert desk.ask(path)[0] in (code,), (path, desk.ask(path))
     found = desk.get("investors?q=" + urllib.parse.quote(cut["id"].lower()))
     assert {"id": cut["id"]} in found["investors"], found
+
+
+def table(market, name):
+    with open(os.path.join(market, name), newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def past_of(market, as_of):
+    """(investor, issuer) to (bids, last), by the tables: what was known before the day, on bonds issued before."""
+    with open(os.path.join(market, "schema.yaml")) as file:
+        late = int((re.search(r"^late_days: *(\d+)", file.read(), re.M) or [0, 0])[1])
+    bonds = {row["bond_id"]: row for row in table(market, "bonds.csv")}
+    past = {}
+    for bid in table(market, "bids.csv"):
+        bond, day = bonds[bid["bond_id"]], bid["bid_date"]
+        closes = str(datetime.date.fromisoformat(bond["issue_date"]) + datetime.timedelta(days=late))
+        known = bid.get("known_from") or str(datetime.date.fromisoformat(day) + datetime.timedelta(days=1))
+        if bond["announce_date"] <= day <= closes and max(day, bond["issue_date"]) < as_of and known <= as_of:
+            n, last = past.get((bid["investor_id"], bond["issuer_id"]), (0, ""))
+            past[bid["investor_id"], bond["issuer_id"]] = n + 1, max(last, day)
+    return past
+
+
+def check_past_bids(desk, market, bond):
+    """What past bids are said to be is what the tables say, of the listed and the others; the bond's own issuer is there if it was bid on, and first."""
+    stored = desk.get(f"bonds/{bond}/recommendations")
+    own = desk.get(f"bonds/{bond}")["issuer"]
+    past = past_of(market, stored["as_of"])
+    ids = [investor["id"] for investor in stored["investors"]]
+    others = [i["id"] for i in desk.get("investors?limit=1000")["investors"] if i["id"] not in ids][:40]
+    shown = {investor["id"]: investor["past_bids"] for investor in stored["investors"]}
+    shown.update((other, desk.get(f"bonds/{bond}/investors/{other}")["past_bids"]) for other in others)
+    n_weighed = n_own = 0
+    for investor, bids in shown.items():
+        assert len(bids) <= 3 and len({bid["issuer"] for bid in bids}) == len(bids)
+        for bid in bids:
+            assert (bid["bids"], bid["last"]) == past[investor, bid["issuer"]], (investor, bid)
+            assert bid["same_issuer"] == (bid["issuer"] == own) and bid["votes"] is None and bid["last"] in bid["sentence"]
+        assert [bid["same_issuer"] for bid in bids] == [(investor, own) in past] * len(bids[:1]) + [False] * len(bids[1:]), (investor, bids)
+        weights = [bid["weight"] for bid in bids if not bid["same_issuer"]]
+        assert weights == sorted(weights, reverse=True) and all(0 < weight <= 1 for weight in weights) and sum(weights) < 1.000001
+        n_weighed += len(weights)
+        n_own += len(bids) > len(weights)
+    return n_weighed, n_own
 
 
 def check_refusals(desk, bond):
@@ -267,10 +317,13 @@ def main():
         place.wait_explained()
         desk = Desk(place, "reader")
         place.wait("the desk shows them", lambda _: all_shown(desk))
-        bond = sorted(key.split()[0] for what, key in place.digest() if what == "backtest explanations")[0]
+        bonds = sorted(key.split()[0] for what, key in place.digest() if what == "backtest explanations")
+        bond = bonds[0]
         features = desk.get(f"bonds/{bond}")["features"]
         check_what_if(desk, bond, features)
         check_why_not(desk, bond)
+        seen = [check_past_bids(desk, market, one) for one in bonds[:6]]
+        assert sum(weighed for weighed, _ in seen) > 50 and sum(own for _, own in seen) > 5, seen
         check_refusals(desk, bond)
         check_crowd(desk, bond, features)
         check_gates(desk, bond)

@@ -150,7 +150,7 @@ def check_csv(place, bond):
             tables.append(list(csv.reader(io.StringIO(text, newline=""))))
         assert tables[0] == tables[1], "the encodings tell different things"
         titles, rows = tables[0][0], tables[0][1:]
-        assert len(titles) == 3 + 6 + 1 + 6 + 1 and len(set(titles)) == len(titles), titles
+        assert len(titles) == 3 + 6 + 1 + 6 + 2 and len(set(titles)) == len(titles), titles
         for row, investor in zip(rows, shown["investors"]):
             plain = [cell[1:] if cell[:1] == "'" else cell for cell in row]
             assert not any(cell[:1] in ("=", "+", "-", "@", "\t", "\r", "＝") for cell in row), row
@@ -159,6 +159,7 @@ def check_csv(place, bond):
             assert plain[3:9] == [reason["tag"] for reason in investor["reasons"]], row
             assert plain[9] == (investor["against"]["tag"] if investor["against"] else ""), row
             assert plain[10:16] == [reason["sentence"] for reason in investor["reasons"]], row
+            assert plain[16] == ", ".join(f"{past['issuer']} ({past['bids']})" for past in investor["past_bids"]), row
     assert n_prefixed > 5, n_prefixed
     assert ask(place, f"/api/v1/bonds/{bond}/recommendations.csv?encoding=latin1")[0] == 400
     assert ask(place, "/api/v1/bonds/none/recommendations.csv")[0] == 404

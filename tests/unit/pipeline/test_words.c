@@ -55,6 +55,25 @@ static br_field fields[] = {
 };
 static const br_encoder encoder = {.fields = fields, .n_fields = 5, .n_bond_fields = 1};
 
+static const char *past(uint32_t n_bids, bool own_issuer, br_language language)
+{
+    static br_buf text;
+    const br_past_bid bid = {.issuer = "Bank of X", .n_bids = n_bids, .last = 20514};
+    br_buf_clear(&text);
+    br_past_sentence(&text, &bid, own_issuer, language);
+    return br_buf_text(&text);
+}
+
+Test(pipeline_words, past_bids_are_counted_and_dated)
+{
+    cr_expect_str_eq(past(3, false, BR_LANGUAGE_EN), "3 bids on bonds of Bank of X, the last on 2026-03-02.");
+    cr_expect_str_eq(past(1, false, BR_LANGUAGE_EN), "1 bid on a bond of Bank of X, on 2026-03-02.");
+    cr_expect_str_eq(past(2, true, BR_LANGUAGE_EN),
+                     "2 bids on bonds of Bank of X, who issues this one, too, the last on 2026-03-02.");
+    cr_expect_str_eq(past(3, false, BR_LANGUAGE_ZH), "曾投标 Bank of X 的债券 3 次，最近一次为 2026-03-02。");
+    cr_expect_str_eq(past(1, true, BR_LANGUAGE_ZH), "曾投标本债券发行人 Bank of X 的债券 1 次，时间为 2026-03-02。");
+}
+
 static const char *tag(uint32_t field, uint8_t code, br_language language)
 {
     static br_buf text;

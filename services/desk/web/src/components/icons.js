@@ -5,9 +5,10 @@ const PATHS = {
     preference: "M8 13.5 2.6 8.2a3.2 3.2 0 0 1 4.6-4.5l.8.8.8-.8a3.2 3.2 0 0 1 4.6 4.5z",
     attribute: "M8 1.6 14.4 8 8 14.4 1.6 8z",
     ability: "M8 2.2 14.6 13.6H1.4z",
+    past: "M8 1.8a6.2 6.2 0 1 0 0 12.4A6.2 6.2 0 0 0 8 1.8zM7.2 4.6h1.6v3.2l2.4 1.5-.8 1.3-3.2-2z",
 };
 
-/** The sign of a category: heart, lozenge, triangle. */
+/** The sign of a category: heart, lozenge, triangle; of past bids a clock. */
 export function CategoryIcon({ category }) {
     return html`<svg class="icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false"><path d=${PATHS[category] ?? PATHS.attribute} /></svg>`;
 }

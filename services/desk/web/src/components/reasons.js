@@ -2,7 +2,7 @@
 // Escape closes it. One card serves a whole list.
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { classes, html } from "../html.js";
-import { number, t } from "../language.js";
+import { number, percent, t } from "../language.js";
 import { CategoryIcon } from "./icons.js";
 
 const SHOW_MS = 90; // the pointer only passes
@@ -42,6 +42,27 @@ export function Tag({ reason, investor, against = false, verdict = "", fresh = f
     </button>`;
 }
 
+/** "Because they bid on" with what was bid on before: `past` as the API has it, `current` the number of the one that Tab reaches; without it all are. */
+export function PastBids({ past, investor, current }) {
+    return past.length > 0 && html`<span class="past-bids" role="group" aria-label=${t("past")}>
+        <span class="past-label" aria-hidden="true">${t("past")}</span>
+        ${past.map((one, i) => html`<${PastTag} key=${i} past=${one} investor=${investor} tabbable=${current === undefined || i === current} />`)}
+    </span>`;
+}
+
+function PastTag({ past, investor, tabbable }) {
+    const keep = (element) => {
+        if (element) {
+            element.reason = { past, investor };
+        }
+    };
+    return html`<button type="button" ref=${keep} tabindex=${tabbable ? 0 : -1} data-item="tag" data-category="past" class="tag past">
+        <${CategoryIcon} category="past" />
+        <span class="hidden">${t("past")} </span><bdi class="tag-text">${past.issuer}</bdi>
+        <span class="past-number" aria-hidden="true">${number(past.bids)}</span><span class="hidden">, ${t("past.bids", { n: past.bids, count: number(past.bids) })}</span>
+    </button>`;
+}
+
 /** The three categories with colour, sign and border. */
 export function Legend() {
     return html`<ul class="legend" aria-label=${t("legend")}>${[...CATEGORIES].map((category) => html`
@@ -58,10 +79,24 @@ function Facts({ reason, investor, against }) {
     </dl>`;
 }
 
+function PastFacts({ past }) {
+    return (past.weight !== null || past.votes) && html`<dl class="facts">
+        ${past.weight !== null && html`<div><dt>${t("past.weight")}</dt><dd>${percent(past.weight, 0)}</dd></div>`}
+        ${past.votes && html`<div><dt>${t("past.votes")}</dt><dd>${t("past.votes.of", { valid: number(past.votes.valid), of: number(past.votes.of) })}</dd></div>`}
+    </dl>`;
+}
+
+function Said({ reason, investor, against, past }) {
+    const category = past ? "past" : categoryOf(reason);
+    const kind = past ? t(past.same_issuer ? "past.same" : "past.kind") : t(`category.${category}`);
+    return html`<p class="card-kind ${category}"><${CategoryIcon} category=${category} />${kind}${against ? ` · ${t("against.long")}` : ""}</p>
+        <p class="sentence"><bdi>${(past ?? reason).sentence}</bdi></p>
+        ${past ? html`<${PastFacts} past=${past} />` : html`<${Facts} reason=${reason} investor=${investor} against=${against} />`}`;
+}
+
 function Card({ tip, id, verdictOf, onVerdict, onEnter, onLeave }) {
     const card = useRef();
-    const { reason, investor, against } = tip.reason;
-    const category = categoryOf(reason);
+    const { reason, investor, past } = tip.reason;
     useLayoutEffect(() => {
         const place = () => {
             const tag = tip.getBoundingClientRect();
@@ -80,15 +115,11 @@ function Card({ tip, id, verdictOf, onVerdict, onEnter, onLeave }) {
             removeEventListener("resize", place);
             tip.removeAttribute("aria-describedby");
         };
-    }, [tip, reason]);
-    const verdict = verdictOf?.(investor, reason) ?? "";
+    }, [tip, reason ?? past]);
+    const verdict = (reason && verdictOf?.(investor, reason)) ?? "";
     return html`<div ref=${card} class="card" onPointerEnter=${onEnter} onPointerLeave=${onLeave}><div class="card-in">
-        <div role="tooltip" id=${id}>
-            <p class="card-kind ${category}"><${CategoryIcon} category=${category} />${t(`category.${category}`)}${against ? ` · ${t("against.long")}` : ""}</p>
-            <p class="sentence"><bdi>${reason.sentence}</bdi></p>
-            <${Facts} reason=${reason} investor=${investor} against=${against} />
-        </div>
-        ${onVerdict && html`<div class="verdicts" role="group" aria-label=${t("verdict")}>
+        <div role="tooltip" id=${id}><${Said} ...${tip.reason} /></div>
+        ${onVerdict && reason && html`<div class="verdicts" role="group" aria-label=${t("verdict")}>
             <span class="verdicts-label">${t("verdict.ask")}</span>
             ${VERDICTS.map((value, i) => html`<button key=${value} type="button" tabindex="-1" class="choice" aria-pressed=${verdict === value}
                 onMouseDown=${(event) => event.preventDefault()} onClick=${() => onVerdict(investor, reason, verdict === value ? "" : value)}>
@@ -143,7 +174,7 @@ export function Reasons({ id = "reason", verdictOf, onVerdict, children }) {
     const pressed = (event) => {
         const verdict = VERDICTS[Number(event.key) - 1];
         const tag = tagOf(event);
-        if (tag && verdict && onVerdict && !event.ctrlKey && !event.metaKey && !event.altKey) {
+        if (tag?.reason.reason && verdict && onVerdict && !event.ctrlKey && !event.metaKey && !event.altKey) {
             const { reason, investor } = tag.reason;
             event.preventDefault();
             onVerdict(investor, reason, verdictOf(investor, reason) === verdict ? "" : verdict);

@@ -6,7 +6,7 @@ import { answeredAt } from "../../api.js";
 import { classes, html } from "../../html.js";
 import { language, moment, number, percent, t } from "../../language.js";
 import { Icon } from "../../components/icons.js";
-import { Reasons, Tag } from "../../components/reasons.js";
+import { PastBids, Reasons, Tag } from "../../components/reasons.js";
 import { CALLS } from "./notes.js";
 
 const CALL_KEYS = { c: "called", i: "interested", d: "declined" };
@@ -66,7 +66,9 @@ class Row extends Component {
 
     render({ investor, before, call, notes, most, pending, onCall, readOnly }, { current }) {
         const fields = before && new Set(before.map(({ field }) => field));
-        const n = investor.reasons.length + (investor.against ? 1 : 0);
+        const past = investor.past_bids ?? [];
+        const n_tags = investor.reasons.length + (investor.against ? 1 : 0);
+        const n = n_tags + past.length;
         const last = n + (readOnly ? 0 : CALLS.length) - 1;
         const at = Math.min(current, Math.max(0, last));
         const verdict = (reason) => notes.verdict(investor.id, reason.field);
@@ -81,7 +83,8 @@ class Row extends Component {
                     fresh=${fields ? !fields.has(reason.field) : false} tabbable=${i === at} />`)}
                 ${investor.against && html`<span key="against" class="against-pair"><span class="against-label" aria-hidden="true">${t("against")}</span><${Tag}
                     reason=${investor.against} investor=${investor} against verdict=${verdict(investor.against)} tabbable=${at === investor.reasons.length} /></span>`}
-                ${n === 0 && (pending ? html`<span class="bones" aria-hidden="true">${[0, 1, 2, 3, 4, 5].map((i) => html`<span key=${i} class="bone tag-bone"></span>`)}</span><span class="hidden">${t("reasons.pending")}</span>`
+                <${PastBids} past=${past} investor=${investor} current=${at - n_tags} />
+                ${n_tags === 0 && (pending ? html`<span class="bones" aria-hidden="true">${[0, 1, 2, 3, 4, 5].map((i) => html`<span key=${i} class="bone tag-bone"></span>`)}</span><span class="hidden">${t("reasons.pending")}</span>`
                     : html`<span class="no-reasons">${t("reasons.none")}</span>`)}
             </span>
             <span role="cell" class="calls-cell"><${Calls} investor=${investor.id} call=${call} onCall=${onCall} readOnly=${readOnly} current=${CALLS[at - n]} /></span>

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { path, useGet } from "../../api.js";
 import { Dialog } from "../../components/dialog.js";
-import { Reasons, Tag } from "../../components/reasons.js";
+import { PastBids, Reasons, Tag } from "../../components/reasons.js";
 import { Failure, Waiting } from "../../components/states.js";
 import { html } from "../../html.js";
 import { number, percent, t } from "../../language.js";
@@ -17,6 +17,7 @@ function Verdict({ answer, onShow }) {
         ${answer.listed && html`<button type="button" class="button" onClick=${() => onShow(answer.investor)}>${t("why_not.show")}</button>`}
         ${answer.against && html`<h3>${t("why_not.against")}</h3><p class="tags"><${Tag} reason=${answer.against} investor=${answer} against /></p><p class="sentence"><bdi>${answer.against.sentence}</bdi></p>`}
         ${answer.reasons?.length > 0 && html`<h3>${t("why_not.for")}</h3><p class="tags">${answer.reasons.map((reason, i) => html`<${Tag} key=${i} reason=${reason} investor=${answer} />`)}</p>`}
+        ${answer.past_bids?.length > 0 && html`<p class="tags"><${PastBids} past=${answer.past_bids} investor=${answer} /></p>`}
     </div>`;
 }
 
