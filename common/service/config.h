@@ -79,6 +79,9 @@ typedef struct br_study_config {
     uint64_t seed;    ///< of questions, sides and the methods' random numbers; default 1
 } br_study_config;
 
+/// How the pairs of issuers are chosen that people are asked about first; see pipeline/question_pool.h.
+typedef enum br_sampling { BR_SAMPLING_RANDOM, BR_SAMPLING_DISAGREEMENT } br_sampling;
+
 /// Past bids as reasons: see pipeline/past.h and itembased/ials.h.
 typedef struct br_item_based_config {
     uint32_t n_factors;    ///< default 32; 0 = only bids on the bond's own issuer are reasons
@@ -86,6 +89,8 @@ typedef struct br_item_based_config {
     double confidence;     ///< default 10
     uint32_t n_sweeps;     ///< default 15
     uint32_t threshold;    ///< of five votes on a pair, so many must call it valid; default 3
+    br_sampling sampling;  ///< default random
+    uint64_t seed;         ///< of the order of questions; default 1
 } br_item_based_config;
 
 typedef struct br_gate_config {

@@ -26,6 +26,7 @@
 static const char *const objectives[] = {"plain", "backed"};
 static const char *const architectures[] = {"dcn", "dnn", "wide_deep", "deepfm"};
 static const char *const daily_starts[] = {"warm", "scratch"};
+static const char *const samplings[] = {"random", "disagreement"};
 static const char *const roles[] = {"read", "desk", "operator"};
 static const char *const calibrations[] = {"auto", "platt", "isotonic"};
 
@@ -103,6 +104,9 @@ static const br_config_key keys[] = {
     WHOLE("item_based.sweeps", item_based.n_sweeps, 1, 1000, "sweeps", "over investors and issuers in a training"),
     WHOLE("item_based.threshold", item_based.threshold, 3, 5, "votes",
           "of five on \"because they bid on X\" that must call it valid for it to stay a reason"),
+    CHOICE("item_based.sampling", item_based.sampling, BR_SAMPLING_RANDOM, samplings,
+           "which pairs of issuers people are asked about first: any, or those that approaches disagree on most"),
+    WHOLE("item_based.seed", item_based.seed, 0, MAX_EXACT, "", "seed of the order of these questions"),
     WHOLE("snapshots.keep", snapshots_keep, 2, 1000, "versions",
           "last served, and last refused, whose files stay without a list that names them"),
     KEY("http.listen", BR_CONFIG_ADDRESS, http.listen, 0, 1, "", "address of the page and the API"),
@@ -161,7 +165,13 @@ br_config br_config_default(void)
         .dataset_max_bytes = 300000000,
         .pool_negatives = 60,
         .snapshots_keep = 5,
-        .item_based = {.n_factors = 32, .regularization = 10.0, .confidence = 10.0, .n_sweeps = 15, .threshold = 3},
+        .item_based = {.n_factors = 32,
+                       .regularization = 10.0,
+                       .confidence = 10.0,
+                       .n_sweeps = 15,
+                       .threshold = 3,
+                       .sampling = BR_SAMPLING_RANDOM,
+                       .seed = 1},
         .gate = {.max_log_loss_ratio = 1.01, .max_recall_drop = 0.02},
         .http = {.listen = "127.0.0.1", .port = 8080, .telemetry_listen = "127.0.0.1", .telemetry_port = 9650},
         .access = {.proxy = "127.0.0.1", .local_role = BR_ROLE_READ},

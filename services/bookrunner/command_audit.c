@@ -59,6 +59,7 @@ static br_status add_note(void *context, uint64_t record, const br_row *row)
     table_text(&a->t, row->bond_id);
     table_text(&a->t, row->investor_id);
     table_text(&a->t, row->note->subject);
+    table_text(&a->t, row->issuer_id);
     table_text(&a->t, row->note->value);
     table_text(&a->t, row->note->version);
     table_text(&a->t, chain);
@@ -94,8 +95,8 @@ static exit_code report(const audit *a, br_status status, const arguments *args)
 exit_code command_audit(const arguments *args)
 {
     audit a = {.t = {.columns = (const char *const[]){"record", "time", "user", "topic", "bond", "investor", "subject",
-                                                      "value", "snapshot", "chain"},
-                     .n_columns = 10}};
+                                                      "issuer", "value", "snapshot", "chain"},
+                     .n_columns = 11}};
     uint64_t head = 0;
     br_status status = stores_open(&a.stores, args, STORE_LEDGER);
     if (status == BR_OK) {

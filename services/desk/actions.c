@@ -292,7 +292,7 @@ static void act_and_tell(desk *self, requested *r, br_http_answer *answer)
 static void perform(desk *self, requested *r, br_http_answer *answer)
 {
     progress found = {.state = ""};
-    desk_held_visit(self, BR_TOPIC_ACTION, look_at_note, &(lookup){r->subject, &found});
+    desk_held_visit(self, BR_TOPIC_ACTION, false, look_at_note, &(lookup){r->subject, &found});
     if (found.state[0] != '\0' && strcmp(found.wanted, r->wanted) != 0) {
         br_http_problem(answer, 409, "Conflict", "the Idempotency-Key was used for something else before");
         return;

@@ -366,6 +366,26 @@ static bool encoder_fits(const br_encoder *encoder, const br_schema *schema)
     return fits;
 }
 
+/// Members that say what a feature is.
+static void feature_members(br_buf *out, const br_feature *f, br_language language)
+{
+    const char *label = language == BR_LANGUAGE_ZH && f->label.zh != NULL ? f->label.zh : f->label.en;
+    json_member(out, "name", f->name);
+    br_buf_string(out, ", ");
+    json_member(out, "label", label == NULL ? f->name : label);
+    br_buf_string(out, ", ");
+    json_member(out, "kind", br_feature_kind_name(f->kind));
+}
+
+void feature_json(br_buf *out, const br_market *market, uint32_t bond, uint32_t feature, br_language language)
+{
+    br_buf_char(out, '{');
+    feature_members(out, &br_market_schema(market)->bond_features[feature], language);
+    br_buf_string(out, ", \"value\": ");
+    value_json(out, market, bond, feature);
+    br_buf_char(out, '}');
+}
+
 /// encoder: NULL without a served snapshot.
 static void fields_json(br_buf *out, const br_market *market, uint32_t bond, const br_encoder *encoder,
                         br_language language)
@@ -378,14 +398,8 @@ static void fields_json(br_buf *out, const br_market *market, uint32_t bond, con
     }
     br_buf_string(out, "\"feature_fields\": [");
     for (uint32_t i = 0; i < schema->n_bond_features; i++) {
-        const br_feature *f = &schema->bond_features[i];
-        const char *label = language == BR_LANGUAGE_ZH && f->label.zh != NULL ? f->label.zh : f->label.en;
         br_buf_string(out, i == 0 ? "\n {" : ",\n {");
-        json_member(out, "name", f->name);
-        br_buf_string(out, ", ");
-        json_member(out, "label", label == NULL ? f->name : label);
-        br_buf_string(out, ", ");
-        json_member(out, "kind", br_feature_kind_name(f->kind));
+        feature_members(out, &schema->bond_features[i], language);
         br_buf_string(out, ", ");
         values_json(out, market, i, fits ? &encoder->fields[i] : NULL);
         br_buf_string(out, ", \"value\": ");

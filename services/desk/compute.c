@@ -41,6 +41,7 @@ void desk_compute_free(desk_compute **compute)
     if (compute != NULL && *compute != NULL) {
         forget_snapshot(*compute);
         br_index_free(&(*compute)->equal);
+        br_question_pool_free(&(*compute)->pool);
         br_free(*compute);
         *compute = NULL;
     }

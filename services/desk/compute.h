@@ -11,6 +11,7 @@
 #include "desk.h"
 #include "input/json_object.h"
 #include "pipeline/methods.h"
+#include "pipeline/question_pool.h"
 #include "pipeline/recommend.h"
 #include "pipeline/what_if.h"
 
@@ -28,8 +29,11 @@ typedef struct desk_compute {
     uint32_t *id_order;  ///< [n]
     br_methods *methods; ///< of the served snapshot, for `n_reasons`
     uint32_t n_reasons;
-    br_method study[2]; ///< the two that people judge; read by all threads
-    br_index *equal;    ///< pairs whose two sets are equal, "version bond investor", each with its NUL
+    br_method study[2];     ///< the two that people judge; read by all threads
+    br_index *equal;        ///< pairs whose two sets are equal, "version bond investor", each with its NUL
+    br_question_pool *pool; ///< pairs of issuers to ask about, of the lists `pool_of`; NULL: not made yet
+    br_hash pool_of;
+    uint32_t pool_issuers; ///< that the market had then
 } desk_compute;
 
 /// study_methods: of the configuration. Errors: BR_ERR_INVALID (they are none), BR_ERR_NO_MEMORY.
@@ -88,21 +92,75 @@ void handle_study_question(void *context, const br_http_request *request, br_htt
 void handle_study_answer(void *context, const br_http_request *request, br_http_answer *answer);
 void handle_study_undo(void *context, const br_http_request *request, br_http_answer *answer);
 
+void handle_pairs(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_pairs_table(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_pair_question(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_pair_vote(void *context, const br_http_request *request, br_http_answer *answer);
+void handle_pair_undo(void *context, const br_http_request *request, br_http_answer *answer);
+
 // --- ticket.c ---
 
-/// What a rater was asked, sealed for him: nobody else can use it, and it says nothing of methods and sides.
-typedef struct study_ticket {
-    char version[BR_VERSION_TEXT];
+#define TICKET_WORDS 4
+
+/// What a rater was asked, sealed for him: nobody else can use it, and it says nothing of how others answered.
+typedef struct ticket {
+    char words[TICKET_WORDS][BR_MAX_ID_BYTES + 1]; ///< "" = not used
+} ticket;
+
+/// `kind`: of what question. Appends the ticket's text.
+void ticket_write(br_buf *out, const ticket *given, const br_hash *secret, const char *user, const char *kind);
+/// False: it is none of this process, user and kind.
+bool ticket_read(ticket *out, const char *text, const br_hash *secret, const char *user, const char *kind);
+
+// --- answered.c ---
+
+typedef struct answered_thing {
+    uint64_t record; ///< of the note; 0 = there is none
     char bond[BR_MAX_ID_BYTES + 1];
     char investor[BR_MAX_ID_BYTES + 1];
-    uint32_t dropped;
-} study_ticket;
+    char subject[BR_MAX_ID_BYTES + 1];
+    char issuer[BR_MAX_ID_BYTES + 1];
+} answered_thing;
 
-/// `subject`: the two methods. Appends the ticket's text.
-void ticket_write(br_buf *out, const study_ticket *ticket, const br_hash *secret, const char *user,
-                  const char *subject);
-/// False: it is none of this process, user and pair of methods.
-bool ticket_read(study_ticket *out, const char *text, const br_hash *secret, const char *user, const char *subject);
+/// What a rater has answered. Set user and subject, then answered_read(); answered_deinit() whatever it returns.
+typedef struct answered {
+    const char *user;
+    const char *subject; ///< of the notes that count; NULL: all
+    br_index *things;    ///< what they speak of; those that hold
+    answered_thing last; ///< the newest answer that holds
+    answered_thing back; ///< what was taken back last
+    br_buf key;
+    bool failed;
+} answered;
+
+/// Errors: BR_ERR_NO_MEMORY.
+br_status answered_read(desk *self, br_topic topic, answered *a) BR_MUST_CHECK;
+/// Has the rater answered this? By bond, investor, subject and issuer.
+bool answered_has(answered *a, const desk_note_text *about);
+void answered_deinit(answered *a);
+
+/// False: the answer is a problem.
+bool answer_body(br_json_object **out, const br_http_request *request, br_http_answer *answer);
+bool answer_ticket(ticket *out, const desk *self, const br_json_object *body, const char *kind,
+                   const br_http_request *request, br_http_answer *answer);
+/// Take the rater's last answer back: {"withdrawn": was there one?}.
+void answer_undo(desk *self, br_topic topic, const char *subject, const br_http_request *request,
+                 br_http_answer *answer);
+
+// --- newest.c ---
+
+#define NEWEST_LISTS 50 ///< that questions are drawn from
+
+/// The newest bonds with a finished list, the latest issue first.
+typedef struct newest_lists {
+    char (*bonds)[BR_MAX_ID_BYTES + 1]; ///< [n]
+    br_list *lists;                     ///< [n] once they are read
+    uint32_t n;
+    br_hash identity; ///< of all of them
+} newest_lists;
+
+br_status newest_name(desk *self, br_arena *arena, newest_lists *out) BR_MUST_CHECK;
+br_status newest_read(desk *self, br_arena *arena, newest_lists *lists) BR_MUST_CHECK;
 
 // --- gates.c ---
 

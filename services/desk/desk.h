@@ -5,6 +5,7 @@
 /// threads under the read side of one lock.
 
 #include "notes.h"
+#include "pipeline/ballot.h"
 #include "pipeline/follow.h"
 #include "pipeline/present.h"
 #include "service/access.h"
@@ -90,8 +91,9 @@ typedef struct desk {
     kept_lists *kept_lists;
     assets *assets;
 
-    br_hash secret;     ///< of this process: tokens are made with it
-    held_notes *held;   ///< under `lock`
+    br_hash secret;   ///< of this process: tokens are made with it
+    held_notes *held; ///< under `lock`, and so is the next one
+    br_ballot *ballot;
     br_ledger *records; ///< one record at a time, under notes_lock, and so is what follows
     pthread_mutex_t notes_lock;
     pthread_cond_t notes_seen; ///< `held` has become more
@@ -158,6 +160,8 @@ const char *bond_state(const br_market *market, uint32_t bond);
 const listed_bond *bond_listed(const desk *self, uint32_t bond);
 /// {"id": ..., "features": {...}}
 void bond_json(br_buf *out, const desk *self, uint32_t bond);
+/// {"name", "label", "kind", "value"} of one feature of a bond.
+void feature_json(br_buf *out, const br_market *market, uint32_t bond, uint32_t feature, br_language language);
 /// Answers a path below /bonds/ID/.
 typedef void (*bond_handler)(desk *self, const br_http_request *request, br_http_answer *answer, const char *bond_id);
 

@@ -16,7 +16,7 @@ typedef struct held_note {
 } held_note;
 
 struct held_notes {
-    br_index *subjects; // topic, bond, investor, subject, user if it is a choice; each with its NUL
+    br_index *subjects; // topic, bond, investor, subject, issuer, user if it is a choice or a pair; each with its NUL
     held_note *held;    // [count of subjects]
     uint32_t capacity;
     br_index *bonds;
@@ -86,7 +86,8 @@ static void put_subject(br_buf *key, const desk_note_text *text)
     put_text(key, text->bond);
     put_text(key, text->investor);
     put_text(key, text->subject);
-    put_text(key, text->topic == BR_TOPIC_CHOICE ? text->user : "");
+    put_text(key, text->issuer);
+    put_text(key, text->topic == BR_TOPIC_CHOICE || text->topic == BR_TOPIC_PAIR ? text->user : "");
 }
 
 // Room for what will have the number `n`, zeroed.
@@ -135,7 +136,8 @@ static br_status hold(held_notes *notes, uint64_t record, const br_row *row)
                                                .topic = note->topic,
                                                .bond = row->bond_id,
                                                .investor = row->investor_id,
-                                               .subject = note->subject});
+                                               .subject = note->subject,
+                                               .issuer = row->issuer_id});
     if (notes->key.failed) {
         return br_no_memory("notes", 1);
     }
@@ -251,31 +253,33 @@ static const char *after(const char *text)
     return text + strlen(text) + 1;
 }
 
-static void show(const held_notes *notes, uint32_t subject, desk_held_visitor visitor, void *context)
+static desk_held held_of(const held_notes *notes, uint32_t subject)
 {
     const held_note *held = &notes->held[subject];
     const char *key = br_index_text(notes->subjects, subject);
     const char *bond = key + 1;
     const char *investor = after(bond);
-    const desk_held note = {.record = held->record,
-                            .time_ms = held->time_ms,
-                            .topic = (br_topic)(key[0] - '0'),
-                            .user = held->texts,
-                            .bond = bond,
-                            .investor = investor,
-                            .subject = after(investor),
-                            .value = after(held->texts)};
-    if (note.value[0] != '\0') {
-        visitor(context, &note);
-    }
+    const char *about = after(investor);
+    return (desk_held){.record = held->record,
+                       .time_ms = held->time_ms,
+                       .topic = (br_topic)(key[0] - '0'),
+                       .user = held->texts,
+                       .bond = bond,
+                       .investor = investor,
+                       .subject = about,
+                       .issuer = after(about),
+                       .value = after(held->texts)};
 }
 
-void held_notes_visit(const held_notes *notes, br_topic topic, desk_held_visitor visitor, void *context)
+void held_notes_visit(const held_notes *notes, br_topic topic, bool withdrawn, desk_held_visitor visitor, void *context)
 {
     const uint32_t n = br_index_count(notes->subjects);
     for (uint32_t i = 0; i < n; i++) {
         if (br_index_text(notes->subjects, i)[0] == (char)('0' + (int)topic)) {
-            show(notes, i, visitor, context);
+            const desk_held note = held_of(notes, i);
+            if (withdrawn || note.value[0] != '\0') {
+                visitor(context, &note);
+            }
         }
     }
 }
@@ -285,6 +289,9 @@ void held_notes_of_bond(const held_notes *notes, const char *bond_id, desk_held_
     const uint32_t bond = br_index_find(notes->bonds, bond_id, strlen(bond_id));
     uint32_t subject = bond == BR_INDEX_NONE ? BR_INDEX_NONE : notes->last[bond];
     for (; subject != BR_INDEX_NONE; subject = notes->held[subject].next) {
-        show(notes, subject, visitor, context);
+        const desk_held note = held_of(notes, subject);
+        if (note.value[0] != '\0') {
+            visitor(context, &note);
+        }
     }
 }

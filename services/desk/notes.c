@@ -38,6 +38,7 @@ static br_row row_of(const desk_note_text *text, const br_note *note)
 {
     return (br_row){.kind = BR_ROW_NOTE,
                     .bond_id = or_empty(text->bond),
+                    .issuer_id = or_empty(text->issuer),
                     .investor_id = or_empty(text->investor),
                     .announce_day = BR_DAY_NONE,
                     .issue_day = BR_DAY_NONE,
@@ -329,10 +330,10 @@ void handle_notes_post(void *context, const br_http_request *request, br_http_an
 
 // --- reading ---
 
-void desk_held_visit(desk *self, br_topic topic, desk_held_visitor visitor, void *context)
+void desk_held_visit(desk *self, br_topic topic, bool withdrawn, desk_held_visitor visitor, void *context)
 {
     pthread_rwlock_rdlock(&self->lock);
-    held_notes_visit(self->held, topic, visitor, context);
+    held_notes_visit(self->held, topic, withdrawn, visitor, context);
     pthread_rwlock_unlock(&self->lock);
 }
 
@@ -397,6 +398,7 @@ static br_status add_audited(void *context, uint64_t record, const br_row *row)
         {"bond", row->bond_id},
         {"investor", row->investor_id},
         {"subject", note->subject},
+        {"issuer", row->issuer_id},
         {"value", note->value},
         {"snapshot", note->version},
         {"chain", chain},

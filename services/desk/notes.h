@@ -8,7 +8,7 @@
 ///     br_status status = desk_note(self, &text, &noted);    // returns when the note is committed
 ///     if (status != BR_OK) { desk_note_problem(answer, status); return; }
 ///
-/// The newest note of (topic, bond, investor, subject; for choices also user) is the one that holds; an empty value withdraws it.
+/// The newest note of (topic, bond, investor, subject, issuer; for choices and pairs also user) is the one that holds; an empty value withdraws it.
 
 #include "market/row.h"
 #include "pipeline/follow.h"
@@ -33,6 +33,7 @@ typedef struct desk_note_text {
     const char *bond;     ///< NULL, or one that the market has
     const char *investor; ///< the same
     const char *subject;
+    const char *issuer; ///< NULL, or Y of a pair
     const char *value;
     const char *version; ///< of the snapshot on the screen
 } desk_note_text;
@@ -86,15 +87,17 @@ typedef struct desk_held {
     const char *bond;
     const char *investor;
     const char *subject;
-    const char *value; ///< not empty
+    const char *issuer;
+    const char *value;
 } desk_held;
 
 typedef void (*desk_held_visitor)(void *context, const desk_held *note);
-/// Visit all notes of a topic that hold, in the order in which what they speak of was first mentioned.
-void held_notes_visit(const held_notes *notes, br_topic topic, desk_held_visitor visitor, void *context);
+/// Visit all notes of a topic that hold, in the order in which what they speak of was first mentioned. `withdrawn`: also those whose value is empty.
+void held_notes_visit(const held_notes *notes, br_topic topic, bool withdrawn, desk_held_visitor visitor,
+                      void *context);
 /// Those about a bond, of any topic, what was mentioned last first.
 void held_notes_of_bond(const held_notes *notes, const char *bond_id, desk_held_visitor visitor, void *context);
 /// held_notes_visit() of the desk's notes, under its read lock, which the caller must not hold.
-void desk_held_visit(struct desk *self, br_topic topic, desk_held_visitor visitor, void *context);
+void desk_held_visit(struct desk *self, br_topic topic, bool withdrawn, desk_held_visitor visitor, void *context);
 
 #endif

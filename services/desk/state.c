@@ -57,6 +57,13 @@ static br_status make_lock(pthread_rwlock_t *lock)
     return failed == 0 ? BR_OK : br_fail(BR_ERR_IO, "cannot make a lock");
 }
 
+static br_status take_note(void *context, uint64_t record, const br_row *row)
+{
+    desk *self = context;
+    br_status status = held_notes_take(self->held, record, row);
+    return status == BR_OK ? br_ballot_take(self->ballot, record, row) : status;
+}
+
 br_status desk_open(desk *self)
 {
     br_status status = open_stores(self);
@@ -90,10 +97,13 @@ br_status desk_open(desk *self)
     if (status == BR_OK) {
         status = held_notes_new(&self->held);
     }
+    if (status == BR_OK) {
+        status = br_ballot_new(&self->ballot);
+    }
     if (status != BR_OK) {
         return status;
     }
-    br_follower_notes(self->follower, held_notes_take, self->held);
+    br_follower_notes(self->follower, take_note, self);
     return desk_refresh(self);
 }
 
@@ -118,6 +128,7 @@ void desk_close(desk *self)
     kept_lists_free(&self->kept_lists);
     br_follower_free(&self->follower);
     held_notes_free(&self->held);
+    br_ballot_free(&self->ballot);
     br_ledger_free(&self->records);
     br_ledger_free(&self->ledger);
     br_recommendations_free(&self->recommendations);

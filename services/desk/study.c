@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STUDY_LISTS      50  ///< newest ones that pairs are drawn from
 #define STUDY_TRIES      100 ///< pairs with equal sets that one request passes over
 #define STUDY_EQUAL_MAX  (1u << 20)
 #define MAX_MILLISECONDS 100000000
@@ -26,17 +25,8 @@ static void subject_of(const desk *self, char out[SUBJECT_BYTES])
              br_method_name(self->compute->study[1]));
 }
 
-// --- what a rater has answered ---
-
-typedef struct answered {
-    const char *user;
-    const char *subject;
-    br_index *pairs; ///< "bond investor", each with its NUL
-    bool failed;
-    uint64_t last; ///< record of the newest
-    char bond[BR_MAX_ID_BYTES + 1];
-    char investor[BR_MAX_ID_BYTES + 1]; ///< of the newest
-} answered;
+/// Words of a question's ticket.
+enum { TICKET_VERSION, TICKET_BOND, TICKET_INVESTOR, TICKET_DROPPED };
 
 static size_t pair_key(char key[2 * BR_MAX_ID_BYTES + 2], const char *bond, const char *investor)
 {
@@ -46,37 +36,6 @@ static size_t pair_key(char key[2 * BR_MAX_ID_BYTES + 2], const char *bond, cons
     memcpy(key, bond, n_bond);
     memcpy(key + n_bond, investor, n_investor);
     return n_bond + n_investor;
-}
-
-static void take_answered(void *context, const desk_held *note)
-{
-    answered *a = context;
-    char key[2 * BR_MAX_ID_BYTES + 2];
-    uint32_t number;
-    if (strcmp(note->user, a->user) != 0 || strcmp(note->subject, a->subject) != 0) {
-        return;
-    }
-    size_t n = pair_key(key, note->bond, note->investor);
-    a->failed = a->failed || br_index_add(a->pairs, key, n, &number, NULL) != BR_OK;
-    if (note->record > a->last) {
-        a->last = note->record;
-        snprintf(a->bond, sizeof a->bond, "%s", note->bond);
-        snprintf(a->investor, sizeof a->investor, "%s", note->investor);
-    }
-}
-
-static void answered_deinit(answered *a)
-{
-    br_index_free(&a->pairs);
-}
-
-static br_status answered_read(desk *self, answered *a)
-{
-    br_status status = br_index_new(&a->pairs);
-    if (status == BR_OK) {
-        desk_held_visit(self, BR_TOPIC_CHOICE, take_answered, a);
-    }
-    return a->failed ? br_no_memory("answers", 1) : status;
 }
 
 // --- the next question ---
@@ -92,47 +51,32 @@ typedef struct drawing {
     const errand *errand;
     br_arena *arena;
     answered done;
-    char (*bonds)[BR_MAX_ID_BYTES + 1]; ///< [n_lists]
-    br_list *lists;                     ///< [n_lists]
-    uint32_t n_lists;
+    newest_lists newest;
     candidate *pairs; ///< [n], by order
     uint32_t n;
     uint64_t reached; ///< the highest order that was answered
     uint32_t dropped; ///< equal pairs beyond it that were passed over
 } drawing;
 
-/// The newest bonds with a finished list.
-static void name_bonds(drawing *d)
-{
-    desk *self = d->errand->desk;
-    pthread_rwlock_rdlock(&self->lock);
-    const br_market *market = br_follower_market(self->follower);
-    for (uint32_t i = self->n_bonds; market != NULL && i > 0 && d->n_lists < STUDY_LISTS; i--) {
-        const listed_bond *listed = bond_listed(self, self->bonds[i - 1]);
-        if (listed != NULL && !listed->pending && !listed->dead && listed->n_entries > 0) {
-            snprintf(d->bonds[d->n_lists++], BR_MAX_ID_BYTES + 1, "%s", br_market_bond_id(market, self->bonds[i - 1]));
-        }
-    }
-    pthread_rwlock_unlock(&self->lock);
-}
-
-/// Their lists, as far as they are of one snapshot: that of the list made for the latest day.
+/// The newest lists, as far as they are of one snapshot: that of the list made for the latest day.
 static br_status read_lists(drawing *d)
 {
-    const desk *self = d->errand->desk;
+    newest_lists *newest = &d->newest;
     const char *version = NULL;
-    br_day newest = BR_DAY_NONE;
-    br_status status = BR_OK;
-    for (uint32_t i = 0; i < d->n_lists && status == BR_OK; i++) {
-        status = br_recommendations_shown_list(self->recommendations, d->arena, d->bonds[i], &d->lists[i]);
-        if (status == BR_OK && (version == NULL || d->lists[i].as_of > newest)) {
-            version = d->lists[i].version;
-            newest = d->lists[i].as_of;
+    br_day day = BR_DAY_NONE;
+    br_status status = newest_name(d->errand->desk, d->arena, newest);
+    if (status == BR_OK) {
+        status = newest_read(d->errand->desk, d->arena, newest);
+    }
+    for (uint32_t i = 0; i < newest->n && status == BR_OK; i++) {
+        if (version == NULL || newest->lists[i].as_of > day) {
+            version = newest->lists[i].version;
+            day = newest->lists[i].as_of;
         }
     }
-    for (uint32_t i = 0; i < d->n_lists && status == BR_OK; i++) {
-        if (strcmp(d->lists[i].version, version) != 0 || !d->lists[i].has_job) {
-            d->lists[i].n_entries = 0;
+    for (uint32_t i = 0; i < newest->n && status == BR_OK; i++) {
+        if (strcmp(newest->lists[i].version, version) != 0 || !newest->lists[i].has_job) {
+            newest->lists[i].n_entries = 0;
         }
     }
     return status;
@@ -152,19 +96,19 @@ static br_status draw_pairs(drawing *d)
     const errand *e = d->errand;
     uint64_t seed = br_service_config(e->desk->service)->study.seed;
     uint32_t most = 0;
-    for (uint32_t i = 0; i < d->n_lists; i++) {
-        most += d->lists[i].n_entries;
+    for (uint32_t i = 0; i < d->newest.n; i++) {
+        most += d->newest.lists[i].n_entries;
     }
     d->pairs = br_arena_calloc(d->arena, most, sizeof *d->pairs);
     if (d->pairs == NULL && most > 0) {
         return br_no_memory("pairs", most);
     }
-    for (uint32_t i = 0; i < d->n_lists; i++) {
-        for (uint32_t k = 0; k < d->lists[i].n_entries; k++) {
-            char key[2 * BR_MAX_ID_BYTES + 2];
-            const char *investor = d->lists[i].entries[k].investor_id;
-            br_study_draw draw = br_study_draw_of(seed, e->user, d->bonds[i], investor);
-            if (br_index_find(d->done.pairs, key, pair_key(key, d->bonds[i], investor)) == BR_INDEX_NONE) {
+    for (uint32_t i = 0; i < d->newest.n; i++) {
+        for (uint32_t k = 0; k < d->newest.lists[i].n_entries; k++) {
+            const char *investor = d->newest.lists[i].entries[k].investor_id;
+            const desk_note_text about = {.bond = d->newest.bonds[i], .investor = investor, .subject = d->done.subject};
+            br_study_draw draw = br_study_draw_of(seed, e->user, d->newest.bonds[i], investor);
+            if (!answered_has(&d->done, &about)) {
                 d->pairs[d->n++] = (candidate){draw.order, i, k, draw.swapped};
             } else if (draw.order > d->reached) {
                 d->reached = draw.order;
@@ -181,11 +125,11 @@ static br_status draw_pairs(drawing *d)
 static bool known_equal(desk *self, const drawing *d, const candidate *pair, bool note)
 {
     char key[BR_VERSION_TEXT + 2 * BR_MAX_ID_BYTES + 2];
-    const br_list *list = &d->lists[pair->list];
+    const br_list *list = &d->newest.lists[pair->list];
     size_t n = strlen(list->version) + 1;
     uint32_t number;
     memcpy(key, list->version, n);
-    n += pair_key(key + n, d->bonds[pair->list], list->entries[pair->entry].investor_id);
+    n += pair_key(key + n, d->newest.bonds[pair->list], list->entries[pair->entry].investor_id);
     if (note) {
         return br_index_count(self->compute->equal) < STUDY_EQUAL_MAX &&
                br_index_add(self->compute->equal, key, n, &number, NULL) == BR_OK;
@@ -199,8 +143,8 @@ static br_status compute_pair(const drawing *d, br_arena *arena, const candidate
 {
     desk *self = d->errand->desk;
     br_methods *methods = NULL;
-    br_status status = compute_open(self, arena, d->bonds[pair->list], q);
-    if (status == BR_OK && strcmp(q->body.version, d->lists[pair->list].version) != 0) {
+    br_status status = compute_open(self, arena, d->newest.bonds[pair->list], q);
+    if (status == BR_OK && strcmp(q->body.version, d->newest.lists[pair->list].version) != 0) {
         status = br_fail(BR_ERR_INVALID, "the list has just been made again; ask once more");
     }
     if (status == BR_OK) {
@@ -209,7 +153,7 @@ static br_status compute_pair(const drawing *d, br_arena *arena, const candidate
     const br_method_list list = {
         .bond_codes = q->body.bond_codes.data,
         .population = {q->asked.codes, q->body.scores, q->body.eligible, q->body.n_population},
-        .investors = &d->lists[pair->list].entries[pair->entry].investor,
+        .investors = &d->newest.lists[pair->list].entries[pair->entry].investor,
         .n = 1,
         .key = q->bond,
     };
@@ -247,24 +191,26 @@ static void question_json(const drawing *d, const candidate *pair, const list_qu
                           br_reason sets[2][BR_MAX_REASONS], br_http_answer *answer)
 {
     const errand *e = d->errand;
-    const br_list_entry *entry = &d->lists[pair->list].entries[pair->entry];
+    const br_list_entry *entry = &d->newest.lists[pair->list].entries[pair->entry];
     char subject[SUBJECT_BYTES];
-    study_ticket ticket = {.dropped = d->dropped};
+    const char *bond = d->newest.bonds[pair->list];
+    ticket sealing = {0};
     BR_AUTO_DEINIT(br_buf) sealed = {0};
-    snprintf(ticket.version, sizeof ticket.version, "%s", q->body.version);
-    snprintf(ticket.bond, sizeof ticket.bond, "%s", d->bonds[pair->list]);
-    snprintf(ticket.investor, sizeof ticket.investor, "%s", entry->investor_id);
+    snprintf(sealing.words[TICKET_VERSION], sizeof sealing.words[0], "%s", q->body.version);
+    snprintf(sealing.words[TICKET_BOND], sizeof sealing.words[0], "%s", bond);
+    snprintf(sealing.words[TICKET_INVESTOR], sizeof sealing.words[0], "%s", entry->investor_id);
+    snprintf(sealing.words[TICKET_DROPPED], sizeof sealing.words[0], "%u", d->dropped);
     subject_of(e->desk, subject);
-    ticket_write(&sealed, &ticket, &e->desk->secret, e->user, subject);
+    ticket_write(&sealed, &sealing, &e->desk->secret, e->user, subject);
     br_buf *out = &answer->body;
-    br_buf_printf(out, "{\"n\": %u, ", br_index_count(d->done.pairs) + 1);
-    bond_of_question(out, e->desk, ticket.bond);
+    br_buf_printf(out, "{\"n\": %u, ", br_index_count(d->done.things) + 1);
+    bond_of_question(out, e->desk, bond);
     br_buf_string(out, ", ");
-    json_member(out, "investor", ticket.investor);
+    json_member(out, "investor", entry->investor_id);
     br_buf_string(out, ", \"probability\": ");
     br_buf_json_number(out, entry->probability);
     br_buf_string(out, ", ");
-    json_member(out, "snapshot", ticket.version);
+    json_member(out, "snapshot", q->body.version);
     set_json(out, e, q, "left", sets[pair->swapped ? 1 : 0]);
     set_json(out, e, q, "right", sets[pair->swapped ? 0 : 1]);
     br_buf_string(out, ", ");
@@ -309,14 +255,8 @@ static void work_question(const errand *e, br_arena *arena, br_http_answer *answ
     char subject[SUBJECT_BYTES];
     subject_of(e->desk, subject);
     drawing d = {.errand = e, .arena = arena, .done = {.user = e->user, .subject = subject}};
-    d.bonds = br_arena_calloc(arena, STUDY_LISTS, sizeof *d.bonds);
-    d.lists = br_arena_calloc(arena, STUDY_LISTS, sizeof *d.lists);
-    br_status status = d.bonds == NULL || d.lists == NULL ? br_no_memory("lists", STUDY_LISTS) : BR_OK;
+    br_status status = answered_read(e->desk, BR_TOPIC_CHOICE, &d.done);
     if (status == BR_OK) {
-        status = answered_read(e->desk, &d.done);
-    }
-    if (status == BR_OK) {
-        name_bonds(&d);
         status = read_lists(&d);
     }
     if (status == BR_OK) {
@@ -382,22 +322,14 @@ void handle_study_answer(void *context, const br_http_request *request, br_http_
     BR_AUTO(br_json_object) *body = NULL;
     BR_AUTO_DEINIT(br_buf) value = {0};
     char subject[SUBJECT_BYTES];
-    study_ticket ticket;
-    study_ticket *t = &ticket;
+    ticket t;
     subject_of(self, subject);
-    if (br_json_object_read(&body, request->body, request->n_body) != BR_OK) {
-        br_http_problem(answer, 400, "Malformed body", br_why(BR_ERR_INVALID));
+    if (!answer_body(&body, request, answer) || !answer_ticket(&t, self, body, subject, request, answer)) {
         return;
     }
-    br_json_value text = br_json_member(body, "ticket");
-    if (text.kind != BR_JSON_TEXT || !ticket_read(t, text.text, &self->secret, request->user, subject)) {
-        br_http_problem(answer, 409, "Conflict",
-                        "this ticket is not yours or is of an earlier run; ask for the question again");
-        return;
-    }
-    br_study_draw draw =
-        br_study_draw_of(br_service_config(self->service)->study.seed, request->user, t->bond, t->investor);
-    br_study_answer given = {.dropped = t->dropped};
+    br_study_draw draw = br_study_draw_of(br_service_config(self->service)->study.seed, request->user,
+                                          t.words[TICKET_BOND], t.words[TICKET_INVESTOR]);
+    br_study_answer given = {.dropped = (uint32_t)strtoul(t.words[TICKET_DROPPED], NULL, 10)};
     if (!read_answer(body, draw.swapped, &given, answer)) {
         return;
     }
@@ -405,11 +337,11 @@ void handle_study_answer(void *context, const br_http_request *request, br_http_
     const desk_note_text note = {.user = request->user,
                                  .key = request->header(request, "Idempotency-Key"),
                                  .topic = BR_TOPIC_CHOICE,
-                                 .bond = t->bond,
-                                 .investor = t->investor,
+                                 .bond = t.words[TICKET_BOND],
+                                 .investor = t.words[TICKET_INVESTOR],
                                  .subject = subject,
                                  .value = br_buf_text(&value),
-                                 .version = t->version};
+                                 .version = t.words[TICKET_VERSION]};
     desk_noted noted;
     br_status status = value.failed ? br_no_memory("answer", 1) : desk_note(self, &note, &noted);
     if (status == BR_OK) {
@@ -421,38 +353,9 @@ void handle_study_answer(void *context, const br_http_request *request, br_http_
 
 void handle_study_undo(void *context, const br_http_request *request, br_http_answer *answer)
 {
-    desk *self = context;
-    BR_AUTO(br_json_object) *body = NULL;
     char subject[SUBJECT_BYTES];
-    // A key of its own kind: the same request once more is known by it, though another answer is the last one by then.
-    char key[160];
-    if (br_json_object_read(&body, request->body, request->n_body) != BR_OK) {
-        br_http_problem(answer, 400, "Malformed body", br_why(BR_ERR_INVALID));
-        return;
-    }
-    subject_of(self, subject);
-    snprintf(key, sizeof key, "%.100s undo", request->header(request, "Idempotency-Key"));
-    answered done = {.user = request->user, .subject = subject};
-    br_status status = answered_read(self, &done);
-    const bool any = done.last != 0;
-    if (status == BR_OK && any) {
-        const desk_note_text note = {.user = request->user,
-                                     .key = key,
-                                     .topic = BR_TOPIC_CHOICE,
-                                     .bond = done.bond,
-                                     .investor = done.investor,
-                                     .subject = subject,
-                                     .value = ""};
-        desk_noted noted;
-        status = desk_note(self, &note, &noted);
-    }
-    answered_deinit(&done);
-    if (status == BR_OK || status == BR_ERR_EXISTS) {
-        br_buf_printf(&answer->body, "{\"withdrawn\": %s}\n", any ? "true" : "false");
-        answer_finish(answer);
-    } else {
-        desk_note_problem(answer, status);
-    }
+    subject_of(context, subject);
+    answer_undo(context, BR_TOPIC_CHOICE, subject, request, answer);
 }
 
 // --- all answers ---
@@ -510,7 +413,7 @@ void handle_study(void *context, const br_http_request *request, br_http_answer 
     const char *second = br_method_name(self->compute->study[1]);
     subject_of(self, subject);
     counting c = {.desk = self, .subject = subject};
-    desk_held_visit(self, BR_TOPIC_CHOICE, count_choice, &c);
+    desk_held_visit(self, BR_TOPIC_CHOICE, false, count_choice, &c);
     br_status status = c.status;
     if (status == BR_OK) {
         status = br_study_tally_result(&c.tally, br_service_config(self->service)->study.seed, &result);

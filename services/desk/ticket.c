@@ -1,4 +1,4 @@
-// Tickets of the side-by-side study: the seal in hexadecimal digits, then what it seals.
+// Tickets: the seal in hexadecimal digits, then the words that it seals, in hexadecimal digits with points between.
 
 #include "base/hash.h"
 #include "compute.h"
@@ -9,12 +9,11 @@
 
 #define N_SEAL (2 * BR_HASH_BYTES)
 
-static void seal(char out[BR_HASH_TEXT], const char *content, const br_hash *secret, const char *user,
-                 const char *subject)
+static void seal(char out[BR_HASH_TEXT], const char *content, const br_hash *secret, const char *user, const char *kind)
 {
     BR_AUTO_DEINIT(br_buf) sealed = {0};
     br_buf_append(&sealed, user, strlen(user) + 1);
-    br_buf_append(&sealed, subject, strlen(subject) + 1);
+    br_buf_append(&sealed, kind, strlen(kind) + 1);
     br_buf_string(&sealed, content);
     br_hash hash = br_hash_keyed(secret, br_buf_text(&sealed), sealed.length);
     br_hash_text(&hash, out);
@@ -23,22 +22,17 @@ static void seal(char out[BR_HASH_TEXT], const char *content, const br_hash *sec
     }
 }
 
-static void hex(br_buf *out, const char *text)
-{
-    for (const char *at = text; *at != '\0'; at++) {
-        br_buf_printf(out, "%02x", (unsigned)(unsigned char)*at);
-    }
-}
-
-void ticket_write(br_buf *out, const study_ticket *ticket, const br_hash *secret, const char *user, const char *subject)
+void ticket_write(br_buf *out, const ticket *given, const br_hash *secret, const char *user, const char *kind)
 {
     BR_AUTO_DEINIT(br_buf) content = {0};
     char sealed[BR_HASH_TEXT];
-    br_buf_printf(&content, "%u.%s.", ticket->dropped, ticket->version);
-    hex(&content, ticket->bond);
-    br_buf_char(&content, '.');
-    hex(&content, ticket->investor);
-    seal(sealed, br_buf_text(&content), secret, user, subject);
+    for (size_t i = 0; i < TICKET_WORDS; i++) {
+        br_buf_string(&content, i == 0 ? "" : ".");
+        for (const char *at = given->words[i]; *at != '\0'; at++) {
+            br_buf_printf(&content, "%02x", (unsigned)(unsigned char)*at);
+        }
+    }
+    seal(sealed, br_buf_text(&content), secret, user, kind);
     br_buf_printf(out, "%s%s", sealed, br_buf_text(&content));
     out->failed = out->failed || content.failed;
 }
@@ -56,7 +50,7 @@ static bool read_hex(char out[BR_MAX_ID_BYTES + 1], const char *digits, size_t n
     return true;
 }
 
-bool ticket_read(study_ticket *out, const char *text, const br_hash *secret, const char *user, const char *subject)
+bool ticket_read(ticket *out, const char *text, const br_hash *secret, const char *user, const char *kind)
 {
     char wanted[BR_HASH_TEXT];
     br_hash given;
@@ -68,18 +62,17 @@ bool ticket_read(study_ticket *out, const char *text, const br_hash *secret, con
     memcpy(digits, text, N_SEAL);
     digits[N_SEAL] = '\0';
     const char *content = text + N_SEAL;
-    seal(wanted, content, secret, user, subject);
+    seal(wanted, content, secret, user, kind);
     if (br_hash_parse(&given, digits) != BR_OK || br_hash_parse(&own, wanted) != BR_OK ||
         !br_hash_equal(&given, &own)) {
         return false;
     }
     // Sealed by this process: what follows is as it was written.
-    char *end = NULL;
-    *out = (study_ticket){.dropped = (uint32_t)strtoul(content, &end, 10)};
-    const char *version = end + 1;
-    const char *bond = strchr(version, '.') + 1;
-    const char *investor = strchr(bond, '.') + 1;
-    snprintf(out->version, sizeof out->version, "%.*s", (int)(bond - 1 - version), version);
-    return read_hex(out->bond, bond, (size_t)(investor - 1 - bond)) &&
-           read_hex(out->investor, investor, strlen(investor));
+    bool whole = true;
+    for (size_t i = 0; i < TICKET_WORDS; i++) {
+        size_t n = strcspn(content, ".");
+        whole = whole && read_hex(out->words[i], content, n);
+        content += content[n] == '.' ? n + 1 : n;
+    }
+    return whole;
 }

@@ -237,7 +237,7 @@ def check_reading(desk, operations, values):
     assert len(desk.get("/metrics/calibration", values, f"?snapshot={first['snapshot']}")["bins"]) > 5
     assert desk.check("/metrics/calibration", values, "?snapshot=" + urllib.parse.quote(UNKNOWN))[0] == 404
     assert len(desk.get("/metrics/drift", values, f"?snapshot={first['snapshot']}")["fields"]) > 10
-    for path in ("/bonds", "/investors", "/audit", "/metrics/snapshots", "/jobs"):
+    for path in ("/bonds", "/investors", "/audit", "/metrics/snapshots", "/jobs", "/pairs/table"):
         page = desk.get(path, values, "?limit=1&offset=1")
         assert page["limit"] == 1 and page["offset"] == 1, page
         assert desk.check(path, values, "?limit=1001")[0] == 400 and desk.check(path, values, "?offset=100000001")[0] == 400
@@ -322,6 +322,23 @@ def check_study(desk):
     assert desk.post("/study/undo", {}, {}, 200) == {"withdrawn": False}
     study = desk.get("/study", {})
     assert (study["answers"], study["choices"], study["ties"], study["skips"]) == (2, 1, 1, 0), study
+
+
+def check_pairs(desk):
+    for n, vote in enumerate(("yes", "no", "skip")):
+        question = desk.get("/pairs/question", {}, user="mei")
+        answer = {"ticket": question["ticket"], "vote": vote}
+        assert question["n"] == n + 1 and question["x"]["category"]["value"], question
+        desk.post("/pairs/votes", {}, dict(answer, vote="both"), 422, user="mei")
+        desk.post("/pairs/votes", {}, answer, 201, f"pair-{n}", "mei")
+        desk.post("/pairs/votes", {}, answer, 200, f"pair-{n}", "mei")
+        desk.post("/pairs/votes", {}, answer, 409)  # another's ticket
+    assert desk.post("/pairs/undo", {}, {}, 200, user="mei") == {"withdrawn": True}
+    assert desk.post("/pairs/undo", {}, {}, 200) == {"withdrawn": False}
+    pairs = desk.get("/pairs", {})
+    assert (pairs["pairs"], pairs["votes"], pairs["complete"], pairs["share_valid"]) == (2, 2, 0, 0.5), pairs
+    assert [row["valid"] for row in desk.get("/pairs/table", {}, "?threshold=3")["pairs"]] == ["open", "open"]
+    assert desk.check("/pairs/table", {}, "?threshold=6")[0] == 400
 
 
 def check_dead(place, desk, market):
@@ -417,6 +434,7 @@ def main():
         check_notes(desk, values)
         check_what_if(desk, values)
         check_study(desk)
+        check_pairs(desk)
         check_rejects(place, desk, markets[0], root)
         check_reading(desk, operations, values)
         check_roles(desk, operations, values)

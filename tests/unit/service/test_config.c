@@ -110,6 +110,7 @@ static const char *other_value(const br_config_key *key, bool file)
         return key->names[strcmp(key->path, "model.architecture") == 0     ? 3
                           : strcmp(key->path, "training.calibration") == 0 ? 2
                           : strcmp(key->path, "access.local_role") == 0    ? 1
+                          : strcmp(key->path, "item_based.sampling") == 0  ? 1
                                                                            : 0];
     case BR_CONFIG_ADDRESS:
         return file ? "\"::1\"" : "::1";
