@@ -25,6 +25,8 @@ test("axe finds nothing in any state", async (page) => {
     await page.keyboard.press("f");
     await page.waitForSelector(".editor");
     await assertAccessible(page, "what if");
+    await go(page, "#/pairs", ".issuer");
+    await assertAccessible(page, "a pair");
     await go(page, hashOf("bonds", "no such bond"), ".failure");
     await assertAccessible(page, "an error");
 }, { expected: [/status of 404/] });

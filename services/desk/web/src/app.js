@@ -1,4 +1,4 @@
-// The page: a frame of navigation around one of four pages.
+// The page: a frame of navigation around one of five pages.
 import "./style.css";
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
@@ -11,6 +11,7 @@ import { Help, isShortcut } from "./components/help.js";
 import { Mark } from "./components/icons.js";
 import { Failure, Waiting } from "./components/states.js";
 import { OperationsPage } from "./pages/operations/page.js";
+import { PairsPage } from "./pages/pairs/page.js";
 import { QualityPage } from "./pages/quality/page.js";
 import { SalesPage } from "./pages/sales/page.js";
 import { StudyPage } from "./pages/study/page.js";
@@ -18,6 +19,7 @@ import { StudyPage } from "./pages/study/page.js";
 const PAGES = [
     { name: "bonds", page: SalesPage, role: "read" },
     { name: "study", page: StudyPage, role: "desk" },
+    { name: "pairs", page: PairsPage, role: "desk" },
     { name: "quality", page: QualityPage, role: "read" },
     { name: "operations", page: OperationsPage, role: "read" },
 ];

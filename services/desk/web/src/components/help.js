@@ -9,6 +9,7 @@ const KEYS = [
     ["help.list", [["↑ ↓", "row"], ["← →", "tag"], ["Home End", "ends"], ["C I D", "mark"], ["U", "unmark"], ["1 2 3", "verdict"], ["W", "why_not"],
         ["F", "what_if"], ["Esc", "escape"]]],
     ["help.study", [["1 2", "sides"], ["T", "tie"], ["S", "skip"], ["U", "undo"]]],
+    ["help.pairs", [["1 2", "yes_no"], ["S", "skip"], ["U", "undo"]]],
     ["help.all", [["?", "help"]]],
 ];
 

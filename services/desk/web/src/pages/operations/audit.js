@@ -21,7 +21,7 @@ function Notes({ data }) {
         { key: "time", label: t("audit.time"), cell: (row) => html`<span class="nowrap">${moment(row.time)}</span>` },
         { key: "user", label: t("audit.user"), head: true, cell: (row) => html`<bdi class="name-cell">${row.user}</bdi>` },
         { key: "what", label: t("audit.what"), cell: (row) => what(row) },
-        { key: "value", label: t("audit.value"), cell: (row) => html`<bdi class="name-cell">${[row.subject, row.value].filter((text) => text).join(" → ") || "–"}</bdi>` },
+        { key: "value", label: t("audit.value"), cell: (row) => html`<bdi class="name-cell">${[row.subject, row.issuer, row.value].filter((text) => text).join(" → ") || "–"}</bdi>` },
         { key: "bond", label: t("audit.bond"), cell: (row) => (row.bond ? html`<a href=${href(["bonds", row.bond])}><bdi class="name-cell">${row.bond}</bdi></a>` : "–") },
         { key: "investor", label: t("audit.investor"), cell: (row) => html`<bdi class="name-cell">${row.investor || "–"}</bdi>` },
         { key: "record", label: t("audit.record"), number: true, cell: (row) => number(row.record) },
