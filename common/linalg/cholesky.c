@@ -20,36 +20,22 @@ void br_syrk(double *c, const double *a, size_t rows, size_t n)
                 blas_size(n));
 }
 
-/// LAPACK stops at a pivot that is 0 or below, but carries a NaN through: then no sum of what came out is finite.
-static br_status check(size_t n, blasint info, const double *out, size_t step)
+/// LAPACK stops at a pivot that is 0 or below, but carries a NaN through: then the trace is not finite.
+static br_status check(size_t n, blasint info, const double *inverse)
 {
     br_assert(info >= 0); // below 0: an argument that LAPACK does not take
-    double sum = 0.0;
+    double trace = 0.0;
     for (size_t i = 0; i < n && info == 0; i++) {
-        sum += out[i * step];
+        trace += inverse[i * (n + 1)];
     }
-    if (info == 0 && isfinite(sum)) {
+    if (info == 0 && isfinite(trace)) {
         return BR_OK;
     }
     if (info == 0) {
-        return br_fail(BR_ERR_INVALID, "a matrix of %zu rows has no finite solution", n);
+        return br_fail(BR_ERR_INVALID, "a matrix of %zu rows has no finite inverse", n);
     }
     return br_fail(BR_ERR_INVALID, "a matrix of %zu rows is not positive definite: row %d depends on those before it",
                    n, (int)info);
-}
-
-br_status br_cholesky_solve(double *a, double *b, size_t n)
-{
-    blasint size = blas_size(n);
-    blasint one = 1;
-    blasint info = 0;
-    if (n > 0) {
-        dpotrf_(lower, &size, a, &size, &info);
-        if (info == 0) {
-            dpotrs_(lower, &size, &one, a, &size, b, &size, &info);
-        }
-    }
-    return check(n, info, b, 1);
 }
 
 /// Copy the upper triangle to the lower one, square by square: a column of the whole matrix at once would miss the cache at each element.
@@ -78,5 +64,5 @@ br_status br_cholesky_invert(double *a, size_t n)
         }
     }
     mirror(a, n);
-    return check(n, info, a, n + 1);
+    return check(n, info, a);
 }

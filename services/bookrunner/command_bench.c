@@ -4,6 +4,7 @@
 #include "made_up.h"
 #include "model/train.h"
 #include "options.h"
+#include "pairs_speed.h"
 #include "progress.h"
 #include "sgemm_peak.h"
 #include "table.h"
@@ -366,19 +367,189 @@ static exit_code bench_explain(const bench_plan *plan, output_format format)
     return status == BR_OK ? print_runs(&runs, format, facts) : cli_failed(status, "bench explain");
 }
 
+// --- pairs ---
+
+/// A run of `bench pairs`; what does not hold of it is NAN or 0.
+typedef struct pairs_row {
+    const char *what;
+    uint32_t users, items;
+    uint64_t interactions;
+    uint32_t factors, own_items, threads;
+    uint64_t n;
+    double p50_us, p99_us, interactions_x_factors_per_s, gflops, sgemm_peak_gflops, double_peak_gflops;
+} pairs_row;
+
+static void add_count(table *t, uint64_t value)
+{
+    if (value == 0) {
+        table_text(t, NULL);
+    } else {
+        table_whole(t, value);
+    }
+}
+
+static void add_pairs(table *t, const pairs_row *row)
+{
+    table_text(t, row->what);
+    add_count(t, row->users);
+    add_count(t, row->items);
+    add_count(t, row->interactions);
+    add_count(t, row->factors);
+    add_count(t, row->own_items);
+    table_whole(t, row->threads);
+    add_count(t, row->n);
+    table_number(t, row->p50_us, 1);
+    table_number(t, row->p99_us, 1);
+    table_number(t, row->interactions_x_factors_per_s, 0);
+    table_number(t, row->gflops, 1);
+    table_number(t, row->sgemm_peak_gflops, 1);
+    table_number(t, row->gflops / row->sgemm_peak_gflops, 3);
+    table_number(t, row->double_peak_gflops, 1);
+    table_number(t, row->gflops / row->double_peak_gflops, 3);
+}
+
+static const pairs_row nothing = {
+    .threads = 1,
+    .p50_us = (double)NAN,
+    .p99_us = (double)NAN,
+    .interactions_x_factors_per_s = (double)NAN,
+    .gflops = (double)NAN,
+    .sgemm_peak_gflops = (double)NAN,
+    .double_peak_gflops = (double)NAN,
+};
+
+static br_status measure_ials(table *t, const bench_plan *plan, progress *shown)
+{
+    static const uint32_t factors[] = {32, 64, 128};
+    BR_AUTO(br_history) *history = NULL;
+    br_status status = made_up_history(&history);
+    for (size_t i = 0; i < 3 * plan->threads.n && status == BR_OK; i++) {
+        br_ials_options options = br_ials_options_default();
+        options.n_factors = factors[i / plan->threads.n];
+        options.n_threads = plan->threads.values[i % plan->threads.n];
+        ials_speed speed = {0};
+        pairs_row row = nothing;
+        progress_show(shown, table_n_rows(t), 0, 0, "train iALS");
+        status = sgemm_peak(&row.sgemm_peak_gflops, options.n_threads, PEAK_SHARE * plan->seconds);
+        if (status == BR_OK) {
+            status = ials_speed_measure(&speed, history, &options, plan->seconds);
+        }
+        row.what = "train iALS";
+        row.users = PAIRS_USERS;
+        row.items = PAIRS_ITEMS;
+        row.interactions = history->begin[PAIRS_USERS];
+        row.factors = options.n_factors;
+        row.threads = options.n_threads;
+        row.n = speed.n_sweeps;
+        row.interactions_x_factors_per_s = speed.interactions_x_factors_per_s;
+        row.gflops = speed.gflops;
+        if (status == BR_OK) {
+            add_pairs(t, &row);
+        }
+    }
+    return status;
+}
+
+static br_status measure_ease(table *t, const bench_plan *plan, progress *shown)
+{
+    static const uint32_t items[] = {350, 2000, 4000};
+    br_status status = BR_OK;
+    for (size_t i = 0; i < sizeof items / sizeof *items && status == BR_OK; i++) {
+        pairs_row row = nothing;
+        row.what = "make EASE";
+        row.items = items[i];
+        progress_show(shown, table_n_rows(t), 0, 0, row.what);
+        status = sgemm_peak(&row.sgemm_peak_gflops, 1, PEAK_SHARE * plan->seconds);
+        if (status == BR_OK) {
+            status = double_peak(&row.double_peak_gflops, PEAK_SHARE * plan->seconds);
+        }
+        if (status == BR_OK) {
+            status = ease_speed_measure(&row.gflops, items[i], plan->seconds);
+        }
+        if (status == BR_OK) {
+            add_pairs(t, &row);
+        }
+    }
+    return status;
+}
+
+static br_status measure_users(table *t, const bench_plan *plan, progress *shown)
+{
+    static const char *const questions[PAIRS_QUESTION_COUNT] = {"set a user", "recommend to a user",
+                                                                "explain one item to a user"};
+    static const uint32_t factors[] = {32, 64};
+    static const uint32_t own[] = {32, 100, 300};
+    br_status status = BR_OK;
+    for (size_t i = 0; i < (size_t)PAIRS_QUESTION_COUNT * 6 && status == BR_OK; i++) {
+        pairs_question question = (pairs_question)(i / 6);
+        user_speed speed;
+        pairs_row row = nothing;
+        row.what = questions[question];
+        row.items = PAIRS_ITEMS;
+        row.factors = factors[i / 3 % 2];
+        row.own_items = own[i % 3];
+        progress_show(shown, table_n_rows(t), 0, 0, row.what);
+        status = user_speed_measure(&speed, question, row.factors, row.own_items, RIVAL_SHARE * plan->seconds);
+        row.n = speed.n;
+        row.p50_us = speed.p50_us;
+        row.p99_us = speed.p99_us;
+        if (status == BR_OK) {
+            add_pairs(t, &row);
+        }
+    }
+    return status;
+}
+
+static exit_code bench_pairs(const bench_plan *plan, output_format format)
+{
+    char facts[160];
+    BR_AUTO_DEINIT(table)
+    runs = {.columns =
+                (const char *const[]){"what", "users", "items", "interactions", "factors", "own_items", "threads", "n",
+                                      "p50_us", "p99_us", "interactions_x_factors_per_s", "gflops", "sgemm_peak_gflops",
+                                      "share_of_sgemm", "double_peak_gflops", "share_of_double"},
+            .n_columns = 16};
+    br_status status = br_gemm_start();
+    progress shown = progress_start("bench pairs", "runs");
+    if (status == BR_OK) {
+        status = measure_ials(&runs, plan, &shown);
+    }
+    if (status == BR_OK) {
+        status = measure_ease(&runs, plan, &shown);
+    }
+    if (status == BR_OK) {
+        status = measure_users(&runs, plan, &shown);
+    }
+    progress_end(&shown);
+    snprintf(facts, sizeof facts, "\"data\": \"made up\", \"kernels\": \"%s\", \"blas\": \"%s\"", br_fixed()->name,
+             br_gemm_describe());
+    return status == BR_OK ? print_runs(&runs, format, facts) : cli_failed(status, "bench pairs");
+}
+
 exit_code command_bench(const arguments *args)
 {
+    static const struct {
+        const char *name;
+        exit_code (*run)(const bench_plan *plan, output_format format);
+    } kinds[] = {{"train", bench_train}, {"explain", bench_explain}, {"pairs", bench_pairs}};
+    size_t kind = 0;
+    while (kind < 3 && strcmp(args->words[0], kinds[kind].name) != 0) {
+        kind++;
+    }
     bench_plan plan;
-    bool train = strcmp(args->words[0], "train") == 0;
     br_status status = make_plan(&plan, args);
-    if (!train && strcmp(args->words[0], "explain") != 0) {
-        status = br_fail(BR_ERR_INVALID, "use `bench train` or `bench explain`");
-    } else if (!train && (args->threads != NULL || args->batch != NULL || args->no_masks)) {
-        status = br_fail(BR_ERR_INVALID, "--threads, --batch and --no-masks are for `bench train`");
+    if (kind == 3) {
+        status = br_fail(BR_ERR_INVALID, "use `bench train`, `bench explain` or `bench pairs`");
+    } else if (kind > 0 && (args->batch != NULL || args->no_masks)) {
+        status = br_fail(BR_ERR_INVALID, "--batch and --no-masks are for `bench train`");
+    } else if (kind == 1 && args->threads != NULL) {
+        status = br_fail(BR_ERR_INVALID, "--threads is for `bench train` and `bench pairs`");
+    } else if (kind == 2 && args->only != NULL) {
+        status = br_fail(BR_ERR_INVALID, "--only is for `bench train` and `bench explain`");
     }
     if (status != BR_OK) {
         fprintf(stderr, "bookrunner bench: %s\n", br_why(status));
         return EXIT_CODE_USAGE;
     }
-    return train ? bench_train(&plan, args->format) : bench_explain(&plan, args->format);
+    return kinds[kind].run(&plan, args->format);
 }

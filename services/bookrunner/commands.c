@@ -131,11 +131,12 @@ static const command commands[] = {
      "  bookrunner doctor\n"
      "  bookrunner doctor --format nagios\n",
      "Exit code 5 when a check fails; with --format nagios the plugin codes 0, 1, 2.\n", command_doctor},
-    {"bench", "how fast this machine trains, ranks and explains", "train|explain", 1, 1,
+    {"bench", "how fast this machine trains, ranks and explains", "train|explain|pairs", 1, 1,
      "only threads batch seconds no-masks format",
      "  bookrunner bench train\n"
      "  bookrunner bench train --only main --threads 2 --format json\n"
-     "  bookrunner bench explain\n",
+     "  bookrunner bench explain\n"
+     "  bookrunner bench pairs --threads 1\n",
      "Wall time on data that are made up or simulated; run it when the machine does nothing else.\n\n"
      "train: 32 bond and 259 investor fields, as the simulated market of paper size has; the first step of a run and\n"
      "validation do not count.\n"
@@ -155,7 +156,13 @@ static const command commands[] = {
      "  single, list             one investor at a time, or the list at once; of a slow method as many as there is "
      "time for\n"
      "  audit of plain           n investors: every set of six of the 24 fields that promise most, against the search\n"
-     "  found, largest_loss      share for whom it found the best of them; of f otherwise, in logit\n",
+     "  found, largest_loss      share for whom it found the best of them; of f otherwise, in logit\n\n"
+     "pairs: item-based explanations, on made-up data of the sizes shown.\n"
+     "  interactions_x_factors_per_s  of a sweep over users and items, and its loss\n"
+     "  gflops                        train iALS: of the arithmetic that the equations need (half of what is\n"
+     "                                symmetric); make EASE: items^3 for the inverse\n"
+     "  double_peak_gflops            OpenBLAS in double precision, one thread\n"
+     "  p50_us, p99_us                of one user with own_items items, one thread\n",
      command_bench},
     {0},
 };
