@@ -50,7 +50,7 @@ typedef struct br_ials {
 typedef bool (*br_ials_watcher)(void *context, uint32_t sweep, double loss);
 
 /// Train, without BLAS, too. Memory: 4 n_factors (n_users + n_items) bytes, a second history by items (8 bytes an interaction and an item),
-/// 144 n_factors^2 bytes, and per thread 12 n_factors^2 + 1,032 n_factors, however long a history is; the model comes to it. watcher: may be NULL; with one
+/// 144 n_factors^2 bytes, and per thread 12 n_factors^2 + 1,096 n_factors, however long a history is; the model comes to it. watcher: may be NULL; with one
 /// the loss is computed. Errors: BR_ERR_INVALID (options), BR_ERR_NO_MEMORY, BR_ERR_CANCELLED by the watcher, BR_ERR_LIMIT (threads).
 /// Choice: what is solved is summed in single precision over at most 128 rows, in double beyond, and solved in double: an error in the left side changes the loss by its
 /// square only. Where rounding could reach a ten-thousandth of the regularization (extreme weights), it is summed in double throughout, some three times slower.

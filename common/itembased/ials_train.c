@@ -13,10 +13,12 @@
 
 enum {
     CHUNK = 128, // rows of a history for one product
-    STRIP = 16,  // rows of a product: left of the diagonal at most one strip is computed in vain
-    AHEAD = 8,   // rows from the one that is gathered to the one that is asked for
-    BLOCK = 16,  // equations of one item of work
-    PARTS = 16,  // of a sum over all users or all items
+    TURNED =
+        144, // floats from row to row of what is turned; rows a power of two apart would share few places of the cache
+    STRIP = 16, // rows of a product: left of the diagonal at most one strip is computed in vain
+    AHEAD = 8,  // rows from the one that is gathered to the one that is asked for
+    BLOCK = 16, // equations of one item of work
+    PARTS = 16, // of a sum over all users or all items
 };
 #define FIRST_DEVIATION 0.1  // of the first item factors
 #define MAX_ROUNDING    1e-4 // in A, in units of the regularization
@@ -36,7 +38,7 @@ typedef struct desk {
     double *a;     // [n_factors, n_factors]
     double *b;     // [n_factors]
     float *rows;   // [CHUNK, n_factors] gathered
-    float *turned; // [n_factors, CHUNK] the same, times what the confidence is above 1
+    float *turned; // [n_factors, TURNED] the same, times what the confidence is above 1
     float *sums;   // [n_factors, n_factors] of one chunk
 } desk;
 
@@ -115,7 +117,7 @@ static br_status make_desks(trainer *it)
 {
     size_t n = it->options->n_factors;
     size_t doubles = n * n + n;
-    size_t floats = n * n + 2 * CHUNK * n;
+    size_t floats = n * n + (CHUNK + TURNED) * n;
     size_t bytes = (doubles * sizeof(double) + floats * sizeof(float) + 63) / 64 * 64; // whole cache lines
     it->desks = br_calloc(it->options->n_threads, sizeof *it->desks);
     it->memory = br_calloc_aligned(it->options->n_threads, bytes);
@@ -126,7 +128,7 @@ static br_status make_desks(trainer *it)
     for (size_t i = 0; i < it->options->n_threads; i++) {
         double *a = (double *)((char *)it->memory + i * bytes);
         float *rows = (float *)(a + doubles);
-        it->desks[i] = (desk){a, a + n * n, rows, rows + CHUNK * n, rows + 2 * CHUNK * n};
+        it->desks[i] = (desk){a, a + n * n, rows, rows + CHUNK * n, rows + (CHUNK + TURNED) * n};
     }
     return BR_OK;
 }
@@ -215,8 +217,8 @@ static void add_chunk(const trainer *it, const desk *at, size_t n)
         br_fixed_product product = {
             .y = at->sums + i * n_factors + i,
             .y_stride = n_factors,
-            .x = at->turned + i * CHUNK,
-            .x_stride = CHUNK,
+            .x = at->turned + i * TURNED,
+            .x_stride = TURNED,
             .a = at->rows + i,
             .a_stride = n_factors,
             .n = n_factors - i < STRIP ? n_factors - i : STRIP,
@@ -270,7 +272,7 @@ static void gather(const trainer *it, uint32_t number, const desk *at)
             memcpy(at->rows + row * n_factors, y, n_factors * sizeof *y);
             br_fixed_add_row(at->b, 1.0 + more, y, n_factors);
             for (size_t k = 0; k < n_factors; k++) {
-                at->turned[k * CHUNK + row] = (float)more * y[k];
+                at->turned[k * TURNED + row] = (float)more * y[k];
             }
         }
         add_chunk(it, at, n);

@@ -452,7 +452,7 @@ static br_status measure_ials(table *t, const bench_plan *plan, progress *shown)
 
 static br_status measure_ease(table *t, const bench_plan *plan, progress *shown)
 {
-    static const uint32_t items[] = {350, 2000, 4000};
+    static const uint32_t items[] = {350, 1000, 3000};
     br_status status = BR_OK;
     for (size_t i = 0; i < sizeof items / sizeof *items && status == BR_OK; i++) {
         pairs_row row = nothing;

@@ -5,7 +5,7 @@
 
 #include "itembased/ials.h"
 
-enum { PAIRS_USERS = 20000, PAIRS_ITEMS = 4000, PAIRS_DRAWN = 50, PAIRS_TOP = 10 };
+enum { PAIRS_USERS = 8000, PAIRS_ITEMS = 2000, PAIRS_DRAWN = 50, PAIRS_TOP = 10 };
 
 /// PAIRS_USERS users who have up to 2 PAIRS_DRAWN of PAIRS_ITEMS items each, popular ones more often. Errors: BR_ERR_NO_MEMORY.
 br_status made_up_history(br_history **out) BR_MUST_CHECK;

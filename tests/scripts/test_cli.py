@@ -84,7 +84,7 @@ class Usage(Case):
                       ["up", "--detach=yes"], ["replay"], ["snapshots", "burn"], ["status", "-x"], ["bench", "nothing"],
                       ["bench", "train", "--only", "mian"], ["bench", "train", "--threads", "0"], ["bench", "train", "--threads", "1,,2"],
                       ["bench", "train", "--batch", "512,4"], ["bench", "train", "--batch", "512,x"], ["bench", "train", "--seconds", "0"],
-                      ["bench", "explain", "--batch", "512"]):
+                      ["bench", "explain", "--batch", "512"], ["bench", "pairs", "--only", "main"], ["bench", "pairs", "--batch", "8"]):
             self.assertEqual(run(*words).returncode, 2, words)
 
     def test_version_names_the_libraries(self):
@@ -130,6 +130,29 @@ class Bench(unittest.TestCase):
         products = 3 * 2 * width * 64 + width * 256 + 256 * 128 + 128 + width
         flop = 3 * (2 * products + 3 * 3 * width)
         self.assertAlmostEqual(main["dense_equivalent_gflops"] / main["samples_per_s"] * 1e9 / flop, 1)
+
+    def test_item_based_explanations_are_measured(self):
+        result = run("bench", "pairs", "--seconds", "0.05", "--threads", "2", "--format", "json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        report = json.loads(result.stdout)
+        self.assertEqual(report["data"], "made up")
+        runs = report["runs"]
+        self.assertEqual([(one["factors"], one["threads"]) for one in runs[:3]], [(32, 2), (64, 2), (128, 2)])
+        for one in runs[:3]:
+            n, f = one["interactions"], one["factors"]
+            flop = 2 * n * f * (f + 1) + (8000 + 2000) * (f ** 3 / 3 + 2 * f * f)
+            self.assertAlmostEqual(one["gflops"] * 1e9 / one["interactions_x_factors_per_s"] / (flop / n / f), 1, 1)
+            self.assertAlmostEqual(one["share_of_sgemm"] * one["sgemm_peak_gflops"] / one["gflops"], 1, 1)
+        self.assertEqual([one["items"] for one in runs[3:6]], [350, 1000, 3000])
+        for one in runs[3:6]:
+            self.assertGreater(one["double_peak_gflops"], 0)
+            self.assertGreater(one["share_of_double"], 0)
+        self.assertEqual([(one["factors"], one["own_items"]) for one in runs[6:12]],
+                         [(f, n) for f in (32, 64) for n in (32, 100, 300)])
+        self.assertEqual(len(runs), 24)
+        for one in runs[6:]:
+            self.assertGreaterEqual(one["p99_us"], one["p50_us"])
+            self.assertGreater(one["p50_us"], 0)
 
     def test_ranking_and_every_way_to_explain_are_measured(self):
         result = run("bench", "explain", "--only", "compact", "--seconds", "0.1", "--format", "json")
