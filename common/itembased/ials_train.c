@@ -12,13 +12,12 @@
 // product is faster than BLAS, which packs its operands first.
 
 enum {
-    CHUNK = 128, // rows of a history for one product
-    TURNED =
-        144, // floats from row to row of what is turned; rows a power of two apart would share few places of the cache
-    STRIP = 16, // rows of a product: left of the diagonal at most one strip is computed in vain
-    AHEAD = 8,  // rows from the one that is gathered to the one that is asked for
-    BLOCK = 16, // equations of one item of work
-    PARTS = 16, // of a sum over all users or all items
+    CHUNK = 128,  // rows of a history for one product
+    TURNED = 144, // floats from one turned row to the next: no power of two, or they would share places in the cache
+    STRIP = 16,   // rows of a product: left of the diagonal at most one strip is computed in vain
+    AHEAD = 8,    // rows from the one that is gathered to the one that is asked for
+    BLOCK = 16,   // equations of one item of work
+    PARTS = 16,   // of a sum over all users or all items
 };
 #define FIRST_DEVIATION 0.1  // of the first item factors
 #define MAX_ROUNDING    1e-4 // in A, in units of the regularization

@@ -202,6 +202,23 @@ Test(itembased_tuning, is_the_same_for_any_number_of_threads_and_is_watched)
     months_free(&of);
 }
 
+Test(itembased_tuning, of_equal_points_the_first_one_wins)
+{
+    cr_assert_eq(br_gemm_start(), BR_OK);
+    months of = made_months(10);
+    br_tuning_options options = small_options();
+    options.n_factors.n = 1;
+    options.regularization = (br_grid_values){{5.0, 5.0, 5.0}, 3};
+    options.confidence.n = 1;
+    options.ease = (br_grid_values){{100.0, 100.0}, 2};
+    BR_AUTO(br_tuning) *tuning = NULL;
+    cr_assert_eq(br_tuning_new(&tuning, of.train, of.valid, &options, NULL, NULL), BR_OK);
+    cr_assert_eq(tuning->ials[2].ndcg, tuning->ials[0].ndcg);
+    cr_assert_eq(tuning->best_ials, 0);
+    cr_assert_eq(tuning->best_ease, 0);
+    months_free(&of);
+}
+
 Test(itembased_tuning, what_cannot_be_is_refused)
 {
     months of = made_months(8);
