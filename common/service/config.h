@@ -86,7 +86,7 @@ typedef enum br_sampling { BR_SAMPLING_RANDOM, BR_SAMPLING_DISAGREEMENT } br_sam
 typedef struct br_item_based_config {
     uint32_t n_factors;    ///< default 32; 0 = only bids on the bond's own issuer are reasons
     double regularization; ///< default 10
-    double confidence;     ///< default 10
+    double confidence;     ///< default 3
     uint32_t n_sweeps;     ///< default 15
     uint32_t threshold;    ///< of five votes on a pair, so many must call it valid; default 3
     br_sampling sampling;  ///< default random

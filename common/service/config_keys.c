@@ -167,7 +167,7 @@ br_config br_config_default(void)
         .snapshots_keep = 5,
         .item_based = {.n_factors = 32,
                        .regularization = 10.0,
-                       .confidence = 10.0,
+                       .confidence = 3.0,
                        .n_sweeps = 15,
                        .threshold = 3,
                        .sampling = BR_SAMPLING_RANDOM,

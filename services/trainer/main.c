@@ -81,6 +81,7 @@ static br_status report_result(trainer *self)
         {"epochs", r->report.epochs, ""},
         {"best_epoch", r->report.best_epoch, ""},
         {"train_s", r->seconds, ""},
+        {"issuers_s", r->issuers_seconds, ""},
         {"valid_auc", r->valid.auc, ""},
         {"valid_log_loss", r->valid.log_loss, ""},
         {br_name_at(recall, "valid_recall", br_service_config(self->service)->n_top, ""), r->valid.recall, ""},
