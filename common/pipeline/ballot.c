@@ -11,6 +11,7 @@ struct br_ballot {
     bool *skipped;   // [room] by number: does it hold?
     uint32_t room;
     uint64_t seen; // record of the last note
+    uint64_t n_taken;
     br_buf key;
 };
 
@@ -42,6 +43,11 @@ void br_ballot_free(br_ballot **ballot)
     br_buf_deinit(&(*ballot)->key);
     br_free(*ballot);
     *ballot = NULL;
+}
+
+uint64_t br_ballot_n_taken(const br_ballot *ballot)
+{
+    return ballot->n_taken;
 }
 
 br_votes *br_ballot_votes(br_ballot *ballot)
@@ -129,6 +135,7 @@ br_status br_ballot_take(void *context, uint64_t record, const br_row *row)
     br_status status = is_pair(row) ? note_skip(ballot, row) : BR_OK;
     if (status == BR_OK && is_pair(row)) {
         status = count(ballot->votes, row);
+        ballot->n_taken++;
     }
     ballot->seen = status == BR_OK ? record : ballot->seen;
     return status;

@@ -23,6 +23,8 @@ typedef struct br_ballot br_ballot;
 
 br_status br_ballot_new(br_ballot **out) BR_MUST_CHECK;
 void br_ballot_free(br_ballot **ballot);
+/// Notes on pairs taken in so far: what is made from the votes is the same as long as this is.
+uint64_t br_ballot_n_taken(const br_ballot *ballot);
 /// What was voted so far; the ballot's own.
 br_votes *br_ballot_votes(br_ballot *ballot);
 

@@ -20,11 +20,15 @@ typedef struct past_bid {
     br_day day;
 } past_bid;
 
-// The bids that are past, as they come; returns how many.
-static uint32_t take_bids(past_bid *out, const br_market *market, const br_bid *bids, uint32_t n_bids, br_day as_of)
+// The bids that are past, as they came; returns how many.
+static uint32_t take_bids(past_bid *out, const br_market *market, const br_bid *bids, uint32_t n_bids, br_day as_of,
+                          const uint8_t *only)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < n_bids; i++) {
+        if (only != NULL && only[bids[i].investor] == 0) {
+            continue;
+        }
         br_day from = br_market_bid_past_from(market, &bids[i]);
         if (from != BR_DAY_NONE && from <= as_of) {
             out[n++] = (past_bid){bids[i].investor, br_market_bond(market, bids[i].bond)->issuer, bids[i].day};
@@ -80,7 +84,7 @@ static br_status group_bids(br_pasts *pasts, const past_bid *bids, uint32_t n)
     return BR_OK;
 }
 
-static br_status order_bids(br_pasts *pasts, const br_market *market, br_day as_of)
+static br_status order_bids(br_pasts *pasts, const br_market *market, br_day as_of, const uint8_t *only)
 {
     uint32_t n_bids;
     const br_bid *bids = br_market_bids_as_they_came(market, &n_bids);
@@ -92,7 +96,7 @@ static br_status order_bids(br_pasts *pasts, const br_market *market, br_day as_
     if (taken == NULL || sorted == NULL || by_issuer == NULL || by_investor == NULL) {
         status = br_no_memory("past bids", n_bids);
     } else {
-        uint32_t n = take_bids(taken, market, bids, n_bids, as_of);
+        uint32_t n = take_bids(taken, market, bids, n_bids, as_of, only);
         sort_bids(sorted, taken, n, true, by_issuer, pasts->n_issuers);
         sort_bids(taken, sorted, n, false, by_investor, pasts->n_investors);
         status = group_bids(pasts, taken, n);
@@ -104,7 +108,7 @@ static br_status order_bids(br_pasts *pasts, const br_market *market, br_day as_
     return status;
 }
 
-br_status br_pasts_new(br_pasts **out, const br_market *market, br_day as_of)
+br_status br_pasts_new(br_pasts **out, const br_market *market, br_day as_of, const uint8_t *only)
 {
     BR_AUTO(br_pasts) *pasts = br_calloc(1, sizeof *pasts);
     if (pasts == NULL) {
@@ -116,7 +120,7 @@ br_status br_pasts_new(br_pasts **out, const br_market *market, br_day as_of)
     if (pasts->begin == NULL) {
         return br_no_memory("investors", pasts->n_investors);
     }
-    br_status status = order_bids(pasts, market, as_of);
+    br_status status = order_bids(pasts, market, as_of, only);
     if (status == BR_OK) {
         *out = pasts;
         pasts = NULL;

@@ -4,7 +4,7 @@
 /// "Because they bid on X": which of an investor's past bids speak for a bond. Users are investors, items are issuers; what an iALS (itembased/ials.h)
 /// says of the bond's issuer is a sum over the issuers that the investor bid on before.
 ///
-///     br_pasts_new(&pasts, market, as_of)                     // all investors, once per day
+///     br_pasts_new(&pasts, market, as_of, NULL)               // all investors, once per day
 ///     br_issuer_table_learn(&table, pasts, market, &options)  // the trainer
 ///     br_past_of_job(&body, arena, market, pasts, served, bond)  // the ranker
 ///     br_past_explain(&result, arena, served, &body)          // an explainer, from the job alone
@@ -25,10 +25,10 @@ typedef struct br_past_issuer {
 
 typedef struct br_pasts br_pasts;
 
-/// Everybody's bids as of a day. Choice: a bid is past once it is known and its bond was issued before the day, as for features (market/encoder.h), so
+/// Everybody's bids as of a day, or of those with only[investor] != 0 ([n_investors]; NULL: everybody). Choice: a bid is past once it is known and its bond was issued before the day, as for features (market/encoder.h), so
 /// that nobody is recommended for a bond because he bids on it.
 /// Time: linear in bids. Memory: 12 bytes for each investor and issuer, 28 bytes a bid while it is made. Errors: BR_ERR_NO_MEMORY.
-br_status br_pasts_new(br_pasts **out, const br_market *market, br_day as_of) BR_MUST_CHECK;
+br_status br_pasts_new(br_pasts **out, const br_market *market, br_day as_of, const uint8_t *only) BR_MUST_CHECK;
 void br_pasts_free(br_pasts **pasts);
 /// The investor's issuers by rising number; borrowed. Returns how many; none for one who came later.
 uint32_t br_pasts_of(const br_pasts *pasts, uint32_t investor, const br_past_issuer **out);

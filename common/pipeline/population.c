@@ -100,8 +100,9 @@ const uint8_t *br_day_population_codes(const br_day_population *population)
 br_status br_day_population_pasts(br_day_population *population, const br_pasts **out)
 {
     br_assert(population->as_of != BR_DAY_NONE);
-    br_status status =
-        population->pasts == NULL ? br_pasts_new(&population->pasts, population->market, population->as_of) : BR_OK;
+    br_status status = population->pasts == NULL
+                           ? br_pasts_new(&population->pasts, population->market, population->as_of, NULL)
+                           : BR_OK;
     *out = population->pasts;
     return status;
 }

@@ -99,6 +99,12 @@ void br_present_reasons(br_buf *out, const br_encoder *encoder, br_language lang
 
 // --- past bids ---
 
+static uint32_t n_valid_of(const br_votes *votes, const char *x, const char *y)
+{
+    uint32_t number = br_votes_find(votes, x, y);
+    return number == BR_INDEX_NONE ? 0 : br_votes_pair(votes, number).n_valid;
+}
+
 uint32_t br_present_past(br_shown_past out[BR_SHOWN_PAST], const br_result *result, uint32_t i, const br_votes *votes,
                          uint32_t threshold)
 {
@@ -109,14 +115,10 @@ uint32_t br_present_past(br_shown_past out[BR_SHOWN_PAST], const br_result *resu
         br_shown_past shown = {.past = past, .own_issuer = strcmp(past->issuer, result->issuer) == 0};
         bool valid = true;
         if (votes != NULL && !shown.own_issuer) {
-            uint32_t number = br_votes_find(votes, past->issuer, result->issuer);
-            br_pair pair = {.n_votes = 0};
-            if (number != BR_INDEX_NONE) {
-                pair = br_votes_pair(votes, number);
-            }
-            shown.n_votes = pair.n_votes;
-            shown.n_valid = pair.n_valid;
-            valid = br_votes_validity(votes, past->issuer, result->issuer, threshold) != BR_VALIDITY_NO;
+            br_validity validity = br_votes_validity(votes, past->issuer, result->issuer, threshold);
+            valid = validity != BR_VALIDITY_NO;
+            shown.has_votes = validity == BR_VALIDITY_YES;
+            shown.n_valid = shown.has_votes ? n_valid_of(votes, past->issuer, result->issuer) : 0;
         }
         if (valid) {
             out[n++] = shown;
@@ -139,8 +141,8 @@ static void past_json(br_buf *out, const br_shown_past *shown, br_language langu
     number_member(out, "weight", past->weight > 0.0f ? (double)past->weight : (double)NAN);
     br_buf_printf(out, ", \"same_issuer\": %s, ", shown->own_issuer ? "true" : "false");
     string_member(out, "sentence", br_buf_text(&sentence));
-    if (shown->n_votes > 0) {
-        br_buf_printf(out, ", \"votes\": {\"valid\": %u, \"of\": %u}}", shown->n_valid, shown->n_votes);
+    if (shown->has_votes) {
+        br_buf_printf(out, ", \"votes\": {\"valid\": %u, \"of\": %d}}", shown->n_valid, BR_VOTES_PER_PAIR);
     } else {
         br_buf_string(out, ", \"votes\": null}");
     }

@@ -15,6 +15,7 @@
 /// "times" is how many times as often as chance would have it investors with the reason's value bid on such bonds (model/record.h).
 /// "past_bids" is what the investor bid on before that speaks for the bond (pipeline/past.h): at most BR_SHOWN_PAST after those that people have called
 /// no reason; without them where the result is of a program that knew none.
+/// "votes" are told once a pair has all of them, so that nobody is told how others vote before he has voted.
 /// "pending" while the explanation is to do; "failure" says why there will be none unless its job is asked for again.
 
 #include "itembased/votes.h"
@@ -49,8 +50,8 @@ void br_present_reasons(br_buf *out, const br_encoder *encoder, br_language lang
 typedef struct br_shown_past {
     const br_past_bid *past;
     bool own_issuer;
-    uint32_t n_votes; ///< on the pair; 0 where nobody was asked
-    uint32_t n_valid; ///< of them
+    bool has_votes;   ///< the pair has all of them: before, nobody is told how others vote
+    uint32_t n_valid; ///< of BR_VOTES_PER_PAIR
 } br_shown_past;
 
 /// Of the result's i-th investor; votes and threshold as in br_presented. Returns how many.

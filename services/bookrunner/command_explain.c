@@ -121,7 +121,7 @@ static void add_rows(table *t, const explained *e, uint32_t entry, const br_expl
         add_reason_row(t, e, entry, k + 1, &explanation->reasons[k]);
     }
     br_shown_past past[BR_SHOWN_PAST];
-    uint32_t n = br_present_past(past, &e->outcome.result, entry, NULL, 0);
+    uint32_t n = br_present_past(past, &e->outcome.result, entry, e->votes, e->threshold);
     for (uint32_t k = 0; k < n; k++) {
         add_past_row(t, e, entry, explanation->n_reasons + k + 1, &past[k]);
     }
@@ -178,7 +178,7 @@ exit_code command_explain(const arguments *args)
     BR_AUTO_DEINIT(stores) s = {.ledger = NULL};
     BR_AUTO_DEINIT(explained) e = {.arena = NULL};
     const char *investor = args->n_words > 1 ? args->words[1] : NULL;
-    br_status status = stores_open(&s, args, STORE_RECOMMENDATIONS | STORE_SNAPSHOTS);
+    br_status status = stores_open(&s, args, STORE_LEDGER | STORE_RECOMMENDATIONS | STORE_SNAPSHOTS);
     bool made = false;
     if (status == BR_OK) {
         status = has_job(&s, args->words[0], &made);
@@ -191,6 +191,9 @@ exit_code command_explain(const arguments *args)
     }
     if (status == BR_OK) {
         status = wait_explained(&e, &s, args);
+    }
+    if (status == BR_OK) {
+        status = explained_votes(&e, &s);
     }
     if (status == BR_OK && investor != NULL && !has_investor(&e.list, investor)) {
         status = br_fail(BR_ERR_NOT_FOUND, "investor %s is not among the %u recommended for bond %s", investor,

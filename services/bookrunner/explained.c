@@ -1,6 +1,8 @@
 #include "explained.h"
 
 #include "base/alloc.h"
+#include "pipeline/ballot.h"
+#include "service/config.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -47,7 +49,21 @@ br_presented explained_presented(const explained *e, const char *only_investor)
                           .encoder = e->snapshot->encoder,
                           .language = BR_LANGUAGE_EN,
                           .only_investor = only_investor,
-                          .earlier = &e->earlier};
+                          .earlier = &e->earlier,
+                          .votes = e->votes,
+                          .threshold = e->threshold};
+}
+
+br_status explained_votes(explained *out, stores *s)
+{
+    br_config config;
+    br_status status = br_config_load(&config, s->directory);
+    if (status == BR_OK) {
+        out->threshold = config.item_based.threshold;
+        br_votes_free(&out->votes);
+        status = br_votes_new(&out->votes);
+    }
+    return status == BR_OK ? br_ballot_read(out->votes, s->ledger) : status;
 }
 
 static void reason_text(br_buf *out, const explained *e, const char *lead, const br_reason *reason, br_reason_role role)
@@ -60,7 +76,7 @@ static void reason_text(br_buf *out, const explained *e, const char *lead, const
 static void past_text(br_buf *out, const explained *e, uint32_t entry)
 {
     br_shown_past past[BR_SHOWN_PAST];
-    uint32_t n = br_present_past(past, &e->outcome.result, entry, NULL, 0);
+    uint32_t n = br_present_past(past, &e->outcome.result, entry, e->votes, e->threshold);
     for (uint32_t i = 0; i < n; i++) {
         BR_AUTO_DEINIT(br_buf) sentence = {0};
         br_past_sentence(&sentence, past[i].past, past[i].own_issuer, BR_LANGUAGE_EN);
@@ -122,4 +138,5 @@ void explained_deinit(explained *e)
 {
     br_arena_free(&e->arena);
     br_snapshot_free(&e->snapshot);
+    br_votes_free(&e->votes);
 }

@@ -213,8 +213,13 @@ static br_status read_past(desk *self, const list_question *q, br_arena *arena, 
 {
     BR_AUTO(br_pasts) *pasts = NULL;
     pthread_rwlock_rdlock(&self->lock);
-    const br_market *market = br_follower_market(self->follower);
-    br_status status = br_pasts_new(&pasts, market, body->as_of);
+    const br_market *market = br_follower_market(self->follower); // it has shown all investors of the list
+    uint8_t *only = br_arena_alloc(arena, br_market_n_investors(market));
+    for (uint32_t i = 0; i < body->n_investors && only != NULL; i++) {
+        only[body->investors[i]] = 1;
+    }
+    br_status status =
+        only == NULL ? br_no_memory("investors", body->n_investors) : br_pasts_new(&pasts, market, body->as_of, only);
     if (status == BR_OK) {
         status = br_past_of_job(body, arena, market, pasts, q->asked.served, q->bond);
     }
@@ -240,6 +245,9 @@ br_status compute_past(desk *self, const list_question *question, br_arena *aren
         return BR_OK;
     }
     br_status status = past == NULL ? br_no_memory("past bids", body->n_investors) : BR_OK;
+    if (status == BR_OK && question->bond == BR_INDEX_NONE) {
+        status = br_fail(BR_ERR_INVALID, "the ledger has not yet shown the bond to the desk");
+    }
     if (status == BR_OK) {
         status = read_past(self, question, arena, body);
     }

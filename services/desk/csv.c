@@ -197,7 +197,10 @@ static br_status render(desk *self, br_buf *out, const char *bond_id, br_languag
     }
     status = read_marks(&m, self, list.arena, &list.stored.list);
     if (status == BR_OK) {
+        pthread_rwlock_rdlock(&self->lock);
+        list.presented.votes = br_ballot_votes(self->ballot);
         put_list(out, &list.presented, &m, br_service_config(self->service)->n_reasons);
+        pthread_rwlock_unlock(&self->lock);
     }
     br_index_free(&m.investors);
     list_close(self, &list);

@@ -126,6 +126,7 @@ typedef struct list_view {
     br_hash identity;
     char served[BR_VERSION_TEXT];
     const char *stale; ///< reason in the language of the request, or NULL
+    uint64_t votes;    ///< notes on pairs
 } list_view;
 
 static list_view view_list(desk *self, const char *bond_id, br_language language)
@@ -149,6 +150,7 @@ static list_view view_list(desk *self, const char *bond_id, br_language language
         view.identity = br_hasher_final(&hasher);
     }
     memcpy(view.served, self->served, sizeof view.served);
+    view.votes = br_ballot_n_taken(self->ballot);
     const bool day_waits = self->day_waits && bond != BR_INDEX_NONE && strcmp(bond_state(market, bond), "issued") != 0;
     if (self->ranker_silent || day_waits) {
         view.stale = reasons[self->ranker_silent ? 0 : 1][language == BR_LANGUAGE_ZH ? 1 : 0];
@@ -164,6 +166,7 @@ static br_hash key_of(const list_view *view, const char *bond_id, br_language la
     br_hasher_init(&hasher);
     br_hasher_update(&hasher, &view->identity, sizeof view->identity);
     br_hasher_update(&hasher, &language, sizeof language);
+    br_hasher_update(&hasher, &view->votes, sizeof view->votes);
     br_hasher_update(&hasher, view->served, strlen(view->served) + 1);
     br_hasher_update(&hasher, stale, strlen(stale) + 1);
     br_hasher_update(&hasher, bond_id, strlen(bond_id));
@@ -195,7 +198,10 @@ br_status list_open(desk *self, const char *bond_id, br_language language, open_
 void desk_past_json(desk *self, br_buf *out, const br_result *result, uint32_t i, br_language language)
 {
     br_shown_past past[BR_SHOWN_PAST];
-    uint32_t n = br_present_past(past, result, i, NULL, br_service_config(self->service)->item_based.threshold);
+    pthread_rwlock_rdlock(&self->lock);
+    uint32_t n = br_present_past(past, result, i, br_ballot_votes(self->ballot),
+                                 br_service_config(self->service)->item_based.threshold);
+    pthread_rwlock_unlock(&self->lock);
     br_present_past_json(out, past, n, language);
 }
 
@@ -236,7 +242,10 @@ static br_status render(desk *self, br_buf *out, const char *bond_id, const list
     list.presented.earlier = &earlier;
     *settled_out = !earlier.awaited; // a job that was given up may be done after all
     br_buf_char(out, '{');
+    pthread_rwlock_rdlock(&self->lock);
+    list.presented.votes = br_ballot_votes(self->ballot);
     br_present_members(out, &list.presented);
+    pthread_rwlock_unlock(&self->lock);
     br_buf_printf(
         out, ", \"served\": %s, \"stale\": ", strcmp(list.stored.list.version, view->served) == 0 ? "true" : "false");
     if (view->stale == NULL) {

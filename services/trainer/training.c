@@ -400,7 +400,7 @@ static br_status learn_issuers(training *self, workshop *w, br_day until)
     options.n_threads = n_threads < BR_IALS_MAX_THREADS ? n_threads : BR_IALS_MAX_THREADS;
     BR_AUTO(br_pasts) *pasts = NULL;
     int64_t began_ns = br_clock_ns();
-    br_status status = br_pasts_new(&pasts, w->market, until);
+    br_status status = br_pasts_new(&pasts, w->market, until, NULL);
     if (status == BR_OK) {
         status = br_issuer_table_learn(&w->candidate->snapshot->issuers, pasts, w->market, &options);
     }

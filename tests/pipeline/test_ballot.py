@@ -205,6 +205,36 @@ def killed(place, raters):
     assert len({n["user"] for n in audit(place) if n["topic"] == "pair" and (n["subject"], n["issuer"]) == (x, y) and n["value"]}) >= taken
 
 
+def past_pairs(investors, own):
+    return {(bid["issuer"], own): bid["votes"] for investor in investors for bid in investor["past_bids"] if not bid["same_issuer"]}
+
+
+def filtered(place, rater):
+    """A past bid of a pair that its five raters call no reason is shown nowhere; one that they call a reason says how many; before all have voted nothing is said."""
+    bond = sorted(b["id"] for b in rater.get("/bonds?limit=1000")["bonds"] if b["list"] and b["list"]["investors"])[0]
+    own = rater.get(f"/bonds/{bond}")["issuer"]
+    listed = lambda: rater.get(f"/bonds/{bond}/recommendations")["investors"]
+    voted = {(row["x"], row["y"]) for row in rater.get("/pairs/table?limit=1000")["pairs"]}
+    good, bad = [pair for pair in sorted(past_pairs(listed(), own)) if pair not in voted][:2]
+    with_bad = next(i["id"] for i in listed() if any(bid["issuer"] == bad[0] for bid in i["past_bids"]))
+    for i in range(5):
+        assert past_pairs(listed(), own)[good] is None and past_pairs(listed(), own)[bad] is None, "before all have voted"
+        for pair, value in ((good, "yes" if i else "no"), (bad, "yes" if i < 2 else "no")):
+            answer = send(place, f"filter{i}", f"filter {pair} {i}", *pair, value)
+            assert answer.startswith("accepted"), answer
+    place.wait("the desk has seen them", lambda _: bad not in past_pairs(listed(), own))
+    assert past_pairs(listed(), own)[good] == {"valid": 4, "of": 5}
+    alone = rater.get(f"/bonds/{bond}/investors/{with_bad}")["past_bids"]
+    assert alone == next(i["past_bids"] for i in listed() if i["id"] == with_bad) and bad[0] not in [bid["issuer"] for bid in alone]
+    what_if = rater.post({"features": {}}, "what", 200, f"/bonds/{bond}/what-if")["investors"]
+    assert past_pairs(what_if, own) == past_pairs(listed(), own)
+    told = place.json("explain", bond)["investors"]
+    assert past_pairs(told, own) == past_pairs(listed(), own), "the command says the same"
+    rows = place.run("explain", bond, "--format", "csv").stdout
+    assert "past bids" in rows and f",past bids,{bad[0]}," not in rows and f",past bids,{good[0]}," in rows, rows
+    assert f"because they bid on {good[0]}: " in place.run("explain", bond).stdout
+
+
 def unmoved(place, before, head):
     def others(digest):
         return {key: value for key, value in digest.items() if not (key[0] == "row" and key[1].startswith("note "))}
@@ -273,6 +303,7 @@ def main():
             raters = [Rater(place, name) for name in RATERS]
             at_once(place, raters)
             killed(place, raters)
+            filtered(place, raters[0])
             n = to_the_end(place, raters[5])
             unmoved(place, before, head)
             disputed(place, raters)

@@ -121,7 +121,7 @@ static br_past_issuer past_of(uint32_t investor, const char *issuer)
 static void look(br_day as_of)
 {
     br_pasts_free(&pasts);
-    cr_assert_eq(br_pasts_new(&pasts, market, as_of), BR_OK);
+    cr_assert_eq(br_pasts_new(&pasts, market, as_of, NULL), BR_OK);
 }
 
 Test(pipeline_past, bids_are_counted_by_issuer)
@@ -136,6 +136,11 @@ Test(pipeline_past, bids_are_counted_by_issuer)
     cr_expect_eq(past_of(0, "B").n_bids, 0);
     const br_past_issuer *none;
     cr_expect_eq(br_pasts_of(pasts, INVESTORS, &none), 0);
+    const uint8_t only[INVESTORS] = {0, 1};
+    br_pasts_free(&pasts);
+    cr_assert_eq(br_pasts_new(&pasts, market, AS_OF, only), BR_OK);
+    cr_expect_eq(past_of(1, "D").n_bids, 1);
+    cr_expect_eq(br_pasts_of(pasts, 0, &none), 0);
 }
 
 Test(pipeline_past, a_bid_is_past_once_it_is_known_and_its_bond_is_issued)
@@ -410,7 +415,7 @@ Test(pipeline_past, every_failed_allocation_is_a_status)
         br_pasts *some = NULL;
         cr_assert_lt(n, 300);
         br_alloc_fail_after(n);
-        status = br_pasts_new(&some, market, AS_OF);
+        status = br_pasts_new(&some, market, AS_OF, NULL);
         if (status == BR_OK) {
             status = br_issuer_table_learn(&table, some, market, &options);
         }
