@@ -157,6 +157,19 @@ def keys(*words):
     return subprocess.run([os.path.join(BIN, "bookrunner"), "keys", *words], capture_output=True, text=True)
 
 
+def mount(directory, size):
+    os.makedirs(directory, mode=0o700)
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", directory], capture_output=True, text=True)
+    return done.returncode == 0
+
+
+def fill(path, leave):
+    """A file that takes the space of its file system but for `leave` bytes."""
+    with open(path, "wb", buffering=0) as out:
+        free = os.statvfs(os.path.dirname(path))
+        out.write(b"\0" * max(0, free.f_bavail * free.f_bsize - leave))
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

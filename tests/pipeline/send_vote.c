@@ -1,5 +1,6 @@
-// usage: send_vote DIRECTORY RATER KEY X Y VALUE
-// Sends the ingester one vote on a pair of issuers, unchecked, as a program of somebody else could; prints what became of it.
+// usage: send_vote DIRECTORY RATER KEY X Y VALUE [BALLAST]
+// Sends the ingester one vote on a pair of issuers, unchecked, as a program of somebody else could, and so many large notes in the same batch; prints what
+// became of the vote. Exit code 1: the batch was refused as a whole.
 
 #include "base/hash.h"
 #include "codec/rows.h"
@@ -8,17 +9,34 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define WAIT_MS 10000
 
-static br_status send_note(const char *directory, const br_row *row, br_client **client)
+// rows[0] is the vote, all others are large notes about nothing.
+static void add_ballast(br_row *rows, br_note *notes, uint32_t n, const char *key)
+{
+    static char value[BR_MAX_VALUE_BYTES + 1];
+    memset(value, 'x', sizeof value - 1);
+    for (uint32_t i = 1; i < n; i++) {
+        char name[160];
+        int length = snprintf(name, sizeof name, "%.100s %u", key, i);
+        notes[i] = *rows[0].note;
+        notes[i].id = br_hash_of(name, (size_t)length);
+        notes[i].topic = BR_TOPIC_REASON;
+        notes[i].value = value;
+        rows[i] = rows[0];
+        rows[i].note = &notes[i];
+    }
+}
+
+static br_status send_rows(const char *directory, br_row *rows, uint32_t n, br_client **client)
 {
     BR_AUTO_DEINIT(br_buf) packed = {0};
     char endpoint[BR_PATH_BYTES];
     uint64_t request = 0;
-    br_row sent = *row;
-    br_status status = br_row_batch_pack(&(br_row_batch){.rows = &sent, .n_rows = 1, .source = "a test"}, &packed);
+    br_status status = br_row_batch_pack(&(br_row_batch){.rows = rows, .n_rows = n, .source = "a test"}, &packed);
     if (status == BR_OK) {
         status = br_endpoint(endpoint, directory, "ingester");
     }
@@ -34,34 +52,39 @@ int main(int argc, char **argv)
     BR_AUTO(br_client) *client = NULL;
     BR_AUTO(br_arena) *arena = NULL;
     BR_AUTO_DEINIT(br_message) message = {0};
-    if (argc != 7 || br_hash_init() != BR_OK || br_arena_new(&arena, 8u << 20) != BR_OK) {
+    static br_row rows[BR_MAX_BATCH_ROWS];
+    static br_note notes[BR_MAX_BATCH_ROWS];
+    const uint32_t n = argc == 8 ? 1 + (uint32_t)strtoul(argv[7], NULL, 10) : 1;
+    if (argc < 7 || argc > 8 || n > BR_MAX_BATCH_ROWS || br_hash_init() != BR_OK ||
+        br_arena_new(&arena, 8u << 20) != BR_OK) {
         return 2;
     }
-    const br_note note = {.id = br_hash_of(argv[3], strlen(argv[3])),
-                          .user = argv[2],
-                          .time_ms = 1,
-                          .topic = BR_TOPIC_PAIR,
-                          .subject = argv[4],
-                          .value = argv[6],
-                          .version = ""};
-    const br_row row = {.kind = BR_ROW_NOTE,
-                        .issuer_id = argv[5],
-                        .announce_day = BR_DAY_NONE,
-                        .issue_day = BR_DAY_NONE,
-                        .day = BR_DAY_NONE,
-                        .known_from = BR_DAY_NONE,
-                        .amount = BR_AMOUNT_NONE,
-                        .rate = (double)NAN,
-                        .note = &note};
+    notes[0] = (br_note){.id = br_hash_of(argv[3], strlen(argv[3])),
+                         .user = argv[2],
+                         .time_ms = 1,
+                         .topic = BR_TOPIC_PAIR,
+                         .subject = argv[4],
+                         .value = argv[6],
+                         .version = ""};
+    rows[0] = (br_row){.kind = BR_ROW_NOTE,
+                       .issuer_id = argv[5],
+                       .announce_day = BR_DAY_NONE,
+                       .issue_day = BR_DAY_NONE,
+                       .day = BR_DAY_NONE,
+                       .known_from = BR_DAY_NONE,
+                       .amount = BR_AMOUNT_NONE,
+                       .rate = (double)NAN,
+                       .note = &notes[0]};
+    add_ballast(rows, notes, n, argv[3]);
     br_row_batch_reply reply = {0};
-    br_status status = send_note(argv[1], &row, &client);
+    br_status status = send_rows(argv[1], rows, n, &client);
     if (status == BR_OK) {
         status = br_client_receive(client, &message, WAIT_MS);
     }
     if (status == BR_OK) {
         status = br_row_batch_reply_unpack(&reply, arena, message.body, message.n_body);
     }
-    if (status != BR_OK || reply.n_results != 1) {
+    if (status != BR_OK || reply.n_results != n) {
         fprintf(stderr, "%s\n", br_why(status));
         return 1;
     }

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 
-from installation import Installation, cut_market, simulate
+from installation import Installation, cut_market, fill, mount, simulate
 
 SCHEMA = """\
 market: bad-input
@@ -237,19 +237,6 @@ def not_running(root):
     with Installation() as place:
         done = place.run("import", folder.path, "--timeout", "1", check=False)
         assert done.returncode == 4 and "is `bookrunner up` running?" in done.stderr, done
-
-
-def mount(directory, size):
-    os.makedirs(directory, mode=0o700)
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", directory], capture_output=True, text=True)
-    return done.returncode == 0
-
-
-def fill(path, leave):
-    """A file that takes the space of its file system but for `leave` bytes."""
-    with open(path, "wb", buffering=0) as out:
-        free = os.statvfs(os.path.dirname(path))
-        out.write(b"\0" * max(0, free.f_bavail * free.f_bsize - leave))
 
 
 def ready(place, process):

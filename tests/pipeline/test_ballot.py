@@ -2,12 +2,12 @@
 ingester is killed; nobody is told how others voted before he has; and no list, figure or snapshot is another because of them."""
 
 import concurrent.futures
-import json
+import csv
 import os
 import subprocess
 import tempfile
 
-from installation import BIN, Installation, cut_market, simulate
+from installation import BIN, Installation, cut_market, fill, mount, simulate
 from test_notes import Desk, audit, restart
 
 RATERS = [f"rater{i}" for i in range(9)]
@@ -38,11 +38,17 @@ def pair_of(question):
     return question["x"]["issuer"], question["y"]["issuer"]
 
 
-def send(place, rater, key, x, y, value):
-    """To the ingester itself, past the desk."""
-    done = subprocess.run([os.path.join(BIN, "send_vote"), place.dir, rater, key, x, y, value], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+def try_send(place, rater, key, x, y, value, ballast=0):
+    """To the ingester itself, past the desk: what became of it, "" when the batch was refused as a whole or nobody answered."""
+    words = [rater, key, x, y, value, str(ballast)]
+    done = subprocess.run([os.path.join(BIN, "send_vote"), place.dir, *words], capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def send(place, *vote):
+    word = try_send(place, *vote)
+    assert word, vote
+    return word
 
 
 def asked(raters):
@@ -191,9 +197,8 @@ def killed(place, raters):
     for i in range(12):
         if i % 4 == 1:
             place.kill("ingester")
-        done = subprocess.run([os.path.join(BIN, "send_vote"), place.dir, f"killer{i}", f"kill-{i}", x, y, "yes"], capture_output=True, text=True)
-        word = done.stdout.strip()
-        if done.returncode != 0:  # nobody answered: the same once more
+        word = try_send(place, f"killer{i}", f"kill-{i}", x, y, "yes")
+        if not word:  # the same once more
             place.wait_ready()
             word = send(place, f"killer{i}", f"kill-{i}", x, y, "yes")
         assert word.startswith(("accepted", "duplicate", "rejected subject: the pair has its five votes")), word
@@ -277,11 +282,45 @@ def disputed(place, raters):
     assert pair_of(rater.question()) != pair_of(one)
 
 
+def rolled_back(part):
+    """A batch that the disk has no room for is lost as a whole, and so is the vote in it: it may be given again, and so may a fifth."""
+    with Installation(explainers=0) as place:
+        if not mount(place.path("ledger"), "24m"):
+            print("skipped: a full disk (this user may not mount a tmpfs)")
+            return
+        try:
+            place.up()
+            place.run("import", part)
+            with open(os.path.join(part, "bonds.csv")) as file:
+                issuers = sorted({row["issuer_id"] for row in csv.DictReader(file)})
+            x, *others = issuers
+            for i in range(4):
+                assert send(place, f"r{i}", f"r{i}", x, others[0], "yes").startswith("accepted")
+            fill(place.path("ledger", "ballast"), 1 << 20)
+            n = 0
+            while try_send(place, "r4", f"r4-{n}", x, others[n], "yes", 999):
+                n += 1
+                assert n < 20, "the disk is never full"
+            os.remove(place.path("ledger", "ballast"))
+            for i in range(n):
+                assert send(place, "r4", f"again-{i}", x, others[i], "yes").startswith("rejected user"), i
+            assert send(place, "r4", "again", x, others[n], "yes").startswith("accepted"), "what was lost is counted"
+            assert send(place, "r4", "once more", x, others[n], "no").startswith("rejected user")
+            votes = [note for note in audit(place) if note["topic"] == "pair" and note["user"] == "r4"]
+            assert len(votes) == n + 1, votes
+        finally:
+            place.run("down", check=False)
+            subprocess.run(["umount", place.path("ledger")], check=True)
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="bookrunner-ballot-") as root:
         market, part = os.path.join(root, "market"), os.path.join(root, "part")
         simulate(market)
         cut_market(market, part, "2024-10-01")
+        small = os.path.join(root, "small")
+        cut_market(market, small, "2022-03-01")
+        rolled_back(small)
         with Installation(explainers=1, config=CONFIG.replace("SAMPLING", "random")) as place:
             place.up()
             place.run("import", part)
