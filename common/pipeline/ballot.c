@@ -10,8 +10,8 @@ struct br_ballot {
     br_index *skips; // "X Y rater", each with its NUL
     bool *skipped;   // [room] by number: does it hold?
     uint32_t room;
-    uint64_t seen; // record of the last note
-    uint64_t n_taken;
+    uint64_t seen;     // record of the last note
+    uint64_t verdicts; // of the last one that a complete pair came of, or went by
     br_buf key;
 };
 
@@ -45,14 +45,14 @@ void br_ballot_free(br_ballot **ballot)
     *ballot = NULL;
 }
 
-uint64_t br_ballot_n_taken(const br_ballot *ballot)
-{
-    return ballot->n_taken;
-}
-
 br_votes *br_ballot_votes(br_ballot *ballot)
 {
     return ballot->votes;
+}
+
+uint64_t br_ballot_verdicts(const br_ballot *ballot)
+{
+    return ballot->verdicts;
 }
 
 // --- a note as a vote ---
@@ -81,6 +81,12 @@ static br_status count(br_votes *votes, const br_row *row)
         return BR_OK;
     }
     return says(row, "skip") || br_votes_refuse(votes, &vote) != NULL ? BR_OK : br_votes_add(votes, &vote);
+}
+
+static bool is_complete(const br_votes *votes, const br_row *row)
+{
+    uint32_t pair = br_votes_find(votes, row->note->subject, row->issuer_id);
+    return pair != BR_INDEX_NONE && br_votes_pair(votes, pair).n_votes == BR_VOTES_PER_PAIR;
 }
 
 // --- skips ---
@@ -132,13 +138,19 @@ br_status br_ballot_take(void *context, uint64_t record, const br_row *row)
     if (record <= ballot->seen) {
         return BR_OK;
     }
-    br_status status = is_pair(row) ? note_skip(ballot, row) : BR_OK;
-    if (status == BR_OK && is_pair(row)) {
-        status = count(ballot->votes, row);
-        ballot->n_taken++;
+    if (is_pair(row)) {
+        const bool was_complete = is_complete(ballot->votes, row);
+        br_status status = note_skip(ballot, row);
+        if (status == BR_OK) {
+            status = count(ballot->votes, row);
+        }
+        if (status != BR_OK) {
+            return status;
+        }
+        ballot->verdicts = was_complete != is_complete(ballot->votes, row) ? record : ballot->verdicts;
     }
-    ballot->seen = status == BR_OK ? record : ballot->seen;
-    return status;
+    ballot->seen = record;
+    return BR_OK;
 }
 
 static const char *refuse_withdrawal(br_ballot *ballot, const br_vote *vote)

@@ -23,10 +23,11 @@ typedef struct br_ballot br_ballot;
 
 br_status br_ballot_new(br_ballot **out) BR_MUST_CHECK;
 void br_ballot_free(br_ballot **ballot);
-/// Notes on pairs taken in so far: what is made from the votes is the same as long as this is.
-uint64_t br_ballot_n_taken(const br_ballot *ballot);
 /// What was voted so far; the ballot's own.
 br_votes *br_ballot_votes(br_ballot *ballot);
+
+/// Record of the last note that made a pair complete, or changed a complete one: until there is a later one every pair is as valid as it was. 0 = none.
+uint64_t br_ballot_verdicts(const br_ballot *ballot);
 
 /// Take a note of any topic in (a br_note_visitor; context is the ballot). Records that were taken before are passed over, so that a
 /// follower may begin anew. Choice: a vote that the rules refuse is not counted; the ingester wrote none. Errors: BR_ERR_NO_MEMORY.

@@ -126,7 +126,7 @@ typedef struct list_view {
     br_hash identity;
     char served[BR_VERSION_TEXT];
     const char *stale; ///< reason in the language of the request, or NULL
-    uint64_t votes;    ///< notes on pairs
+    uint64_t verdicts; ///< of votes on pairs, which say what past bids are shown
 } list_view;
 
 static list_view view_list(desk *self, const char *bond_id, br_language language)
@@ -150,7 +150,7 @@ static list_view view_list(desk *self, const char *bond_id, br_language language
         view.identity = br_hasher_final(&hasher);
     }
     memcpy(view.served, self->served, sizeof view.served);
-    view.votes = br_ballot_n_taken(self->ballot);
+    view.verdicts = br_ballot_verdicts(self->ballot);
     const bool day_waits = self->day_waits && bond != BR_INDEX_NONE && strcmp(bond_state(market, bond), "issued") != 0;
     if (self->ranker_silent || day_waits) {
         view.stale = reasons[self->ranker_silent ? 0 : 1][language == BR_LANGUAGE_ZH ? 1 : 0];
@@ -165,8 +165,8 @@ static br_hash key_of(const list_view *view, const char *bond_id, br_language la
     br_hasher hasher;
     br_hasher_init(&hasher);
     br_hasher_update(&hasher, &view->identity, sizeof view->identity);
+    br_hasher_update(&hasher, &view->verdicts, sizeof view->verdicts);
     br_hasher_update(&hasher, &language, sizeof language);
-    br_hasher_update(&hasher, &view->votes, sizeof view->votes);
     br_hasher_update(&hasher, view->served, strlen(view->served) + 1);
     br_hasher_update(&hasher, stale, strlen(stale) + 1);
     br_hasher_update(&hasher, bond_id, strlen(bond_id));
@@ -198,9 +198,9 @@ br_status list_open(desk *self, const char *bond_id, br_language language, open_
 void desk_past_json(desk *self, br_buf *out, const br_result *result, uint32_t i, br_language language)
 {
     br_shown_past past[BR_SHOWN_PAST];
+    const uint32_t threshold = br_service_config(self->service)->item_based.threshold;
     pthread_rwlock_rdlock(&self->lock);
-    uint32_t n = br_present_past(past, result, i, br_ballot_votes(self->ballot),
-                                 br_service_config(self->service)->item_based.threshold);
+    uint32_t n = br_present_past(past, result, i, br_ballot_votes(self->ballot), threshold);
     pthread_rwlock_unlock(&self->lock);
     br_present_past_json(out, past, n, language);
 }

@@ -3,9 +3,11 @@ ingester is killed; nobody is told how others voted before he has; and no list, 
 
 import concurrent.futures
 import csv
+import io
 import os
 import subprocess
 import tempfile
+import urllib.request
 
 from installation import BIN, Installation, cut_market, fill, mount, simulate
 from test_notes import Desk, audit, restart
@@ -214,8 +216,8 @@ def past_pairs(investors, own):
     return {(bid["issuer"], own): bid["votes"] for investor in investors for bid in investor["past_bids"] if not bid["same_issuer"]}
 
 
-def filtered(place, rater):
-    """A past bid of a pair that its five raters call no reason is shown nowhere; one that they call a reason says how many; before all have voted nothing is said."""
+def told_alike(place, rater):
+    """List, why not, what if and command: a past bid of a pair that its five raters call no reason is shown nowhere; one that they call a reason says how many; before all have voted nothing is said."""
     bond = sorted(b["id"] for b in rater.get("/bonds?limit=1000")["bonds"] if b["list"] and b["list"]["investors"])[0]
     own = rater.get(f"/bonds/{bond}")["issuer"]
     listed = lambda: rater.get(f"/bonds/{bond}/recommendations")["investors"]
@@ -238,6 +240,45 @@ def filtered(place, rater):
     rows = place.run("explain", bond, "--format", "csv").stdout
     assert "past bids" in rows and f",past bids,{bad[0]}," not in rows and f",past bids,{good[0]}," in rows, rows
     assert f"because they bid on {good[0]}: " in place.run("explain", bond).stdout
+
+
+def shown_past(desk, bond, investor, x):
+    """What the list, the page of one investor and the CSV say of the bids on X."""
+    one = next(i for i in desk.get(f"/bonds/{bond}/recommendations")["investors"] if i["id"] == investor)
+    alone = desk.get(f"/bonds/{bond}/investors/{investor}")
+    assert one["past_bids"] == alone["past_bids"], (one, alone)
+    with urllib.request.urlopen(urllib.request.Request(f"http://{desk.address[0]}:{desk.address[1]}/api/v1/bonds/{bond}/recommendations.csv", headers=desk.headers)) as answer:
+        row = next(row for row in csv.DictReader(io.StringIO(answer.read().decode("utf-8-sig"))) if row["investor"] == investor)
+    said = [past for past in one["past_bids"] if past["issuer"] == x]
+    assert (f"{x} (" in row["because they bid on"]) == bool(said), row
+    return said
+
+
+def seen(place, desk, x, y, n):
+    place.wait(f"the desk has seen {n} votes on {x}, {y}",
+               lambda _: (x, y, n) in [(row["x"], row["y"], row["votes"]) for row in desk.get("/pairs/table?limit=1000")["pairs"]])
+
+
+def filtered(place, desk):
+    """A pair that stands on a list is shown until five people have spoken and too few said yes; how they voted is not told before."""
+    voted = {(row["x"], row["y"]) for row in desk.get("/pairs/table?limit=1000")["pairs"]}
+    found = []
+    for bond in [b for b in desk.get("/bonds?limit=1000")["bonds"] if b["list"] and not b["list"]["pending"]]:
+        for investor in desk.get(f"/bonds/{bond['id']}/recommendations")["investors"]:
+            found += [(bond["id"], investor["id"], past["issuer"], bond["issuer"]) for past in investor["past_bids"]
+                      if not past["same_issuer"] and (past["issuer"], bond["issuer"]) not in voted]
+    bond, investor, x, y = found[0]
+    for i in range(5):
+        assert shown_past(desk, bond, investor, x)[0]["votes"] is None
+        assert send(place, f"judge{i}", f"judge{i}", x, y, "yes" if i < 2 else "no").startswith("accepted")
+        seen(place, desk, x, y, i + 1)
+    assert shown_past(desk, bond, investor, x) == [], "two of five are no three"
+    assert send(place, "judge4", "judge4-back", x, y, "").startswith("accepted")
+    seen(place, desk, x, y, 4)
+    assert shown_past(desk, bond, investor, x)[0]["votes"] is None, "an open pair is given"
+    assert send(place, "judge4", "judge4-again", x, y, "yes").startswith("accepted")
+    seen(place, desk, x, y, 5)
+    assert shown_past(desk, bond, investor, x)[0]["votes"] == {"valid": 3, "of": 5}
 
 
 def unmoved(place, before, head):
@@ -342,8 +383,9 @@ def main():
             raters = [Rater(place, name) for name in RATERS]
             at_once(place, raters)
             killed(place, raters)
-            filtered(place, raters[0])
+            told_alike(place, raters[0])
             n = to_the_end(place, raters[5])
+            filtered(place, raters[0])
             unmoved(place, before, head)
             disputed(place, raters)
             rows = audit(place)

@@ -124,6 +124,23 @@ Test(pipeline_ballot, five_raters_and_no_sixth)
     cr_assert_eq(pair_of(br_ballot_votes(ballot), "S1", "S2").n_valid, 2);
 }
 
+Test(pipeline_ballot, verdicts_change_with_complete_pairs_alone)
+{
+    for (char rater[] = "a"; rater[0] <= 'd'; rater[0]++) {
+        say(rater, "S1", "S2", "yes");
+        say(rater, "S1", "S3", "skip");
+    }
+    cr_assert_eq(br_ballot_verdicts(ballot), 0);
+    say("e", "S1", "S2", "yes");
+    const uint64_t complete = br_ballot_verdicts(ballot);
+    cr_assert_gt(complete, 0);
+    say("f", "S1", "S2", "skip");
+    say("f", "S2", "S1", "no");
+    cr_assert_eq(br_ballot_verdicts(ballot), complete);
+    say("a", "S1", "S2", "");
+    cr_assert_gt(br_ballot_verdicts(ballot), complete);
+}
+
 Test(pipeline_ballot, only_what_was_said_is_taken_back)
 {
     expect_refused("a", "S1", "S2", "", "value: there is nothing to take back");
