@@ -95,8 +95,9 @@ static void add_typed(br_buf *out, const char *typed)
         bool choice = memchr(at, '|', n) != NULL || islower((unsigned char)at[optional ? 1 : 0]);
         br_buf_string(out, optional ? " Op" : "");
         br_buf_string(out, choice ? " Cm " : " Ar ");
-        for (size_t i = optional ? 1 : 0; i < n - (optional ? 1 : 0); i++) {
-            br_buf_string(out, at[i] == '|' ? " | " : (const char[]){at[i], '\0'});
+        for (size_t i = 0; i < n; i++) {
+            bool bracket = at[i] == '[' || at[i] == ']'; // which Op writes, around all that follows on its line
+            br_buf_string(out, bracket ? "" : at[i] == '|' ? " | " : (const char[]){at[i], '\0'});
         }
         at += n;
     }
