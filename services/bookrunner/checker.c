@@ -72,7 +72,7 @@ static br_status name_row(checker *c, const br_row *row, br_hash *content_out)
     return BR_OK;
 }
 
-static br_market *market_now(const checker *c)
+br_market *checker_market(const checker *c)
 {
     return c->own != NULL ? c->own : br_follower_market(c->follower);
 }
@@ -94,7 +94,7 @@ static br_status remember(checker *c, const br_row *row, const br_hash *content)
         c->capacity = capacity;
     }
     c->seen[number] = (seen_row){*content, row->revision};
-    return row->kind == BR_ROW_SCHEMA ? BR_OK : br_market_apply(market_now(c), row);
+    return row->kind == BR_ROW_SCHEMA ? BR_OK : br_market_apply(checker_market(c), row);
 }
 
 br_status checker_load(checker *c, br_ledger *ledger)
@@ -142,7 +142,7 @@ static br_status try_schema(checker *c)
 static void check(checker *c, const br_row *row)
 {
     c->problem = (br_row_problem){{0}, {0}};
-    const br_market *market = market_now(c);
+    const br_market *market = checker_market(c);
     if (market == NULL) {
         snprintf(c->problem.reason, sizeof c->problem.reason, "there is no schema to read it by");
     } else if (br_row_check(br_market_schema(market), row, &c->problem)) {

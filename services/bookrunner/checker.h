@@ -15,5 +15,7 @@ void checker_free(checker **c);
 br_status checker_load(checker *c, br_ledger *ledger) BR_MUST_CHECK;
 /// What would become of the row; an accepted one is remembered. result->column and ->reason live until the next call.
 br_status checker_row(checker *c, const br_row *row, br_row_result *result) BR_MUST_CHECK;
+/// What the rows taken so far amount to; NULL before a schema. Borrowed.
+br_market *checker_market(const checker *c);
 
 #endif

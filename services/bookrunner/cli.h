@@ -72,6 +72,31 @@ typedef struct arguments {
     const char *methods; ///< with commas between
     const char *version;
     bool certify;
+    const char *table;
+    const char *columns; ///< ROLE=COLUMN with commas between, and so below
+    const char *items;
+    const char *item_columns;
+    const char *time_unit;
+    const char *movielens;
+    const char *category;
+    uint64_t top_items;
+    uint64_t n_factors;
+    double regularization;
+    double confidence;
+    double ease_regularization;
+    uint64_t n_rows; ///< of the output, at most
+    uint64_t n_recommended;
+    const char *votes;
+    const char *asked;
+    bool simulate_votes;
+    uint64_t sample;
+    double noise;
+    double min_overlap;
+    const char *cuts;
+    uint64_t min_candidates;
+    const char *threshold;
+    const char *by;
+    const char *pool;
     const char *out;
     uint64_t n_bonds;
     uint64_t n_top;
@@ -79,6 +104,16 @@ typedef struct arguments {
     bool has_n_bonds;
     bool has_n_top;
     bool has_seconds;
+    bool has_factors;
+    bool has_regularization;
+    bool has_confidence;
+    bool has_ease_regularization;
+    bool has_rows;
+    bool has_recommended;
+    bool has_sample;
+    bool has_min_candidates;
+    bool has_noise;
+    bool has_min_overlap;
     bool has_n_reasons;
     bool has_seed;
     bool has_min_count;
@@ -145,6 +180,7 @@ exit_code command_completion(const arguments *args);
 exit_code command_doctor(const arguments *args);
 exit_code command_bench(const arguments *args);
 exit_code command_compare(const arguments *args);
+exit_code command_pairs(const arguments *args);
 exit_code command_toy(const arguments *args);
 exit_code command_run(const arguments *args);
 

@@ -91,6 +91,36 @@ static const command commands[] = {
      "The first one is compared with the best of the others, figure by figure. --market DIR is the folder of a\n"
      "simulated market: its truth tells which reasons are real. Needs no service.\n",
      command_compare},
+    {"pairs", "past items as reasons: because they bought X; ranked, judged by people's votes, sampled for raters",
+     "rank|evaluate|sample [USER [ITEM]]", 1, 3,
+     "dir table columns time-unit items item-columns movielens market category top-items rejects factors "
+     "regularization confidence ease-regularization method=RANKER n recommendations votes asked simulate-votes "
+     "sample noise min-overlap pool by cuts min-candidates threshold seed threads=N format",
+     "  bookrunner pairs rank I00042 --market ./market              whom he bid on before speaks for which issuer\n"
+     "  bookrunner pairs rank I00042 S0007 --market ./market        every past issuer, by every approach\n"
+     "  bookrunner pairs sample --market ./market --n 500 --by disagreement --format csv > asked.csv\n"
+     "  bookrunner pairs evaluate --market ./market --asked asked.csv --votes votes.csv\n"
+     "  bookrunner pairs evaluate --movielens ./ml-latest-small --simulate-votes --threshold all\n"
+     "  bookrunner pairs evaluate --table buys.csv --columns user=client,item=merchant,time=at,category=kind "
+     "--votes votes.csv\n",
+     "Approaches: random, chrono, most-pop, person-top, sim-cat-most-pop, ials, sim-cat-ials, rule-confidence,\n"
+     "rule-support, rule-leverage, ease. Without --table, --movielens and --market: the ledger's market and its "
+     "votes.\n"
+     "rank learns from all transactions, evaluate and sample from those before the last month, and what the options\n"
+     "leave open is tuned on the month before that.\n"
+     "rank       with ITEM every past item of USER as a reason for it: rank and score by each approach, votes where "
+     "there\n"
+     "           are some; else what is recommended with up to three past items that speak for it and that no votes "
+     "speak\n"
+     "           against\n"
+     "evaluate   how well each approach puts pairs that make sense to people first: Recall, NDCG, MAP at --cuts over "
+     "lists\n"
+     "           (user, recommended item), 95 % intervals by user; at 1 all three are one number. JSON has every "
+     "threshold\n"
+     "sample     pairs x, y for raters, as the CSV that --asked reads; raters answer with x, y, rater, vote (yes or "
+     "no)\n"
+     "Bad rows and votes are told with file, line and reason; exit code 3.\n",
+     command_pairs},
     {"toy", "the paper's toy world: what each method says, and what is true", "", 0, 0, "seed format",
      "  bookrunner toy --seed 1\n",
      "Learns a small model of a million made-up products (section 3); needs no service.\n", command_toy},
