@@ -246,7 +246,7 @@ def shown_past(desk, bond, investor, x):
     """What the list, the page of one investor and the CSV say of the bids on X."""
     one = next(i for i in desk.get(f"/bonds/{bond}/recommendations")["investors"] if i["id"] == investor)
     alone = desk.get(f"/bonds/{bond}/investors/{investor}")
-    assert one["past_bids"] == alone["past_bids"], (one, alone)
+    assert one["past_bids"] == alone["past_bids"], (one["past_bids"], alone["past_bids"])
     with urllib.request.urlopen(urllib.request.Request(f"http://{desk.address[0]}:{desk.address[1]}/api/v1/bonds/{bond}/recommendations.csv", headers=desk.headers)) as answer:
         row = next(row for row in csv.DictReader(io.StringIO(answer.read().decode("utf-8-sig"))) if row["investor"] == investor)
     said = [past for past in one["past_bids"] if past["issuer"] == x]
