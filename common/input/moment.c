@@ -152,7 +152,7 @@ br_status br_moment_parse(int64_t *out, const char *text, size_t n, br_moment_un
 
 const char *br_moment_text(int64_t seconds, char out[BR_MOMENT_TEXT])
 {
-    br_assert(in_range(seconds));
+    seconds = seconds < FIRST_MOMENT ? FIRST_MOMENT : seconds > LAST_MOMENT ? LAST_MOMENT : seconds;
     int64_t day = seconds / DAY_SECONDS - (seconds % DAY_SECONDS < 0 ? 1 : 0);
     unsigned rest = (unsigned)(seconds - DAY_SECONDS * day);
     char date[BR_DAY_TEXT];

@@ -23,7 +23,7 @@ typedef enum br_moment_unit {
 br_status br_moment_parse(int64_t *out, const char *text, size_t n, br_moment_unit unit) BR_MUST_CHECK;
 
 #define BR_MOMENT_TEXT 21 ///< bytes of "2019-08-12T09:30:00Z" with its NUL
-/// Returns `out`; the time must be one that br_moment_parse() gives.
+/// Returns `out`. A time before the year 1 or behind 9999 is shown as the nearest one of these.
 const char *br_moment_text(int64_t seconds, char out[BR_MOMENT_TEXT]);
 
 #endif

@@ -105,4 +105,6 @@ Test(input_moment, what_is_written_is_read_back)
     }
     char text[BR_MOMENT_TEXT];
     cr_expect_str_eq(br_moment_text(-1, text), "1969-12-31T23:59:59Z");
+    cr_expect_str_eq(br_moment_text(INT64_MAX, text), "9999-12-31T23:59:59Z");
+    cr_expect_str_eq(br_moment_text(INT64_MIN, text), "0001-01-01T00:00:00Z");
 }
