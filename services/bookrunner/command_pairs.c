@@ -72,9 +72,16 @@ static br_status check(const part *chosen, const arguments *args)
 
 static br_status work(pairs_job *job, const part *chosen, exit_code *code_out)
 {
-    br_status status = pairs_data_read(&job->data, job->args, &job->rejections);
+    char directory[BR_PATH_BYTES];
+    br_status status = cli_directory(directory, job->args);
     if (status == BR_OK) {
-        status = pairs_models_learn(&job->models, &job->data, job->args, chosen->all);
+        status = br_config_load(&job->config, directory);
+    }
+    if (status == BR_OK) {
+        status = pairs_data_read(&job->data, job->args, &job->rejections);
+    }
+    if (status == BR_OK) {
+        status = pairs_models_learn(&job->models, &job->data, job->args, &job->config, chosen->all);
     }
     if (status == BR_OK) {
         status = job->args->simulate_votes

@@ -9,6 +9,7 @@
 
 typedef struct pairs_job {
     const arguments *args;
+    br_config config;
     pairs_rejections rejections;
     pairs_data data;
     pairs_models models;

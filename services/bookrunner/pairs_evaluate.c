@@ -406,11 +406,10 @@ br_status pairs_evaluate(pairs_job *job, exit_code *code_out)
     }
     progress shown = progress_start("evaluate", "thresholds");
     for (int t = 0; t < N_THRESHOLDS && status == BR_OK; t++) {
-        progress_show(&shown, n_done, n_wanted, 0, NULL);
-        n_done += e.wanted[t];
         if (interrupted()) {
             status = br_fail(BR_ERR_CANCELLED, "interrupted");
         } else if (e.wanted[t]) {
+            progress_show(&shown, n_done++, n_wanted, 0, NULL);
             job->votes.threshold = (uint32_t)(LOWEST + t);
             status = br_pair_quality_of(&e.quality[t], job->models.rankers, pairs_votes_judge, &job->votes, &e.options);
         }

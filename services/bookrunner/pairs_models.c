@@ -3,7 +3,6 @@
 #include "interrupts.h"
 #include "linalg/gemm.h"
 #include "options.h"
-#include "service/config.h"
 
 #define DEFAULT_EASE 300.0 ///< where there is nobody to tune by
 
@@ -129,25 +128,18 @@ static br_status learn_ease(pairs_models *m)
     return status == BR_OK ? br_ease_new(&m->ease, m->counts, m->ease_regularization) : status;
 }
 
-/// Threads of the configuration unless the options say otherwise.
-static br_status configure(pairs_models *m, const arguments *args)
+/// The options under which is learned and tuned.
+static br_status configure(pairs_models *m, const arguments *args, const br_config *config)
 {
-    char directory[BR_PATH_BYTES];
-    br_config config;
-    br_status status = cli_directory(directory, args);
-    if (status == BR_OK) {
-        status = br_config_load(&config, directory);
-    }
-    if (status == BR_OK) {
-        m->options = given_options(args, br_ials_options_default());
-        m->options.n_threads = args->has_threads ? option_u32(args->n_threads) : config.training.n_threads;
-        m->ease_regularization = args->has_ease_regularization ? args->ease_regularization : DEFAULT_EASE;
-        status = br_ials_options_check(&m->options);
-    }
+    m->options = given_options(args, br_ials_options_default());
+    m->options.n_threads = args->has_threads ? option_u32(args->n_threads) : config->training.n_threads;
+    m->ease_regularization = args->has_ease_regularization ? args->ease_regularization : DEFAULT_EASE;
+    br_status status = br_ials_options_check(&m->options);
     return status == BR_OK ? br_gemm_start() : status;
 }
 
-br_status pairs_models_learn(pairs_models *out, const pairs_data *data, const arguments *args, bool all)
+br_status pairs_models_learn(pairs_models *out, const pairs_data *data, const arguments *args, const br_config *config,
+                             bool all)
 {
     uint32_t n_items = br_transactions_n_items(data->table);
     bool with_ease = n_items <= BR_MAX_PAIR_ITEMS;
@@ -158,7 +150,7 @@ br_status pairs_models_learn(pairs_models *out, const pairs_data *data, const ar
                 n_items, BR_MAX_PAIR_ITEMS);
     }
     out->months = br_transactions_months(data->table);
-    br_status status = configure(out, args);
+    br_status status = configure(out, args, config);
     if (status == BR_OK) {
         status = tune(out, data, args, with_ease);
     }

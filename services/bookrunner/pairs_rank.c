@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { DEFAULT_RECOMMENDATIONS = 10, REASONS = 3, MAX_ROWS = 1000, VALID_VOTES = 3, FIXED_COLUMNS = 5 };
+enum { DEFAULT_RECOMMENDATIONS = 10, REASONS = 3, MAX_ROWS = 1000, FIXED_COLUMNS = 5 };
 
 static br_ranker chosen_ranker(const arguments *args)
 {
@@ -19,12 +19,22 @@ static br_ranker chosen_ranker(const arguments *args)
     return ranker;
 }
 
+/// --threshold, else the configuration's, by which the desk goes.
+static uint32_t chosen_threshold(const pairs_job *job)
+{
+    const char *given = job->args->threshold;
+    return given != NULL ? (uint32_t)(given[0] - '0') : job->config.item_based.threshold;
+}
+
 br_status pairs_rank_check(const arguments *args)
 {
     br_ranker ranker;
     if (args->method != NULL && !br_ranker_by_name(&ranker, args->method, strlen(args->method))) {
         return br_fail(BR_ERR_INVALID, "there is no approach %.40s; `bookrunner pairs --help` names them",
                        args->method);
+    }
+    if (args->threshold != NULL && (strlen(args->threshold) != 1 || strchr("345", args->threshold[0]) == NULL)) {
+        return br_fail(BR_ERR_INVALID, "--threshold %.40s: 3, 4 or 5", args->threshold);
     }
     if (args->simulate_votes) {
         return br_fail(BR_ERR_INVALID, "--simulate-votes is for evaluate alone");
@@ -162,7 +172,7 @@ static bool has_sign(br_ranker ranker)
     return ranker == BR_RANKER_IALS || ranker == BR_RANKER_EASE || ranker == BR_RANKER_RULE_LEVERAGE;
 }
 
-/// Up to REASONS past items that speak for y, and no votes against the pair. Choice: where people have said "no" (fewer than VALID_VOTES of
+/// Up to REASONS past items that speak for y, and no votes against the pair. Choice: where people have said "no" (fewer than the threshold of
 /// five), the pair is not shown; where they were not asked, it is.
 static uint32_t best_reasons(pairs_job *job, uint32_t y, const double *scores, const uint32_t *order, uint32_t n,
                              uint32_t reasons_out[REASONS])
@@ -170,7 +180,7 @@ static uint32_t best_reasons(pairs_job *job, uint32_t y, const double *scores, c
     uint32_t n_items = 0;
     const uint32_t *items = br_rankers_items(job->models.rankers, &n_items);
     uint32_t found = 0;
-    job->votes.threshold = VALID_VOTES;
+    job->votes.threshold = chosen_threshold(job);
     for (uint32_t i = 0; i < n && found < REASONS; i++) {
         uint32_t x = items[order[i]];
         bool speaks = scores[order[i]] > 0.0 || !has_sign(chosen_ranker(job->args));

@@ -144,6 +144,22 @@ class Market(Case):
             done = place.run("pairs", "evaluate", *GIVEN, check=False)
             self.assertEqual(done.returncode, 1)
             self.assertIn("no pair has its five votes", done.stderr)
+            self.check_ledger_votes(place)
+
+    def check_ledger_votes(self, place):
+        """Votes of the page and votes of a file are the same votes."""
+        pairs = [(row["x"], row["y"]) for row in place.json("pairs", "sample", *GIVEN, "--n", "12")]
+        rows = [(x, y, f"r{r}", "yes" if (i + r) % 3 else "no") for i, (x, y) in enumerate(pairs) for r in range(5)]
+        for x, y, rater, vote in rows:
+            sent = subprocess.run([PROGRAM.parent / "send_vote", place.dir, rater, f"{rater} {x} {y}", x, y, vote], capture_output=True,
+                                  text=True, timeout=30, check=True)
+            self.assertEqual(sent.stdout, "accepted : \n")
+        ledger = place.json("pairs", "evaluate", *GIVEN)
+        folder = self.json("evaluate", *GIVEN, "--market", self.market, "--votes", self.votes(rows))
+        self.assertEqual((ledger["votes"].pop("source"), folder["votes"].pop("source")), ("ledger", "file"))
+        self.assertEqual(ledger["votes"]["votes"], 60)
+        for key in ("votes", "thresholds", "methods"):
+            self.assertEqual(ledger[key], folder[key])
 
 
 class Figures(Case):
@@ -230,6 +246,10 @@ class Figures(Case):
         self.assertNotIn(x, self.json("rank", "u3", *table, *GIVEN, "--n", 1, "--votes", against)[0].values())
         self.assertEqual(self.json("rank", "u3", *table, *GIVEN, "--n", 1, "--votes", reverse)[0], first)
         self.assertEqual(self.json("rank", "u3", *table, *GIVEN, "--n", 1, "--votes", few)[0], first)
+        split = self.votes([(x, y, r, "yes" if r < 4 else "no") for r in range(5)], "split.csv")
+        for threshold, stays in ((3, True), (4, True), (5, False)):
+            told = self.json("rank", "u3", *table, *GIVEN, "--n", 1, "--votes", split, "--threshold", threshold)[0]
+            self.assertEqual(x in told.values(), stays, threshold)
         reasons = {row["item"]: row for row in self.json("rank", "u3", y, *table, *GIVEN, "--votes", few)}
         self.assertEqual(reasons[x]["votes"], "0 of 4")
         self.assertEqual([row["votes"] for item, row in reasons.items() if item != x], [None] * (len(reasons) - 1))
@@ -286,6 +306,17 @@ class Wrong(Case):
         self.assertIn("no item \"m\"", self.pairs("rank", "u1", "m", *self.table(), *GIVEN, code=1)[1])
         self.assertIn("no pair has its five votes", self.pairs("evaluate", *self.table(), *GIVEN, code=1)[1])
 
+    def test_the_smallest_tables_and_the_ends_of_time(self):
+        header = ["user_id", "merchant", "kind", "at"]
+        for rows in ([("u", "m", "k", "0001-01-01"), ("u", "n", "k", "9999-12-31T23:59:59Z")],
+                     [("u", "m", "k", "9999-01-01"), ("u", "n", "k", "9999-12-31")],
+                     [("u", "m", "", 0), ("v", "m", "", 86400 * 100)], [("u", f"m{i}", "k", 86400 * i) for i in range(90)],
+                     [(f"u{i}", "m", "k", 86400 * i) for i in range(90)]):
+            table = ["--table", self.write("t.csv", header, rows), "--columns", COLUMNS]
+            for words in (["rank", "u"], ["rank", rows[0][0], rows[-1][1]], ["sample"], ["evaluate", "--simulate-votes"]):
+                done = subprocess.run([str(PROGRAM), "pairs", *map(str, [*words, *table])], capture_output=True, text=True, timeout=60, check=False)
+                self.assertIn(done.returncode, (0, 1), (words, rows[:2], done.stderr))
+
     def test_what_does_not_fit_together_is_wrong_usage(self):
         table = ["--table", "t.csv", "--columns", COLUMNS]
         for words, reason in ((["dance"], "none of rank, evaluate and sample"), (["rank", *table], "USER"), (["sample", "x", *table], "no more words"),
@@ -294,6 +325,7 @@ class Wrong(Case):
                               (["sample", *table, "--market", "m"], "exclude"), (["sample", "--columns", COLUMNS], "--table"),
                               (["sample", *table, "--by", "luck"], "random or disagreement"), (["sample", *table, "--pool", "sea"], "all or listed"),
                               (["sample", *table, "--n", "0"], "--n"), (["rank", "u", *table, "--method", "best"], "no approach best"),
+                              (["rank", "u", *table, "--threshold", "all"], "3, 4 or 5"),
                               (["evaluate", *table, "--cuts", "3,1"], "--cuts"), (["evaluate", *table, "--cuts", "0"], "--cuts"),
                               (["evaluate", *table, "--threshold", "2"], "3, 4, 5 or all"), (["evaluate", *table, "--noise", "0.1"], "--simulate-votes"),
                               (["evaluate", *table, "--simulate-votes", "--noise", "0.6"], "--noise"), (["evaluate", *table, "--asked", "a"], "--votes"),
