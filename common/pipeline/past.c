@@ -279,7 +279,18 @@ typedef struct job_past {
     const br_issuer_table *table;
     uint32_t own; // number of the bond's issuer in the market
     br_day as_of;
+    uint32_t *number_of; // [issuers of the market] in the table, once it was looked up; NOT_LOOKED_UP before
 } job_past;
+
+#define NOT_LOOKED_UP (BR_INDEX_NONE - 1) // above every number in a table
+
+static uint32_t number_of(const job_past *j, uint32_t issuer)
+{
+    if (j->number_of[issuer] == NOT_LOOKED_UP) {
+        j->number_of[issuer] = number_in(j->table, br_market_issuer_id(j->market, issuer));
+    }
+    return j->number_of[issuer];
+}
 
 // The investor's issuers by the numbers of the job; returns how many. known: room for all of them.
 static uint32_t number_issuers(const job_past *j, uint32_t investor, br_past_issuer *known)
@@ -289,9 +300,7 @@ static uint32_t number_issuers(const job_past *j, uint32_t investor, br_past_iss
     uint32_t n = 0;
     for (uint32_t k = 0; k < n_issuers; k++) {
         known[n] = issuers[k];
-        known[n].issuer = issuers[k].issuer == j->own
-                              ? BR_OWN_ISSUER
-                              : number_in(j->table, br_market_issuer_id(j->market, issuers[k].issuer));
+        known[n].issuer = issuers[k].issuer == j->own ? BR_OWN_ISSUER : number_of(j, issuers[k].issuer);
         n += known[n].issuer != BR_INDEX_NONE || issuers[k].issuer == j->own;
     }
     if (n > BR_MAX_PAST_ISSUERS) {
@@ -339,10 +348,14 @@ br_status br_past_of_job(br_job_body *body, br_arena *arena, const br_market *ma
                   .own = br_market_bond(market, bond)->issuer,
                   .as_of = body->as_of};
     const char *issuer = br_market_issuer_id(market, j.own);
+    j.number_of = br_arena_calloc(arena, pasts->n_issuers, sizeof *j.number_of);
+    for (uint32_t i = 0; i < pasts->n_issuers && j.number_of != NULL; i++) {
+        j.number_of[i] = NOT_LOOKED_UP;
+    }
     br_past *past = br_arena_calloc(arena, body->n_investors, sizeof *past);
     body->issuer = br_arena_strndup(arena, issuer, strlen(issuer));
     body->past = past;
-    if (past == NULL || body->issuer == NULL) {
+    if (past == NULL || body->issuer == NULL || j.number_of == NULL) {
         return br_no_memory("past bids", body->n_investors);
     }
     br_status status = BR_OK;
