@@ -184,8 +184,9 @@ void br_past_sentence(br_buf *out, const br_past_bid *past, bool own_issuer, br_
         return;
     }
     bool once = past->n_bids == 1;
-    br_buf_printf(out, "%u %s of %s%s, %son %s.", past->n_bids, once ? "bid on a bond" : "bids on bonds", past->issuer,
-                  own_issuer ? ", who issues this one, too" : "", once ? "" : "the last ", day);
+    br_buf_printf(out, "%u %s%s of %s%s, %son %s.", past->n_bids, once ? "bid on " : "bids on ",
+                  once ? (own_issuer ? "an earlier bond" : "a bond") : (own_issuer ? "earlier bonds" : "bonds"),
+                  past->issuer, own_issuer ? ", the same issuer" : "", once ? "" : "the last ", day);
 }
 
 const char *br_reason_category(const br_encoder *encoder, uint32_t investor_field)

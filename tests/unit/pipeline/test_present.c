@@ -78,7 +78,7 @@ Test(pipeline_present, past_bids_are_said_with_their_votes)
     br_present_past_json(&text, past, 2, BR_LANGUAGE_EN);
     cr_expect_str_eq(br_buf_text(&text),
                      "\"past_bids\": [{\"issuer\": \"Y\", \"bids\": 1, \"last\": \"2026-03-02\", \"weight\": null, "
-                     "\"same_issuer\": true, \"sentence\": \"1 bid on a bond of Y, who issues this one, too, on "
+                     "\"same_issuer\": true, \"sentence\": \"1 bid on an earlier bond of Y, the same issuer, on "
                      "2026-03-02.\", \"votes\": null}, {\"issuer\": \"X \\\"1\\\"\", \"bids\": 3, \"last\": "
                      "\"2026-03-02\", \"weight\": 0.25, \"same_issuer\": false, \"sentence\": \"3 bids on bonds of X "
                      "\\\"1\\\", the last on 2026-03-02.\", \"votes\": {\"valid\": 4, \"of\": 5}}]");

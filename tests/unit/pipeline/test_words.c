@@ -69,7 +69,7 @@ Test(pipeline_words, past_bids_are_counted_and_dated)
     cr_expect_str_eq(past(3, false, BR_LANGUAGE_EN), "3 bids on bonds of Bank of X, the last on 2026-03-02.");
     cr_expect_str_eq(past(1, false, BR_LANGUAGE_EN), "1 bid on a bond of Bank of X, on 2026-03-02.");
     cr_expect_str_eq(past(2, true, BR_LANGUAGE_EN),
-                     "2 bids on bonds of Bank of X, who issues this one, too, the last on 2026-03-02.");
+                     "2 bids on earlier bonds of Bank of X, the same issuer, the last on 2026-03-02.");
     cr_expect_str_eq(past(3, false, BR_LANGUAGE_ZH), "曾投标 Bank of X 的债券 3 次，最近一次为 2026-03-02。");
     cr_expect_str_eq(past(1, true, BR_LANGUAGE_ZH), "曾投标本债券发行人 Bank of X 的债券 1 次，时间为 2026-03-02。");
 }
