@@ -258,19 +258,29 @@ static uint32_t number_in(const br_issuer_table *table, const char *issuer)
     return table == NULL ? BR_INDEX_NONE : br_index_find(table->ids, issuer, strlen(issuer));
 }
 
+// What a long past keeps: the bond's own issuer whenever it was, then the newest.
 static int by_newest(const void *left, const void *right)
 {
     const br_past_issuer *a = left;
     const br_past_issuer *b = right;
+    if ((a->issuer == BR_OWN_ISSUER) != (b->issuer == BR_OWN_ISSUER)) {
+        return a->issuer == BR_OWN_ISSUER ? -1 : 1;
+    }
     return a->last != b->last ? (a->last < b->last) - (a->last > b->last)
                               : (a->issuer > b->issuer) - (a->issuer < b->issuer);
 }
 
-static int by_number(const void *left, const void *right)
+// By inserting: but for the bond's own issuer and a long past they are in order already.
+static void order_by_number(br_past_issuer *issuers, uint32_t n)
 {
-    const br_past_issuer *a = left;
-    const br_past_issuer *b = right;
-    return (a->issuer > b->issuer) - (a->issuer < b->issuer);
+    for (uint32_t k = 1; k < n; k++) {
+        br_past_issuer one = issuers[k];
+        uint32_t at = k;
+        for (; at > 0 && issuers[at - 1].issuer > one.issuer; at--) {
+            issuers[at] = issuers[at - 1];
+        }
+        issuers[at] = one;
+    }
 }
 
 typedef struct job_past {
@@ -307,9 +317,7 @@ static uint32_t number_issuers(const job_past *j, uint32_t investor, br_past_iss
         qsort(known, n, sizeof *known, by_newest);
         n = BR_MAX_PAST_ISSUERS;
     }
-    if (n > 1) {
-        qsort(known, n, sizeof *known, by_number);
-    }
+    order_by_number(known, n);
     return n;
 }
 
@@ -374,15 +382,26 @@ typedef struct spoken {
 } spoken;
 
 // The bond's own issuer first.
-static int by_part(const void *left, const void *right)
+static bool comes_before(const spoken *a, const spoken *b)
 {
-    const spoken *a = left;
-    const spoken *b = right;
     if ((a->issuer == BR_OWN_ISSUER) != (b->issuer == BR_OWN_ISSUER)) {
-        return a->issuer == BR_OWN_ISSUER ? -1 : 1;
+        return a->issuer == BR_OWN_ISSUER;
     }
-    return a->part != b->part ? (a->part < b->part) - (a->part > b->part)
-                              : (a->issuer > b->issuer) - (a->issuer < b->issuer);
+    return a->part > b->part || (a->part == b->part && a->issuer < b->issuer);
+}
+
+// Into the best so far, in order.
+static void offer(spoken best[BR_MAX_PAST_BIDS], uint32_t *n, const spoken *one)
+{
+    uint32_t at = *n;
+    while (at > 0 && comes_before(one, &best[at - 1])) {
+        at--;
+    }
+    if (at < BR_MAX_PAST_BIDS) {
+        *n += *n < BR_MAX_PAST_BIDS ? 1 : 0;
+        memmove(best + at + 1, best + at, (*n - at - 1) * sizeof *best);
+        best[at] = *one;
+    }
 }
 
 typedef struct explaining {
@@ -420,17 +439,14 @@ static const char *issuer_name(const explaining *e, uint32_t issuer)
 static br_status explain_investor(br_past_bids *out, const explaining *e, const br_past *past)
 {
     spoken all[BR_MAX_PAST_ISSUERS];
-    weigh(e, past, all);
+    spoken best[BR_MAX_PAST_BIDS];
     double sum = 0.0;
+    weigh(e, past, all);
     for (uint32_t k = 0; k < past->n; k++) {
         sum += all[k].part > 0.0 ? all[k].part : 0.0;
-    }
-    if (past->n > 1) {
-        qsort(all, past->n, sizeof *all, by_part);
-    }
-    while (out->n < past->n && out->n < BR_MAX_PAST_BIDS &&
-           (all[out->n].part > 0.0 || all[out->n].issuer == BR_OWN_ISSUER)) {
-        out->n++;
+        if (all[k].part > 0.0 || all[k].issuer == BR_OWN_ISSUER) {
+            offer(best, &out->n, &all[k]);
+        }
     }
     out->bids = br_arena_calloc(e->arena, out->n, sizeof *out->bids);
     if (out->bids == NULL && out->n > 0) {
@@ -438,10 +454,10 @@ static br_status explain_investor(br_past_bids *out, const explaining *e, const 
     }
     for (uint32_t i = 0; i < out->n; i++) {
         out->bids[i] = (br_past_bid){
-            .issuer = issuer_name(e, all[i].issuer),
-            .n_bids = past->bids[all[i].k],
-            .last = e->body->as_of - (br_day)past->days[all[i].k],
-            .weight = all[i].part > 0.0 ? (float)(all[i].part / sum) : 0.0f,
+            .issuer = issuer_name(e, best[i].issuer),
+            .n_bids = past->bids[best[i].k],
+            .last = e->body->as_of - (br_day)past->days[best[i].k],
+            .weight = best[i].part > 0.0 ? (float)(best[i].part / sum) : 0.0f,
         };
     }
     return BR_OK;

@@ -27,7 +27,7 @@ typedef struct br_pasts br_pasts;
 
 /// Everybody's bids as of a day, or of those with only[investor] != 0 ([n_investors]; NULL: everybody). Choice: a bid is past once it is known and its bond was issued before the day, as for features (market/encoder.h), so
 /// that nobody is recommended for a bond because he bids on it.
-/// Time: linear in bids. Memory: 12 bytes for each investor and issuer, 28 bytes a bid while it is made. Errors: BR_ERR_NO_MEMORY.
+/// Time: linear in bids. Memory: 12 bytes for each investor and issuer, 24 bytes a bid while it is made. Errors: BR_ERR_NO_MEMORY.
 br_status br_pasts_new(br_pasts **out, const br_market *market, br_day as_of, const uint8_t *only) BR_MUST_CHECK;
 void br_pasts_free(br_pasts **pasts);
 /// The investor's issuers by rising number; borrowed. Returns how many; none for one who came later.
@@ -38,8 +38,8 @@ uint32_t br_pasts_of(const br_pasts *pasts, uint32_t investor, const br_past_iss
 br_status br_issuer_table_learn(br_issuer_table **out, const br_pasts *pasts, const br_market *market,
                                 const br_ials_options *options) BR_MUST_CHECK;
 
-/// Put the past of the job's investors into its body, as of the pasts' day: of the issuers in the snapshot's table and the bond's own, the
-/// BR_MAX_PAST_ISSUERS newest (ties: the lower number).
+/// Put the past of the job's investors into its body, as of the pasts' day: the bond's own issuer, and of those in the snapshot's table the newest
+/// (ties: the lower number), BR_MAX_PAST_ISSUERS in all.
 /// Errors: BR_ERR_NO_MEMORY, BR_ERR_LIMIT (arena).
 br_status br_past_of_job(br_job_body *body, br_arena *arena, const br_market *market, const br_pasts *pasts,
                          const br_served *served, uint32_t bond) BR_MUST_CHECK;

@@ -346,6 +346,39 @@ Test(pipeline_past, an_issuer_the_table_does_not_know_has_no_weights)
     close_stage(&s);
 }
 
+// The bond's own issuer, then the k-th bid shown is the k-th largest of all parts that are positive.
+static void expect_best(const stage *s, const br_past *past, uint32_t i)
+{
+    static double parts[BR_MAX_PAST_ISSUERS];
+    static float weights[BR_MAX_PAST_ISSUERS];
+    static uint32_t items[BR_MAX_PAST_ISSUERS];
+    br_result result = {.n_explanations = 3};
+    cr_assert_eq(br_past_explain(&result, arena, &s->served, &s->body), BR_OK);
+    uint32_t own = br_index_find(s->snapshot.issuers->ids, s->body.issuer, strlen(s->body.issuer));
+    for (uint32_t k = 0; k < past->n; k++) {
+        items[k] = past->issuers[k] == BR_OWN_ISSUER ? own : past->issuers[k];
+        weights[k] = (float)past->bids[k];
+    }
+    br_ials_user *user = NULL;
+    cr_assert_eq(br_ials_user_new(&user, s->served.ials), BR_OK);
+    br_ials_user_set(user, items, weights, past->n);
+    br_ials_user_parts(user, own, parts);
+    br_ials_user_free(&user);
+    cr_assert_eq(result.past[i].n, BR_MAX_PAST_BIDS);
+    cr_expect_str_eq(result.past[i].bids[0].issuer, s->body.issuer);
+    parts[past->n - 1] = 0.0; // its own
+    for (uint32_t shown = 1; shown < BR_MAX_PAST_BIDS; shown++) {
+        uint32_t best = 0;
+        for (uint32_t k = 1; k < past->n; k++) {
+            best = parts[k] > parts[best] ? k : best;
+        }
+        cr_expect_gt(parts[best], 0.0);
+        cr_expect_str_eq(result.past[i].bids[shown].issuer,
+                         br_index_text(s->snapshot.issuers->ids, past->issuers[best]));
+        parts[best] = 0.0;
+    }
+}
+
 Test(pipeline_past, a_job_carries_the_newest_issuers_of_a_long_past)
 {
     enum { MANY = BR_MAX_PAST_ISSUERS + 40 };
@@ -357,6 +390,7 @@ Test(pipeline_past, a_job_carries_the_newest_issuers_of_a_long_past)
         add_bond(bond, issuer, day);
         add_bid(1, bond, day, BR_DAY_NONE);
     }
+    add_bond("again", "many0", AS_OF + 3); // of the issuer that was bid on first
     static stage s;
     open_stage(&s, learn(1));
     const br_past *past = &s.body.past[1];
@@ -371,6 +405,11 @@ Test(pipeline_past, a_job_carries_the_newest_issuers_of_a_long_past)
     cr_assert_eq(br_job_body_pack(&s.body, &packed), BR_OK);
     br_status status = br_job_body_unpack(&again, arena, packed.data, packed.length);
     cr_assert_eq(status, BR_OK, "%s", br_why(status));
+    uint32_t bond = br_market_find_bond(market, "again");
+    cr_assert_eq(br_past_of_job(&s.body, arena, market, pasts, &s.served, bond), BR_OK);
+    past = &s.body.past[1];
+    cr_assert(past->n == BR_MAX_PAST_ISSUERS && past->issuers[past->n - 1] == BR_OWN_ISSUER);
+    expect_best(&s, past, 1);
     close_stage(&s);
 }
 
