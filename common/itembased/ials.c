@@ -186,6 +186,29 @@ static void next_round(br_ials_user *user)
     }
 }
 
+/// What items j to j + n - 1 add to W_u^-1 and to C_u p_u.
+static void add_items(br_ials_user *user, uint32_t j, uint32_t n)
+{
+    const size_t n_factors = user->model->n_factors;
+    const float *rows[BR_FIXED_OUTERS];
+    double weights[BR_FIXED_OUTERS];
+    for (uint32_t k = 0; k < n; k++) {
+        const uint32_t item = user->items[j + k];
+        const double c = confidence_of(user, j + k);
+        br_assert(user->set_in[item] != user->round);
+        user->set_in[item] = user->round;
+        rows[k] = factors_of(user->model, item);
+        weights[k] = c - 1.0;
+        br_fixed_add_row(user->x, c, rows[k], n_factors);
+    }
+    if (n == BR_FIXED_OUTERS) {
+        br_fixed_add_outers(user->factor, weights, rows, n_factors);
+    }
+    for (uint32_t k = 0; k < n && n < BR_FIXED_OUTERS; k++) {
+        br_fixed_add_outer(user->factor, weights[k], rows[k], n_factors);
+    }
+}
+
 void br_ials_user_set(br_ials_user *user, const uint32_t *items, const float *weights, uint32_t n)
 {
     const br_ials *model = user->model;
@@ -199,13 +222,8 @@ void br_ials_user_set(br_ials_user *user, const uint32_t *items, const float *we
     for (size_t i = 0; i < n_factors; i++) {
         user->factor[i * n_factors + i] += model->regularization;
     }
-    for (uint32_t j = 0; j < n; j++) {
-        const float *y = factors_of(model, items[j]);
-        double c = confidence_of(user, j);
-        br_assert(user->set_in[items[j]] != user->round);
-        user->set_in[items[j]] = user->round;
-        br_fixed_add_outer(user->factor, c - 1.0, y, n_factors);
-        br_fixed_add_row(user->x, c, y, n_factors);
+    for (uint32_t j = 0; j < n; j += BR_FIXED_OUTERS) {
+        add_items(user, j, n - j < BR_FIXED_OUTERS ? n - j : BR_FIXED_OUTERS);
     }
     br_fixed_cholesky(user->factor, n_factors, model->regularization);
     br_fixed_cholesky_solve(user->factor, user->x, n_factors);

@@ -33,6 +33,32 @@ void br_fixed_add_outer(double *a, double weight, const float *row, size_t n)
     add_outer(a, weight, row, n);
 }
 
+/// Each element is read and written once for four rows, in the order of the rows.
+SEVERAL_WIDTHS static void add_outers(double *a, const double weights[BR_FIXED_OUTERS],
+                                      const float *const rows[BR_FIXED_OUTERS], size_t n)
+{
+    const float *r0 = rows[0];
+    const float *r1 = rows[1];
+    const float *r2 = rows[2];
+    const float *r3 = rows[3];
+    for (size_t i = 0; i < n; i++) {
+        double f0 = weights[0] * (double)r0[i];
+        double f1 = weights[1] * (double)r1[i];
+        double f2 = weights[2] * (double)r2[i];
+        double f3 = weights[3] * (double)r3[i];
+        double *to = a + i * n;
+        for (size_t j = whole(i); j < n; j++) {
+            to[j] = (((to[j] + f0 * (double)r0[j]) + f1 * (double)r1[j]) + f2 * (double)r2[j]) + f3 * (double)r3[j];
+        }
+    }
+}
+
+void br_fixed_add_outers(double *a, const double weights[BR_FIXED_OUTERS], const float *const rows[BR_FIXED_OUTERS],
+                         size_t n)
+{
+    add_outers(a, weights, rows, n);
+}
+
 SEVERAL_WIDTHS static void add_row(double *y, double a, const float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

@@ -9,6 +9,10 @@
 
 /// A += weight row row^T, row [n]
 void br_fixed_add_outer(double *a, double weight, const float *row, size_t n);
+#define BR_FIXED_OUTERS 4
+/// The same of four rows, one after the other, in half the time of four calls. The same bytes.
+void br_fixed_add_outers(double *a, const double weights[BR_FIXED_OUTERS], const float *const rows[BR_FIXED_OUTERS],
+                         size_t n);
 /// y += a x, x [n]
 void br_fixed_add_row(double *y, double a, const float *x, size_t n);
 /// sum_i a[i] x[i] over n, in eight lanes

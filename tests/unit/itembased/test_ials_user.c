@@ -17,17 +17,21 @@ enum { N_ITEMS = 90, MOST_OWN = 40 };
 #define BR_LINALG_FIXED_WIDTHS_H
 #define SEVERAL_WIDTHS
 #define br_fixed_add_outer      twin_add_outer
+#define br_fixed_add_outers     twin_add_outers
 #define br_fixed_add_row        twin_add_row
 #define br_fixed_dot_row        twin_dot_row
 #define br_fixed_cholesky       twin_cholesky
 #define br_fixed_cholesky_solve twin_cholesky_solve
 void twin_add_outer(double *a, double weight, const float *row, size_t n);
+void twin_add_outers(double *a, const double weights[BR_FIXED_OUTERS], const float *const rows[BR_FIXED_OUTERS],
+                     size_t n);
 void twin_add_row(double *y, double a, const float *x, size_t n);
 double twin_dot_row(const double *a, const float *x, size_t n);
 void twin_cholesky(double *a, size_t n, double floor);
 void twin_cholesky_solve(const double *u, double *b, size_t n);
 #include "../../../common/linalg/fixed_solve.c"
 #undef br_fixed_add_outer
+#undef br_fixed_add_outers
 #undef br_fixed_add_row
 #undef br_fixed_dot_row
 #undef br_fixed_cholesky

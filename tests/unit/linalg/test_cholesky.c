@@ -99,6 +99,28 @@ Test(linalg_cholesky, sums_in_a_fixed_order)
     }
 }
 
+Test(linalg_cholesky, four_rows_at_once_give_the_bytes_of_one_after_the_other)
+{
+    for (size_t i = 0; i < N_SIZES; i++) {
+        size_t n = sizes[i];
+        make(n, 60 + i);
+        const double weights[BR_FIXED_OUTERS] = {1.7, -0.3, 2.0 / 3.0, 1e5};
+        const float *four[BR_FIXED_OUTERS];
+        for (size_t k = 0; k < BR_FIXED_OUTERS; k++) {
+            four[k] = rows + k % (2 * n) * n;
+        }
+        static double at_once[sizeof a / sizeof *a];
+        memcpy(at_once, a, n * n * sizeof *a);
+        br_fixed_add_outers(at_once, weights, four, n);
+        for (size_t k = 0; k < BR_FIXED_OUTERS; k++) {
+            br_fixed_add_outer(a, weights[k], four[k], n);
+        }
+        for (size_t k = 0; k < n; k++) {
+            cr_assert_eq(memcmp(at_once + k * n + k, a + k * n + k, (n - k) * sizeof *a), 0, "%zu rows", n);
+        }
+    }
+}
+
 Test(linalg_cholesky, inverts_in_both_triangles)
 {
     cr_assert_eq(br_gemm_start(), BR_OK);
