@@ -88,8 +88,9 @@ static br_status parse_weight(float *out, const br_csv_field *text)
     double weight = 1.0;
     bool good = text->n == 0 || br_number_parse(&weight, text->text, text->n) == BR_OK;
     float kept = (float)weight;
-    if (!good || !(kept > 0.0f) || kept > 3.4e38f) {
-        return br_fail(BR_ERR_INVALID, "'%.*s' is not a finite number above 0", br_utf8_shown(text->text), text->text);
+    if (!good || !(kept > 0.0f && kept <= BR_MAX_TRANSACTION_WEIGHT)) {
+        return br_fail(BR_ERR_INVALID, "'%.*s' is not a number above 0 and at most %g", br_utf8_shown(text->text),
+                       text->text, (double)BR_MAX_TRANSACTION_WEIGHT);
     }
     *out = kept;
     return BR_OK;

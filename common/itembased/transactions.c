@@ -3,7 +3,6 @@
 #include "base/alloc.h"
 #include "base/day.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,8 +93,9 @@ static br_status check(const br_transaction_text *transaction)
         return br_fail(BR_ERR_INVALID, "the time %lld is not in the years -9999 to 9999, in seconds since 1970",
                        (long long)transaction->time);
     }
-    if (!isfinite(transaction->weight) || transaction->weight <= 0.0f) {
-        return br_fail(BR_ERR_INVALID, "the weight %g is not a finite number above 0", (double)transaction->weight);
+    if (!(transaction->weight > 0.0f && transaction->weight <= BR_MAX_TRANSACTION_WEIGHT)) {
+        return br_fail(BR_ERR_INVALID, "the weight %g is not a number above 0 and at most %g",
+                       (double)transaction->weight, (double)BR_MAX_TRANSACTION_WEIGHT);
     }
     return BR_OK;
 }

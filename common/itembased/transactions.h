@@ -20,15 +20,16 @@ typedef struct br_transaction {
     uint32_t user;
     uint32_t item;
     int64_t time; ///< seconds since 1970, UTC; BR_MIN_TRANSACTION_TIME to BR_MAX_TRANSACTION_TIME
-    float weight; ///< finite and above 0; 1 where nothing is said
+    float weight; ///< above 0, at most BR_MAX_TRANSACTION_WEIGHT; 1 where nothing is said
 } br_transaction;
 
 typedef struct br_transactions br_transactions;
 
-#define BR_MAX_ITEM_NAME_BYTES  512                    ///< of a user, an item, a category
-#define BR_MIN_TRANSACTION_TIME INT64_C(-377705116800) ///< midnight of -9999-01-01
-#define BR_MAX_TRANSACTION_TIME INT64_C(253402300799)  ///< the last second of 9999-12-31
-#define BR_MAX_TRANSACTIONS     UINT32_MAX             ///< of one table
+#define BR_MAX_ITEM_NAME_BYTES    512                    ///< of a user, an item, a category
+#define BR_MIN_TRANSACTION_TIME   INT64_C(-377705116800) ///< midnight of -9999-01-01
+#define BR_MAX_TRANSACTION_TIME   INT64_C(253402300799)  ///< the last second of 9999-12-31
+#define BR_MAX_TRANSACTIONS       UINT32_MAX             ///< of one table
+#define BR_MAX_TRANSACTION_WEIGHT 1e9f ///< iALS stays solvable in double precision whatever its options
 
 /// Memory: at most 48 bytes for each transaction (72 while room is made), once there are some, and for each user, item and category its name and about 50
 /// bytes.

@@ -6,6 +6,8 @@
 
 enum { LANES = 8, PANEL = 4 };
 
+#define ROUNDING 0x1p-48 ///< of a pivot, in units of the trace: some 32 roundings of 2^-53
+
 /// Where a row's work begins: what is below the diagonal is worked along, so that most rows are whole vectors.
 static inline size_t whole(size_t i)
 {
@@ -132,7 +134,12 @@ SEVERAL_WIDTHS static void cholesky(double *a, size_t n, double floor)
 
 void br_fixed_cholesky(double *a, size_t n, double floor)
 {
-    cholesky(a, n, floor);
+    double trace = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        trace += a[i * n + i];
+    }
+    double rounding = trace * ROUNDING;
+    cholesky(a, n, rounding > floor ? rounding : floor);
 }
 
 SEVERAL_WIDTHS static void solve(const double *u, double *b, size_t n)

@@ -19,7 +19,8 @@ void br_fixed_add_row(double *y, double a, const float *x, size_t n);
 double br_fixed_dot_row(const double *a, const float *x, size_t n);
 
 /// A = U^T U, U in the place of A. No pivot is taken below `floor` (above 0), so it cannot fail. Of a positive semidefinite matrix plus
-/// floor I no exact pivot is below: the floor takes back what rounding did.
+/// floor I no exact pivot is below: the floor takes back what rounding did. Where rounding is larger than `floor` itself, the floor is its size: 2^-48 of the
+/// trace; else noise would be divided by less than noise.
 void br_fixed_cholesky(double *a, size_t n, double floor);
 /// x = A^-1 b in the place of b [n], with the U of br_fixed_cholesky().
 void br_fixed_cholesky_solve(const double *u, double *b, size_t n);

@@ -83,18 +83,21 @@ Test(input_transactions_file, reads_tables_of_any_shape)
 
 Test(input_transactions_file, a_bad_row_is_told_and_the_next_one_read)
 {
-    expect("[t.csv 2 w: '0' is not a finite number above 0][t.csv 3 w: '-1' is not a finite number above 0]"
-           "[t.csv 4 w: 'nan' is not a finite number above 0][t.csv 5 w: '1e39' is not a finite number above 0]"
-           "[t.csv 6 u: nothing stands there][t.csv 7 i: nothing stands there][t.csv 8 t: nothing stands there]"
-           "[t.csv 9 : 4 fields where the header has 5]"
-           "[t.csv 11 c: 'toys', and the item has the category 'food' already]"
-           "[t.csv 12 i: a control character]"
-           "[t.csv 13 : 2 fields where the header has 5]"
-           "a m 1 1;b m 3 1;m=food;",
-           "u,i,t,w,c\na,m,1,0,\na,m,1,-1,\na,m,1,nan,\na,m,1,1e39,\n,m,1,1,\na,,1,1,\na,m,,1,\na,m,1,1\na,m,1,1,food\n"
-           "a,m,2,1,toys\na,m\a,1,1,food\n"
-           "a,n\nb,m,3,1,food\n",
-           full);
+    expect(
+        "[t.csv 2 w: '0' is not a number above 0 and at most 1e+09][t.csv 3 w: '-1' is not a number above 0 and at "
+        "most 1e+09]"
+        "[t.csv 4 w: 'nan' is not a number above 0 and at most 1e+09][t.csv 5 w: '1.1e9' is not a number above 0 and "
+        "at most 1e+09]"
+        "[t.csv 6 u: nothing stands there][t.csv 7 i: nothing stands there][t.csv 8 t: nothing stands there]"
+        "[t.csv 9 : 4 fields where the header has 5]"
+        "[t.csv 11 c: 'toys', and the item has the category 'food' already]"
+        "[t.csv 12 i: a control character]"
+        "[t.csv 13 : 2 fields where the header has 5]"
+        "a m 1 1;b m 3 1;m=food;",
+        "u,i,t,w,c\na,m,1,0,\na,m,1,-1,\na,m,1,nan,\na,m,1,1.1e9,\n,m,1,1,\na,,1,1,\na,m,,1,\na,m,1,1\na,m,1,1,food\n"
+        "a,m,2,1,toys\na,m\a,1,1,food\n"
+        "a,n\nb,m,3,1,food\n",
+        full);
 }
 
 Test(input_transactions_file, a_table_that_cannot_be_used_is_an_error)

@@ -294,6 +294,25 @@ Test(itembased_ials, the_loss_falls_with_extreme_weights)
     made_history_free(history);
 }
 
+// c / regularization is 1e19 here, more than a double has digits: what is left of the small pivots is rounding, and may not be divided by less.
+Test(itembased_ials, the_largest_weights_make_a_model_with_any_options)
+{
+    br_history *history = made_history(40, 20, 0.4, 9);
+    for (size_t i = 0; i < history->begin[40]; i++) {
+        history->weights[i] = i % 4 == 0 ? BR_MAX_TRANSACTION_WEIGHT : 1.0f;
+    }
+    br_ials_options options = br_ials_options_default();
+    options.n_factors = 16;
+    options.regularization = BR_IALS_MIN_STRENGTH;
+    options.confidence = BR_IALS_MAX_STRENGTH;
+    br_ials *model = trained(history, &options, NULL);
+    for (size_t k = 0; k < (size_t)model->n_items * model->n_factors; k++) {
+        cr_assert_lt(fabs((double)model->items[k]), 1e3);
+    }
+    br_ials_free(&model);
+    made_history_free(history);
+}
+
 Test(itembased_ials, is_the_same_with_every_kernel)
 {
     static const char *const kernels[] = {"avx512", "avx2", "plain"};

@@ -77,7 +77,7 @@ Test(transactions, bad_rows_are_refused_and_change_nothing)
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         refused(try_add(table, "u", "a", times[i]), BR_ERR_INVALID, "the time ");
     }
-    const float weights[] = {0.0f, -1.0f, NAN, INFINITY, -INFINITY};
+    const float weights[] = {0.0f, -1.0f, NAN, INFINITY, -INFINITY, nextafterf(BR_MAX_TRANSACTION_WEIGHT, INFINITY)};
     for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) {
         br_transaction_text text = {.user = "u", .item = "a", .time = 0, .weight = weights[i]};
         refused(br_transactions_add(table, &text), BR_ERR_INVALID, "the weight ");
