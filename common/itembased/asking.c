@@ -261,7 +261,7 @@ static br_status prepare(pool *p, size_t max_bytes)
             p->approaches[p->n_approaches++] = (br_ranker)r;
         }
     }
-    size_t n = (size_t)br_lists_longest(br_rankers_history(p->rankers)) + 1; // never 0
+    size_t n = (size_t)br_history_longest(br_rankers_history(p->rankers)) + 1; // never 0
     p->scores = br_calloc(n, sizeof *p->scores);
     p->order = br_calloc(n, sizeof *p->order);
     p->ranks = br_calloc(n * p->n_approaches, sizeof *p->ranks);

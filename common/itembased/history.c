@@ -200,3 +200,13 @@ void br_history_free(br_history **history)
     br_free(*history);
     *history = NULL;
 }
+
+uint32_t br_history_longest(const br_history *history)
+{
+    size_t longest = 0;
+    for (uint32_t user = 0; user < history->n_users; user++) {
+        size_t n = history->begin[user + 1] - history->begin[user];
+        longest = n > longest ? n : longest;
+    }
+    return (uint32_t)longest;
+}

@@ -25,13 +25,3 @@ br_status br_lists_visit(br_rankers *rankers, uint32_t n_top, br_list_visitor vi
     br_free(recommended);
     return status;
 }
-
-uint32_t br_lists_longest(const br_history *history)
-{
-    size_t longest = 0;
-    for (uint32_t user = 0; user < history->n_users; user++) {
-        size_t n = history->begin[user + 1] - history->begin[user];
-        longest = n > longest ? n : longest;
-    }
-    return (uint32_t)longest;
-}

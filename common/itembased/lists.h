@@ -11,7 +11,5 @@ typedef br_status (*br_list_visitor)(void *context, uint32_t user, uint32_t y);
 /// All lists, users in order, each user's best recommendation first. Users without items have none. The rankers must have the iALS model; n_top: 1 or more.
 /// Errors: BR_ERR_NO_MEMORY, the visitor's.
 br_status br_lists_visit(br_rankers *rankers, uint32_t n_top, br_list_visitor visit, void *context) BR_MUST_CHECK;
-/// Items of the user who has most.
-uint32_t br_lists_longest(const br_history *history);
 
 #endif

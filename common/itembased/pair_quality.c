@@ -204,7 +204,7 @@ static br_status prepare(tally *t)
         }
     }
     br_assert(t->present[0] == BR_RANKER_RANDOM);
-    size_t n = (size_t)br_lists_longest(br_rankers_history(t->rankers)) + 1; // never 0
+    size_t n = (size_t)br_history_longest(br_rankers_history(t->rankers)) + 1; // never 0
     t->judged = br_calloc(n, sizeof *t->judged);
     t->scores = br_calloc(n, sizeof *t->scores);
     t->order = br_calloc(n, sizeof *t->order);

@@ -16,7 +16,7 @@ struct br_rankers {
     br_ials_user *ials_user; // NULL without a model
     double *popularity;      // [n_items] over the highest one, in [0, 1]
     double *place;           // [n_items] in the order of different popularities, in [0, 1)
-    ranked *ranked;          // [items of the largest history]
+    ranked *ranked;          // [items of the longest history]
     size_t begin;            // of the user's items in the history
     uint32_t n;
 };
@@ -61,16 +61,6 @@ static br_status place_items(br_rankers *rankers)
     return BR_OK;
 }
 
-static uint32_t largest_history(const br_history *history)
-{
-    size_t largest = 0;
-    for (uint32_t u = 0; u < history->n_users; u++) {
-        size_t n = history->begin[u + 1] - history->begin[u];
-        largest = n > largest ? n : largest;
-    }
-    return (uint32_t)largest;
-}
-
 br_status br_rankers_new(br_rankers **out, const br_ranker_models *models)
 {
     const br_history *history = models->history;
@@ -84,10 +74,10 @@ br_status br_rankers_new(br_rankers **out, const br_ranker_models *models)
     rankers->models = *models;
     rankers->popularity = br_calloc(history->n_items, sizeof *rankers->popularity);
     rankers->place = br_calloc(history->n_items, sizeof *rankers->place);
-    uint32_t largest = largest_history(history);
-    rankers->ranked = br_calloc(largest, sizeof *rankers->ranked);
+    uint32_t longest = br_history_longest(history);
+    rankers->ranked = br_calloc(longest, sizeof *rankers->ranked);
     if (rankers->popularity == NULL || rankers->place == NULL || rankers->ranked == NULL) {
-        return br_no_memory("items to rank", (size_t)history->n_items + largest);
+        return br_no_memory("items to rank", (size_t)history->n_items + longest);
     }
     br_status status = place_items(rankers);
     if (status == BR_OK && models->ials != NULL) {

@@ -101,5 +101,7 @@ typedef struct br_history {
 /// transaction of the range, 8 for each user, 8 for each item. Errors: BR_ERR_NO_MEMORY.
 br_status br_history_new(br_history **out, const br_transactions *table, int64_t from, int64_t until) BR_MUST_CHECK;
 void br_history_free(br_history **history);
+/// Items of the user who has most.
+uint32_t br_history_longest(const br_history *history);
 
 #endif
