@@ -76,6 +76,16 @@ br_status pairs_evaluate_check(const arguments *args)
 
 // --- one row per approach ---
 
+/// What is not known, as the agreement of raters who all say the same, is "-".
+static const char *figure_text(char out[NAME_BYTES], double value, int digits)
+{
+    if (isnan(value)) {
+        return "-";
+    }
+    snprintf(out, NAME_BYTES, "%.*f", digits, value);
+    return out;
+}
+
 static double half_width(const br_mean_interval *value)
 {
     return (value->high - value->low) / 2.0;
@@ -146,8 +156,9 @@ static void table_for_people(const evaluation *e, int threshold, table *out)
                 }
                 char text[NAME_BYTES];
                 const br_mean_interval *value = figure_of(&quality->of[order[row - 1]], (figure)f, c);
-                snprintf(text, sizeof text, f == OVER_RANDOM ? "%+.3f ±%.3f" : "%.3f ±%.3f", value->mean,
-                         half_width(value));
+                char around[NAME_BYTES];
+                snprintf(text, sizeof text, f == OVER_RANDOM ? "%+.3f ±%s" : "%.3f ±%s", value->mean,
+                         figure_text(around, half_width(value), 3));
                 table_text(out, text);
             }
         }
@@ -239,8 +250,9 @@ static void print_votes(const evaluation *e)
     }
     printf("%u votes of %u raters, %u pairs with all five, %.1f %% of the votes valid\n", a->n_votes, a->n_raters,
            a->n_pairs, 100.0 * a->share_valid);
-    printf("  agreement %.3f, Fleiss' kappa %.3f, Krippendorff's alpha %.3f", a->observed, a->fleiss_kappa,
-           a->krippendorff_alpha);
+    char text[3][NAME_BYTES];
+    printf("  agreement %s, Fleiss' kappa %s, Krippendorff's alpha %s", figure_text(text[0], a->observed, 3),
+           figure_text(text[1], a->fleiss_kappa, 3), figure_text(text[2], a->krippendorff_alpha, 3));
     if (v->n_elsewhere > 0) {
         printf("; %u pairs of items that the data does not have", v->n_elsewhere);
     }
@@ -257,11 +269,12 @@ static exit_code print_for_people(const evaluation *e)
             continue;
         }
         const br_pair_quality *quality = &e->quality[t];
-        printf("\nvalid from %d of %d votes: %u lists of %u users, %.1f candidates, %.1f of them valid; left out: %u "
-               "lists "
+        char text[2][NAME_BYTES];
+        printf("\nvalid from %d of %d votes: %u lists of %u users, %s candidates, %s of them valid; left out: %u lists "
                "without judged candidates, %u without a valid one\n",
-               LOWEST + t, BR_VOTES_PER_PAIR, quality->n_lists, quality->n_users, quality->candidates_mean,
-               quality->valid_mean, quality->n_unjudged, quality->n_without_valid);
+               LOWEST + t, BR_VOTES_PER_PAIR, quality->n_lists, quality->n_users,
+               figure_text(text[0], quality->candidates_mean, 1), figure_text(text[1], quality->valid_mean, 1),
+               quality->n_unjudged, quality->n_without_valid);
         BR_AUTO_DEINIT(table) rows = {.columns = NULL};
         table_for_people(e, t, &rows);
         code = table_print(&rows, FORMAT_TABLE, stdout);

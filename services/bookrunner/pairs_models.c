@@ -131,8 +131,10 @@ static br_status learn_ease(pairs_models *m)
 /// The options under which is learned and tuned.
 static br_status configure(pairs_models *m, const arguments *args, const br_config *config)
 {
+    uint32_t n_threads = config->training.n_threads;
+    n_threads = n_threads < BR_IALS_MAX_THREADS ? n_threads : BR_IALS_MAX_THREADS;
     m->options = given_options(args, br_ials_options_default());
-    m->options.n_threads = args->has_threads ? option_u32(args->n_threads) : config->training.n_threads;
+    m->options.n_threads = args->has_threads ? option_u32(args->n_threads) : n_threads;
     m->ease_regularization = args->has_ease_regularization ? args->ease_regularization : DEFAULT_EASE;
     br_status status = br_ials_options_check(&m->options);
     return status == BR_OK ? br_gemm_start() : status;

@@ -226,6 +226,29 @@ class Figures(Case):
         self.assertEqual(self.pairs(*words, "--format", "json", "--threads", 2)[0], first)
         self.assertNotEqual(self.pairs(*words, "--format", "json", "--seed", 2)[0], first)
 
+    def test_what_is_bought_in_the_last_month_changes_nothing_but_how_the_recommender_did_in_it(self):
+        rows = transactions()
+        last = rows[-1][3]
+        early = [row for row in rows if row[3] < last - 40 * DAY_MS]
+        months = [early + [(f"u{u}", merchant, early[0][2], last) for u in range(30)] for merchant in (early[0][1], early[1][1])]
+        months[1] = [(user, item, early[1][2] if time == last else kind, time) for user, item, kind, time in months[1]]
+        one, other = (self.json("evaluate", *self.table(month), "--simulate-votes") for month in months)
+        self.assertTrue(one["recommender"]["tuned"])
+        self.assertNotEqual([one["recommender"].pop(key) for key in ("test_users", "recall_at_10", "ndcg_at_10")],
+                            [other["recommender"].pop(key) for key in ("test_users", "recall_at_10", "ndcg_at_10")])
+        self.assertEqual(one, other)
+
+    def test_what_is_not_known_is_a_dash(self):
+        rows = [("u1", f"m{i}", "k", 1600000000000 + i * DAY_MS) for i in range(80)] + [("u2", f"m{i}", "k", 1600000000000) for i in range(90)]
+        votes = self.votes([("m1", "m85", r, "yes") for r in range(5)])
+        shown, _ = self.pairs("evaluate", *self.table(rows), *GIVEN, "--recommendations", 90, "--votes", votes)
+        self.assertIn("Fleiss' kappa -, Krippendorff's alpha -", shown)
+        self.assertIn("1 lists of 1 users, 1.0 candidates", shown)
+        self.assertIn("1.000 ±-", shown)
+        none, _ = self.pairs("evaluate", *self.table(rows), *GIVEN, "--votes", votes, "--min-candidates", 99)
+        self.assertIn("0 lists of 0 users, - candidates, - of them valid", none)
+        self.assertNotIn("nan", shown + none)
+
     def test_top_items_are_those_with_the_most_transactions(self):
         rows = transactions()
         counts = {}
