@@ -191,6 +191,19 @@ def at_once(place, raters):
     assert all(word.startswith("accepted") for word in fresh), "the other way round it is another pair"
 
 
+def in_one_batch(place, raters):
+    """Votes that come in one message and are written in one transaction see each other."""
+    votes = {(row["x"], row["y"]) for row in raters[0].get("/pairs/table?limit=1000")["pairs"]}
+    issuers = sorted({issuer for pair in votes for issuer in pair})
+    x, y = next((x, y) for x in issuers for y in issuers if x != y and (x, y) not in votes)
+    words = send(place, "b0,b1,b1,b2,b3,b4,b5,b0", "batch", x, y, "yes").splitlines()
+    assert [word.split(":")[0].strip() for word in words] == ["accepted"] * 2 + ["rejected user"] + ["accepted"] * 3 + ["rejected subject", "rejected user"], words
+    assert "five votes" in words[6] and "voted on this pair already" in words[2], words
+    again = send(place, "b0,b1,b1,b2,b3,b4,b5,b0", "batch", x, y, "yes").splitlines()
+    assert [word.split()[0] for word in again] == ["duplicate"] * 2 + ["rejected"] + ["duplicate"] * 3 + ["rejected"] * 2, again
+    assert sum(note["topic"] == "pair" and (note["subject"], note["issuer"]) == (x, y) for note in audit(place)) == 5
+
+
 def killed(place, raters):
     """The ingester dies between votes: what was acknowledged is there once, the rest can be sent again, and the sixth stays refused."""
     taken = 0
@@ -382,6 +395,7 @@ def main():
             undone(place, raters)
             raters = [Rater(place, name) for name in RATERS]
             at_once(place, raters)
+            in_one_batch(place, raters)
             killed(place, raters)
             told_alike(place, raters[0])
             n = to_the_end(place, raters[5])
