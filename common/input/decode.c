@@ -223,17 +223,20 @@ static br_status choose_encoding(br_lines *lines)
 
 static br_status open_file(br_lines *lines, const char *path)
 {
+    bool same = strcmp(lines->name, path) == 0;
+    const char *file = same ? "" : lines->name;
+    const char *colon = same ? "" : ": ";
     // Not blocking, so that a pipe in the place of a file is refused instead of waited for.
     lines->file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (lines->file < 0) {
-        return br_fail(br_errno_status(errno), "%s: cannot open %s: %s", lines->name, path, strerror(errno));
+        return br_fail(br_errno_status(errno), "%s%scannot open %s: %s", file, colon, path, strerror(errno));
     }
     struct stat info;
     if (fstat(lines->file, &info) != 0) {
         return br_fail(BR_ERR_IO, "%s: %s", lines->name, strerror(errno));
     }
     if (!S_ISREG(info.st_mode)) {
-        return br_fail(BR_ERR_INVALID, "%s: %s is not a regular file", lines->name, path);
+        return br_fail(BR_ERR_INVALID, "%s%s%s is not a regular file", file, colon, path);
     }
     return BR_OK;
 }

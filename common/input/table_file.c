@@ -60,6 +60,12 @@ static br_status missing(const reading *r, uint64_t line, const char *name)
 {
     BR_AUTO_DEINIT(br_buf) has = {0};
     const char *at = br_buf_text(&r->header);
+    if (r->n_header == 1 && strpbrk(at, ";\t") != NULL) {
+        return br_fail(BR_ERR_INVALID,
+                       "%.160s line %" PRIu64 ": the header has no column '%.80s' and no comma; columns are separated "
+                       "by commas, not by semicolons or tabs",
+                       r->name, line, name);
+    }
     for (size_t i = 0; i < r->n_header && i < LISTED_COLUMNS; i++) {
         br_buf_printf(&has, "%s%.*s", i == 0 ? "" : ", ", br_utf8_shown(at), at);
         at += strlen(at) + 1;

@@ -104,6 +104,12 @@ Test(input_transactions_file, a_table_that_cannot_be_used_is_an_error)
 {
     expect("failed: t.csv is empty; its first line must name the columns", "", plain);
     expect("failed: t.csv line 1: the header has no column 't'; it has u, i, time", "u,i,time\n", plain);
+    expect("failed: t.csv line 1: the header has no column 'u' and no comma; columns are separated by commas, not by "
+           "semicolons or tabs",
+           "u;i;t\na;m;1\n", plain);
+    expect("failed: t.csv line 1: the header has no column 'u' and no comma; columns are separated by commas, not by "
+           "semicolons or tabs",
+           "u\ti\tt\na\tm\t1\n", plain);
     expect("failed: t.csv line 1: the column 'u' stands there twice", "u,i,t,u\na,b,1,c\n", plain);
     expect("a m 1 1;", "u,z,z,i,t\na,,,m,1\n", plain);
     br_transactions_file absent = plain;
