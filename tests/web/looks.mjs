@@ -128,4 +128,13 @@ for (const [width, height] of [[1920, 1080], [1280, 800], [768, 1024], [390, 844
     });
 }
 
+for (const hash of ["#/bonds", "#/pairs", "#/study", "#/quality", "#/operations"]) {
+    test(`${hash} ends where its text ends: nothing but that scrolls`, async (page) => {
+        await page.setViewportSize({ width: 420, height: 700 });
+        await go(page, hash, "main *");
+        await page.waitForLoadState("networkidle");
+        assert.equal(await page.evaluate(() => document.scrollingElement.scrollHeight), 700);
+    });
+}
+
 await run();
