@@ -410,7 +410,9 @@ br_status pairs_evaluate(pairs_job *job, exit_code *code_out)
     e.agreement = br_votes_agreement(job->votes.votes);
     if (e.agreement.n_pairs == 0) {
         return br_fail(BR_ERR_NOT_FOUND,
-                       "no pair has its five votes: give --votes FILE, or --simulate-votes to try it out");
+                       "no pair has its five votes (%u votes so far): give --votes FILE, or --simulate-votes to try it "
+                       "out",
+                       e.agreement.n_votes);
     }
     uint32_t n_wanted = 0;
     uint32_t n_done = 0;

@@ -327,7 +327,7 @@ class Wrong(Case):
         self.assertIn("cannot open", self.pairs("evaluate", "--table", self.home / "absent", "--columns", COLUMNS, code=1)[1])
         self.assertIn("no user \"u999\"", self.pairs("rank", "u999", *self.table(), *GIVEN, code=1)[1])
         self.assertIn("no item \"m\"", self.pairs("rank", "u1", "m", *self.table(), *GIVEN, code=1)[1])
-        self.assertIn("no pair has its five votes", self.pairs("evaluate", *self.table(), *GIVEN, code=1)[1])
+        self.assertIn("no pair has its five votes (0 votes so far)", self.pairs("evaluate", *self.table(), *GIVEN, code=1)[1])
 
     def test_the_smallest_tables_and_the_ends_of_time(self):
         header = ["user_id", "merchant", "kind", "at"]
