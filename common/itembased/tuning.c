@@ -290,7 +290,7 @@ static br_status find_users(tuner *it)
         unmark(it, user, it->desks[0].what);
     }
     if (it->n_users == 0) {
-        return br_fail(BR_ERR_NOT_FOUND, "tuning: no user has items before the month and new ones in it");
+        return br_fail(BR_ERR_NOT_FOUND, "no user has items before the validation month and new ones in it");
     }
     return BR_OK;
 }

@@ -259,6 +259,19 @@ static void print_votes(const evaluation *e)
     printf("\n");
 }
 
+/// Lists of which nearly every judged candidate is valid are in order whatever the order.
+static void warn_of_no_choice(const br_pair_quality *quality, int votes)
+{
+    const double hardly = 0.5;
+    double others = quality->candidates_mean - quality->valid_mean;
+    if (others < hardly) {
+        fprintf(stderr,
+                "valid from %d votes: the lists hardly tell approaches apart, with %.1f candidates each that are not "
+                "valid; votes on more pairs of the same lists help, --min-candidates 2 leaves out lists of one\n",
+                votes, others);
+    }
+}
+
 static exit_code print_for_people(const evaluation *e)
 {
     exit_code code = EXIT_CODE_OK;
@@ -269,15 +282,21 @@ static exit_code print_for_people(const evaluation *e)
             continue;
         }
         const br_pair_quality *quality = &e->quality[t];
-        char text[2][NAME_BYTES];
-        printf("\nvalid from %d of %d votes: %u lists of %u users, %s candidates, %s of them valid; left out: %u lists "
-               "without judged candidates, %u without a valid one\n",
-               LOWEST + t, BR_VOTES_PER_PAIR, quality->n_lists, quality->n_users,
-               figure_text(text[0], quality->candidates_mean, 1), figure_text(text[1], quality->valid_mean, 1),
-               quality->n_unjudged, quality->n_without_valid);
+        printf("\nvalid from %d of %d votes: %u lists of %u users", LOWEST + t, BR_VOTES_PER_PAIR, quality->n_lists,
+               quality->n_users);
+        if (quality->n_lists > 0) {
+            printf(", %.1f candidates, %.1f of them valid", quality->candidates_mean, quality->valid_mean);
+        }
+        printf("; left out: %u lists without judged candidates, %u without a valid one\n", quality->n_unjudged,
+               quality->n_without_valid);
+        if (quality->n_lists == 0) {
+            continue;
+        }
         BR_AUTO_DEINIT(table) rows = {.columns = NULL};
         table_for_people(e, t, &rows);
         code = table_print(&rows, FORMAT_TABLE, stdout);
+        fflush(stdout);
+        warn_of_no_choice(quality, LOWEST + t);
     }
     return code;
 }

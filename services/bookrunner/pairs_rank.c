@@ -161,6 +161,10 @@ static br_status rank_items(pairs_job *job, uint32_t user, uint32_t y, exit_code
         }
     }
     *code_out = table_print(&t, job->args->format, stdout);
+    if (table_n_rows(&t) == 0) {
+        fprintf(stderr, "%s has no past item other than %s\n", br_transactions_user(job->data.table, user),
+                br_transactions_item(job->data.table, y));
+    }
     return BR_OK;
 }
 

@@ -62,7 +62,7 @@ br_status pairs_sample(pairs_job *job, exit_code *code_out)
     if (status == BR_OK) {
         *code_out = table_print(&t, args->format, stdout);
         if (n_drawn < n) {
-            fprintf(stderr, "there are only %u such pairs\n", n_drawn);
+            fprintf(stderr, "there are only %u such pairs, not %u\n", n_drawn, n);
         }
     }
     return status;

@@ -329,6 +329,18 @@ class Wrong(Case):
         self.assertIn("no item \"m\"", self.pairs("rank", "u1", "m", *self.table(), *GIVEN, code=1)[1])
         self.assertIn("no pair has its five votes (0 votes so far)", self.pairs("evaluate", *self.table(), *GIVEN, code=1)[1])
 
+    def test_figures_that_say_little_say_so(self):
+        """Judged candidates that are nearly all valid, lists that nobody judged, and a user without another item."""
+        header = ["user_id", "merchant", "kind", "at"]
+        table = ["--table", self.write("t.csv", header, [(f"u{i}", f"m{i % 3}", "k", 86400 * (i + 1)) for i in range(90)]), "--columns", COLUMNS]
+        shown, said = self.pairs("evaluate", *table, "--simulate-votes", "--noise", "0")
+        self.assertIn("hardly tell approaches apart", said)
+        self.assertNotIn("hardly", shown)
+        shown, said = self.pairs("evaluate", *table, "--simulate-votes", "--min-candidates", "5")
+        self.assertIn(": 0 lists of 0 users; left out", shown)
+        self.assertNotIn("hardly", said)
+        self.assertIn("u1 has no past item other than m1", self.pairs("rank", "u1", "m1", *table)[1])
+
     def test_the_smallest_tables_and_the_ends_of_time(self):
         header = ["user_id", "merchant", "kind", "at"]
         for rows in ([("u", "m", "k", "0001-01-01"), ("u", "n", "k", "9999-12-31T23:59:59Z")],
