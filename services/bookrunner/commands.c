@@ -96,7 +96,8 @@ static const command commands[] = {
      "dir table columns time-unit items item-columns movielens market category top-items rejects factors "
      "regularization confidence ease-regularization method=RANKER n recommendations votes asked simulate-votes "
      "sample noise min-overlap pool by cuts min-candidates threshold seed threads=N format",
-     "  bookrunner pairs rank I00042 --market ./market              whom he bid on before speaks for which issuer\n"
+     "  bookrunner pairs rank I00042 --market ./market              what is recommended, and which past issuers speak "
+     "for it\n"
      "  bookrunner pairs rank I00042 S0007 --market ./market        every past issuer, by every approach\n"
      "  bookrunner pairs sample --market ./market --n 500 --by disagreement --format csv > asked.csv\n"
      "  bookrunner pairs evaluate --market ./market --asked asked.csv --votes votes.csv\n"
@@ -108,18 +109,15 @@ static const command commands[] = {
      "votes.\n"
      "rank learns from all transactions, evaluate and sample from those before the last month, and what the options\n"
      "leave open is tuned on the month before that.\n"
-     "rank       with ITEM every past item of USER as a reason for it: rank and score by each approach, votes where "
-     "there\n"
-     "           are some; else what is recommended with up to three past items that speak for it and that no votes "
-     "speak\n"
-     "           against\n"
-     "evaluate   how well each approach puts pairs that make sense to people first: Recall, NDCG, MAP at --cuts over "
-     "lists\n"
-     "           (user, recommended item), 95 % intervals by user; at 1 all three are one number. JSON has every "
-     "threshold\n"
-     "sample     pairs x, y for raters, as the CSV that --asked reads; raters answer with x, y, rater, vote (yes or "
-     "no)\n"
-     "Bad rows and votes are told with file, line and reason; exit code 3.\n",
+     "Bad rows (of an item's categories the first holds) and votes are told with file, line and reason; exit code 3.\n"
+     "  rank       with ITEM every past item of USER as a reason for it: rank and score by each approach, votes where\n"
+     "             there are some; else what is recommended with up to three past items that speak for it and that no\n"
+     "             votes speak against\n"
+     "  evaluate   how well each approach puts pairs that make sense to people first: Recall, NDCG, MAP at --cuts\n"
+     "             over lists (user, recommended item), 95 % intervals by user; at 1 all three are one number. JSON\n"
+     "             has every threshold\n"
+     "  sample     pairs x, y for raters, as the CSV that --asked reads; raters answer with x, y, rater, vote (yes or\n"
+     "             no)\n",
      command_pairs},
     {"toy", "the paper's toy world: what each method says, and what is true", "", 0, 0, "seed format",
      "  bookrunner toy --seed 1\n",
