@@ -221,33 +221,55 @@ br_status br_mean_bootstrap(br_mean_interval *out, const double *values, uint32_
     return status;
 }
 
+enum { BATCH = 8 }; // resamples that are summed at once
+
 typedef struct grouped {
     const double *sums;     // [.., n_figures]
     const uint32_t *counts; // [..]
     uint32_t *groups;       // [n_groups] that have a case
-    double *totals;         // [n_figures]
+    uint32_t *n_drawn;      // [n_groups, BATCH]
+    double *totals;         // [BATCH, n_figures]
     double *means;          // [n_figures, n_resamples]
     uint32_t n_groups;
     uint32_t n_figures;
     uint32_t n_resamples;
 } grouped;
 
+/// How often each group is drawn in resamples first to first + n - 1: n_drawn [n_groups, BATCH]
+static void draw_groups(grouped *g, uint64_t seed, uint32_t first, uint32_t n)
+{
+    memset(g->n_drawn, 0, (size_t)g->n_groups * BATCH * sizeof *g->n_drawn);
+    for (uint32_t i = 0; i < n; i++) {
+        br_rng rng = br_rng_at(seed, BR_STREAM_BOOTSTRAP, first + i, 0);
+        for (uint32_t k = 0; k < g->n_groups; k++) {
+            g->n_drawn[(size_t)br_rng_below(&rng, g->n_groups) * BATCH + i]++;
+        }
+    }
+}
+
+/// A batch of resamples reads the sums once, in their order: one by one they would be read as they are drawn, from all over the memory.
 static void resample_groups(grouped *g, uint64_t seed)
 {
-    for (uint32_t i = 0; i < g->n_resamples; i++) {
-        br_rng rng = br_rng_at(seed, BR_STREAM_BOOTSTRAP, i, 0);
-        double n = 0.0;
-        memset(g->totals, 0, g->n_figures * sizeof *g->totals);
+    for (uint32_t first = 0; first < g->n_resamples; first += BATCH) {
+        uint32_t n_batch = g->n_resamples - first < BATCH ? g->n_resamples - first : BATCH;
+        double n[BATCH] = {0.0};
+        draw_groups(g, seed, first, n_batch);
+        memset(g->totals, 0, (size_t)BATCH * g->n_figures * sizeof *g->totals);
         for (uint32_t k = 0; k < g->n_groups; k++) {
-            uint32_t group = g->groups[br_rng_below(&rng, g->n_groups)];
-            const double *sums = g->sums + (size_t)group * g->n_figures;
-            n += g->counts[group];
-            for (uint32_t f = 0; f < g->n_figures; f++) {
-                g->totals[f] += sums[f];
+            const double *sums = g->sums + (size_t)g->groups[k] * g->n_figures;
+            for (uint32_t i = 0; i < n_batch; i++) {
+                double times = g->n_drawn[(size_t)k * BATCH + i];
+                double *totals = g->totals + (size_t)i * g->n_figures;
+                n[i] += times * g->counts[g->groups[k]];
+                for (uint32_t f = 0; times > 0.0 && f < g->n_figures; f++) {
+                    totals[f] += times * sums[f];
+                }
             }
         }
-        for (uint32_t f = 0; f < g->n_figures; f++) {
-            g->means[(size_t)f * g->n_resamples + i] = g->totals[f] / n;
+        for (uint32_t i = 0; i < n_batch; i++) {
+            for (uint32_t f = 0; f < g->n_figures; f++) {
+                g->means[(size_t)f * g->n_resamples + first + i] = g->totals[(size_t)i * g->n_figures + f] / n[i];
+            }
         }
     }
 }
@@ -280,13 +302,14 @@ br_status br_means_by_group(br_mean_interval *out, const double *sums, const uin
         .sums = sums,
         .counts = counts,
         .groups = br_calloc(n_groups, sizeof *g.groups),
-        .totals = br_calloc(n_figures, sizeof *g.totals),
+        .n_drawn = br_calloc(n_groups, BATCH * sizeof *g.n_drawn),
+        .totals = br_calloc(n_figures, BATCH * sizeof *g.totals),
         .means = br_calloc((size_t)n_figures * n_resamples, sizeof *g.means),
         .n_figures = n_figures,
         .n_resamples = n_resamples,
     };
     br_status status = BR_OK;
-    if ((g.groups == NULL && n_groups > 0) || g.totals == NULL || g.means == NULL) {
+    if (((g.groups == NULL || g.n_drawn == NULL) && n_groups > 0) || g.totals == NULL || g.means == NULL) {
         status = br_no_memory("means to resample", (size_t)n_figures * n_resamples);
     } else {
         uint32_t n = 0;
@@ -304,6 +327,7 @@ br_status br_means_by_group(br_mean_interval *out, const double *sums, const uin
         }
     }
     br_free(g.groups);
+    br_free(g.n_drawn);
     br_free(g.totals);
     br_free(g.means);
     return status;

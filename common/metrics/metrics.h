@@ -68,7 +68,7 @@ br_status br_mean_bootstrap(br_mean_interval *out, const double *values, uint32_
 ///   out     [n_figures] n: all cases; skipped: groups
 ///
 /// With one group nothing is known of others: low and high are NAN. Choice: percentiles are cut at the tails of Student's t, as br_resamples_cut().
-/// Cost: n_resamples x n_groups x n_figures. Memory: 8 bytes x n_resamples x n_figures. Errors: BR_ERR_NO_MEMORY.
+/// Cost: n_resamples x n_groups x n_figures. Memory: 8 bytes x n_resamples x n_figures and 36 bytes a group. Errors: BR_ERR_NO_MEMORY.
 /// Source: Cameron, Gelbach and Miller 2008 (the bootstrap of pairs by cluster).
 br_status br_means_by_group(br_mean_interval *out, const double *sums, const uint32_t *counts, uint32_t n_groups,
                             uint32_t n_figures, uint32_t n_resamples, uint64_t seed) BR_MUST_CHECK;
