@@ -246,7 +246,7 @@ class Figures(Case):
         self.assertIn("1 lists of 1 users, 1.0 candidates", shown)
         self.assertIn("1.000 ±-", shown)
         none, _ = self.pairs("evaluate", *self.table(rows), *GIVEN, "--votes", votes, "--min-candidates", 99)
-        self.assertIn("0 lists of 0 users, - candidates, - of them valid", none)
+        self.assertIn("0 lists of 0 users; left out", none)
         self.assertNotIn("nan", shown + none)
 
     def test_top_items_are_those_with_the_most_transactions(self):
