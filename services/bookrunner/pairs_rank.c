@@ -96,20 +96,29 @@ static br_status ranking_of(ranking *r, pairs_job *job, uint32_t y)
     return BR_OK;
 }
 
-/// In a table for people one column of an approach is "RANK SCORE", else there are two.
+/// What heads the ranks in a table for people, which has to fit a screen; scores are in the formats for programs.
+static const char *const short_names[BR_RANKER_COUNT] = {
+    [BR_RANKER_RANDOM] = "random",
+    [BR_RANKER_CHRONO] = "chrono",
+    [BR_RANKER_MOST_POP] = "pop",
+    [BR_RANKER_PERSON_TOP] = "person",
+    [BR_RANKER_SIM_CAT_MOST_POP] = "c+pop",
+    [BR_RANKER_IALS] = "ials",
+    [BR_RANKER_SIM_CAT_IALS] = "c+ials",
+    [BR_RANKER_RULE_CONFIDENCE] = "conf",
+    [BR_RANKER_RULE_SUPPORT] = "supp",
+    [BR_RANKER_RULE_LEVERAGE] = "lev",
+    [BR_RANKER_EASE] = "ease",
+};
+
 static void add_ranks(table *t, const ranking *r, uint32_t i, bool for_people)
 {
     for (size_t k = 0; k < BR_RANKER_COUNT; k++) {
         double score = r->scores[k * r->n + i];
-        uint32_t rank = r->ranks[k * r->n + i];
-        char text[40];
-        snprintf(text, sizeof text, "%u %.3g", rank, score);
         if (isnan(score)) {
             table_text(t, NULL);
-        } else if (for_people) {
-            table_text(t, text);
         } else {
-            table_whole(t, rank);
+            table_whole(t, r->ranks[k * r->n + i]);
         }
         if (!for_people) {
             table_number(t, score, 6);
@@ -119,15 +128,20 @@ static void add_ranks(table *t, const ranking *r, uint32_t i, bool for_people)
 
 static void add_item(table *t, const pairs_job *job, const ranking *r, uint32_t i, size_t begin, uint32_t y)
 {
-    char day[BR_MOMENT_TEXT];
+    char time[BR_MOMENT_TEXT];
     char votes[PAIR_VOTES_TEXT];
     uint32_t x = r->items[i];
+    bool for_people = job->args->format == FORMAT_TABLE;
+    br_moment_text(job->models.history->times[begin + i], time);
+    if (for_people) {
+        time[strcspn(time, "T")] = '\0'; // the day is enough
+    }
     table_text(t, br_transactions_item(job->data.table, x));
     table_text(t, pairs_title(job, x));
     table_text(t, pairs_category(job, x));
-    table_text(t, br_moment_text(job->models.history->times[begin + i], day));
+    table_text(t, time);
     table_text(t, pairs_votes_text(&job->votes, &job->data, x, y, votes));
-    add_ranks(t, r, i, job->args->format == FORMAT_TABLE);
+    add_ranks(t, r, i, for_people);
 }
 
 static br_status rank_items(pairs_job *job, uint32_t user, uint32_t y, exit_code *code_out)
@@ -137,7 +151,8 @@ static br_status rank_items(pairs_job *job, uint32_t user, uint32_t y, exit_code
     bool for_people = job->args->format == FORMAT_TABLE;
     size_t n_columns = FIXED_COLUMNS;
     for (int k = 0; k < BR_RANKER_COUNT; k++) {
-        snprintf(names[2 * k], sizeof names[0], for_people ? "%s" : "%s_rank", br_ranker_name((br_ranker)k));
+        snprintf(names[2 * k], sizeof names[0], "%s%s", for_people ? short_names[k] : br_ranker_name((br_ranker)k),
+                 for_people ? "" : "_rank");
         snprintf(names[2 * k + 1], sizeof names[0], "%s_score", br_ranker_name((br_ranker)k));
         columns[n_columns++] = names[2 * k];
         if (!for_people) {
@@ -152,8 +167,9 @@ static br_status rank_items(pairs_job *job, uint32_t user, uint32_t y, exit_code
     }
     uint32_t most = job->args->has_rows ? option_u32(job->args->n_rows) : r.n;
     if (for_people) {
-        printf("Reasons to recommend %s to %s, by %s first; each approach: rank and score\n", pairs_title(job, y),
-               br_transactions_user(job->data.table, user), br_ranker_title(chosen_ranker(job->args)));
+        printf("Reasons to recommend %s to %s, by %s first; ranks by each approach (c: category first)\n",
+               pairs_title(job, y), br_transactions_user(job->data.table, user),
+               br_ranker_title(chosen_ranker(job->args)));
     }
     for (uint32_t i = 0; i < r.n && table_n_rows(&t) < most; i++) {
         if (r.items[r.order[i]] != y) {
