@@ -347,8 +347,8 @@ static br_status fill_past(br_past *out, const job_past *j, br_arena *arena, uin
     return BR_OK;
 }
 
-br_status br_past_of_job(br_job_body *body, br_arena *arena, const br_market *market, const br_pasts *pasts,
-                         const br_served *served, uint32_t bond)
+static br_status fill_pasts(br_job_body *body, br_arena *arena, const br_market *market, const br_pasts *pasts,
+                            const br_served *served, uint32_t bond)
 {
     job_past j = {.market = market,
                   .pasts = pasts,
@@ -371,6 +371,21 @@ br_status br_past_of_job(br_job_body *body, br_arena *arena, const br_market *ma
         status = fill_past(&past[i], &j, arena, body->investors[i]);
     }
     return status;
+}
+
+br_status br_past_of_job(br_job_body *body, br_arena *arena, const br_market *market, const br_served *served,
+                         uint32_t bond)
+{
+    BR_AUTO(br_pasts) *pasts = NULL;
+    uint8_t *only = br_arena_calloc(arena, br_market_n_investors(market), sizeof *only);
+    if (only == NULL) {
+        return br_no_memory("investors", br_market_n_investors(market));
+    }
+    for (uint32_t i = 0; i < body->n_investors; i++) {
+        only[body->investors[i]] = 1;
+    }
+    br_status status = br_pasts_new(&pasts, market, body->as_of, only);
+    return status == BR_OK ? fill_pasts(body, arena, market, pasts, served, bond) : status;
 }
 
 // --- what speaks for the bond ---

@@ -4,9 +4,9 @@
 /// "Because they bid on X": which of an investor's past bids speak for a bond. Users are investors, items are issuers; what an iALS (itembased/ials.h)
 /// says of the bond's issuer is a sum over the issuers that the investor bid on before.
 ///
-///     br_pasts_new(&pasts, market, as_of, NULL)               // all investors, once per day
-///     br_issuer_table_learn(&table, pasts, market, &options)  // the trainer
-///     br_past_of_job(&body, arena, market, pasts, served, bond)  // the ranker
+///     br_pasts_new(&pasts, market, as_of, NULL)               // the trainer: all investors
+///     br_issuer_table_learn(&table, pasts, market, &options)
+///     br_past_of_job(&body, arena, market, served, bond)      // the ranker
 ///     br_past_explain(&result, arena, served, &body)          // an explainer, from the job alone
 ///
 /// Pure: the same market, day and snapshot give the same bytes.
@@ -38,11 +38,11 @@ uint32_t br_pasts_of(const br_pasts *pasts, uint32_t investor, const br_past_iss
 br_status br_issuer_table_learn(br_issuer_table **out, const br_pasts *pasts, const br_market *market,
                                 const br_ials_options *options) BR_MUST_CHECK;
 
-/// Put the past of the job's investors into its body, as of the pasts' day: the bond's own issuer, and of those in the snapshot's table the newest
+/// Put the past of the job's investors into its body, as of its day: the bond's own issuer, and of those in the snapshot's table the newest
 /// (ties: the lower number), BR_MAX_PAST_ISSUERS in all.
-/// Errors: BR_ERR_NO_MEMORY, BR_ERR_LIMIT (arena).
-br_status br_past_of_job(br_job_body *body, br_arena *arena, const br_market *market, const br_pasts *pasts,
-                         const br_served *served, uint32_t bond) BR_MUST_CHECK;
+/// Time: linear in all bids, of which those of other investors are only passed over. Errors: BR_ERR_NO_MEMORY, BR_ERR_LIMIT (arena).
+br_status br_past_of_job(br_job_body *body, br_arena *arena, const br_market *market, const br_served *served,
+                         uint32_t bond) BR_MUST_CHECK;
 
 /// The past bids that speak for the job's bond, into result->issuer and result->past: first those on its own issuer, which need no model, then at most
 /// BR_MAX_PAST_BIDS in all with a positive weight, the largest first (ties: the lower number). Answer path.

@@ -12,7 +12,6 @@ struct br_day_population {
     uint32_t n_investor_fields;
     uint8_t *codes; // [n, n_investor_fields]
     br_halves *halves;
-    br_pasts *pasts; // NULL until they are asked for
 };
 
 static br_status allocate(br_day_population *population)
@@ -51,7 +50,6 @@ void br_day_population_free(br_day_population **population)
     br_builder_free(&(*population)->builder);
     br_free((*population)->codes);
     br_halves_free(&(*population)->halves);
-    br_pasts_free(&(*population)->pasts);
     br_free(*population);
     *population = NULL;
 }
@@ -78,7 +76,6 @@ br_status br_day_population_move(br_day_population *population, br_day as_of)
     }
     population->as_of = as_of;
     br_halves_forget(population->halves);
-    br_pasts_free(&population->pasts);
     return BR_OK;
 }
 
@@ -95,16 +92,6 @@ uint32_t br_day_population_n(const br_day_population *population)
 const uint8_t *br_day_population_codes(const br_day_population *population)
 {
     return population->codes;
-}
-
-br_status br_day_population_pasts(br_day_population *population, const br_pasts **out)
-{
-    br_assert(population->as_of != BR_DAY_NONE);
-    br_status status = population->pasts == NULL
-                           ? br_pasts_new(&population->pasts, population->market, population->as_of, NULL)
-                           : BR_OK;
-    *out = population->pasts;
-    return status;
 }
 
 br_status br_day_population_score(br_day_population *population, uint32_t bond, uint8_t *bond_codes_out,

@@ -5,7 +5,7 @@
 /// Row i is investor number i of the market. Memory: n * n_investor_fields bytes, and at most BR_HALVES_MAX_BYTES
 /// (pipeline/halves.h) of the investors' halves of collapsed states.
 
-#include "pipeline/past.h"
+#include "pipeline/served.h"
 
 typedef struct br_day_population br_day_population;
 
@@ -17,8 +17,6 @@ br_status br_day_population_move(br_day_population *population, br_day as_of) BR
 br_day br_day_population_as_of(const br_day_population *population);
 uint32_t br_day_population_n(const br_day_population *population);
 const uint8_t *br_day_population_codes(const br_day_population *population); ///< [n, n_investor_fields]
-/// Their past bids as of the day, made when first asked for. Errors: BR_ERR_NO_MEMORY.
-br_status br_day_population_pasts(br_day_population *population, const br_pasts **out) BR_MUST_CHECK;
 /// logits[n] of one bond with all fields shown; bond_codes_out [n_bond_fields] its codes.
 br_status br_day_population_score(br_day_population *population, uint32_t bond, uint8_t *bond_codes_out,
                                   float *logits_out) BR_MUST_CHECK;

@@ -1,5 +1,6 @@
 #include "pipeline/recommend.h"
 
+#include "pipeline/past.h"
 #include "pipeline/scored.h"
 
 #include <string.h>
@@ -84,11 +85,7 @@ br_status br_recommend(br_recommendation *out, br_arena *arena, br_market *marke
         return BR_OK;
     }
     fill_job(out, served, &scored, n, options);
-    const br_pasts *pasts;
-    status = br_day_population_pasts(population, &pasts);
-    if (status == BR_OK) {
-        status = br_past_of_job(&out->job, arena, market, pasts, served, bond);
-    }
+    status = br_past_of_job(&out->job, arena, market, served, bond);
     if (status != BR_OK) {
         return status;
     }

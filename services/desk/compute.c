@@ -1,6 +1,7 @@
 #include "compute.h"
 
 #include "base/alloc.h"
+#include "pipeline/past.h"
 #include "pipeline/study.h"
 
 #include <stdlib.h>
@@ -211,18 +212,9 @@ br_status compute_open(desk *self, br_arena *arena, const char *bond_id, list_qu
 // Of the days before the list, by what the desk's market knows now.
 static br_status read_past(desk *self, const list_question *q, br_arena *arena, br_job_body *body)
 {
-    BR_AUTO(br_pasts) *pasts = NULL;
     pthread_rwlock_rdlock(&self->lock);
-    const br_market *market = br_follower_market(self->follower); // it has shown all investors of the list
-    uint8_t *only = br_arena_alloc(arena, br_market_n_investors(market));
-    for (uint32_t i = 0; i < body->n_investors && only != NULL; i++) {
-        only[body->investors[i]] = 1;
-    }
-    br_status status =
-        only == NULL ? br_no_memory("investors", body->n_investors) : br_pasts_new(&pasts, market, body->as_of, only);
-    if (status == BR_OK) {
-        status = br_past_of_job(body, arena, market, pasts, q->asked.served, q->bond);
-    }
+    // it has shown all investors of the list
+    br_status status = br_past_of_job(body, arena, br_follower_market(self->follower), q->asked.served, q->bond);
     pthread_rwlock_unlock(&self->lock);
     return status;
 }

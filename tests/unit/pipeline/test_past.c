@@ -213,7 +213,7 @@ static void open_stage(stage *s, br_issuer_table *table)
                             .objective = BR_OBJECTIVE_BACKED,
                             .n_reasons = 6};
     look(AS_OF);
-    br_status status = br_past_of_job(&s->body, arena, market, pasts, &s->served, br_market_find_bond(market, "new"));
+    br_status status = br_past_of_job(&s->body, arena, market, &s->served, br_market_find_bond(market, "new"));
     cr_assert_eq(status, BR_OK, "%s", br_why(status));
 }
 
@@ -237,13 +237,13 @@ Test(pipeline_past, what_comes_later_changes_no_job)
         add_bid(i, "new", AS_OF, BR_DAY_NONE);
     }
     look(AS_OF);
-    br_status status = br_past_of_job(&s.body, arena, market, pasts, &s.served, br_market_find_bond(market, "new"));
+    br_status status = br_past_of_job(&s.body, arena, market, &s.served, br_market_find_bond(market, "new"));
     cr_assert_eq(status, BR_OK);
     cr_assert_eq(br_job_id(&after, &s.body), BR_OK);
     cr_expect(br_hash_equal(&before, &after));
     s.body.as_of = AS_OF + 1;
     look(AS_OF + 1);
-    cr_assert_eq(br_past_of_job(&s.body, arena, market, pasts, &s.served, br_market_find_bond(market, "new")), BR_OK);
+    cr_assert_eq(br_past_of_job(&s.body, arena, market, &s.served, br_market_find_bond(market, "new")), BR_OK);
     s.body.as_of = AS_OF;
     cr_assert_eq(br_job_id(&after, &s.body), BR_OK);
     cr_expect(!br_hash_equal(&before, &after), "a day later they count");
@@ -337,7 +337,7 @@ Test(pipeline_past, an_issuer_the_table_does_not_know_has_no_weights)
     add_bond("newer", "Z", AS_OF + 3);
     add_bid(0, "other", AS_OF - 20, BR_DAY_NONE);
     open_stage(&s, table);
-    cr_assert_eq(br_past_of_job(&s.body, arena, market, pasts, &s.served, br_market_find_bond(market, "newer")), BR_OK);
+    cr_assert_eq(br_past_of_job(&s.body, arena, market, &s.served, br_market_find_bond(market, "newer")), BR_OK);
     br_result result = {.n_explanations = 3};
     cr_assert_eq(br_past_explain(&result, arena, &s.served, &s.body), BR_OK);
     cr_assert_eq(result.past[0].n, 1);
@@ -406,7 +406,7 @@ Test(pipeline_past, a_job_carries_the_newest_issuers_of_a_long_past)
     br_status status = br_job_body_unpack(&again, arena, packed.data, packed.length);
     cr_assert_eq(status, BR_OK, "%s", br_why(status));
     uint32_t bond = br_market_find_bond(market, "again");
-    cr_assert_eq(br_past_of_job(&s.body, arena, market, pasts, &s.served, bond), BR_OK);
+    cr_assert_eq(br_past_of_job(&s.body, arena, market, &s.served, bond), BR_OK);
     past = &s.body.past[1];
     cr_assert(past->n == BR_MAX_PAST_ISSUERS && past->issuers[past->n - 1] == BR_OWN_ISSUER);
     expect_best(&s, past, 1);
